@@ -1,0 +1,1 @@
+"""Firesteel: a self-hosted integration engine."""

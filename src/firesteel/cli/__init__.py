@@ -1,0 +1,1 @@
+"""The commands; they talk to a running node through its REST API."""

@@ -1,0 +1,1 @@
+"""Accept, dispatch, settle, recover: the process that owns all state and runs no user code."""

@@ -1,0 +1,1 @@
+"""What keeps and orders messages: ports, schema and their adapters."""

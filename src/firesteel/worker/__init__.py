@@ -1,0 +1,1 @@
+"""The process that runs data processing, steps and workflows; owns no state."""
