@@ -1,0 +1,247 @@
+"""The frames that the engine and a worker exchange over their Unix socket.
+
+A frame on the wire: its length as four bytes, big-endian, then MessagePack of one of the structs
+below (tagged arrays). Both directions are ordered; several frames may stand in one write.
+
+The engine sends ``Define`` before the first ``Run`` of a version on a connection and
+``Connections`` before the first ``Run`` of a workspace. A worker answers every ``Run`` with exactly
+one ``Outcome``, unless it dies. ``(execution_no, epoch)`` names one attempt: frames with an epoch
+that is over are dropped by the engine (P14).
+"""
+
+from __future__ import annotations
+
+import struct
+
+import msgspec
+
+from firesteel.model.execution import Failure, InputFault, JournalEntry, Response
+from firesteel.model.message import Message
+
+LIMIT_BYTES = 256 * 1024 * 1024
+_LENGTH = struct.Struct(">I")
+
+
+class Frame(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
+    """Base of all frames."""
+
+
+# --- from the engine ---------------------------------------------------------------------------
+
+
+class Define(Frame):
+    """An integration's version: ``document`` is its JSON."""
+
+    version_no: int
+    workspace: str
+    trigger_no: int
+    document: bytes
+
+
+class Forget(Frame):
+    """The version will not be run on this connection before it is defined again."""
+
+    version_no: int
+
+
+class Connections(Frame):
+    """All connections of a workspace, ``${NAME}`` resolved: JSON, name -> document. Replaces
+    those sent before. ``share`` of the node's workers: each may open its part of max_connections
+    (rounded up). ``outgoing_allow``: networks that http steps may reach although private."""
+
+    workspace: str
+    connections: bytes
+    workers: int
+    outgoing_allow: list[str]
+
+
+class Run(Frame):
+    """One attempt. ``execution`` is the stable public id. ``journal`` holds the results of steps
+    that are done already. ``timeout_s`` bounds this attempt."""
+
+    execution_no: int
+    epoch: int
+    execution: str
+    version_no: int
+    attempt: int
+    timeout_s: float
+    message: Message
+    journal: list[JournalEntry]
+
+
+class Cancel(Frame):
+    """End the attempt now; its Outcome is not waited for."""
+
+    execution_no: int
+    epoch: int
+
+
+class Recorded(Frame):
+    """The entry of that step is committed; ``accepted`` False: the lease is lost, start nothing
+    more."""
+
+    execution_no: int
+    epoch: int
+    step: str
+    accepted: bool
+
+
+class Found(Frame):
+    """Answer to Lookup; ``document`` empty where there is no such integration."""
+
+    request_no: int
+    version_no: int
+    document: bytes
+
+
+class Check(Frame):
+    """Compile a document's expressions and find its Python functions."""
+
+    request_no: int
+    workspace: str
+    document: bytes
+
+
+class ReadBody(Frame):
+    """Parse a body that is too big for the engine's loop: check it against ``mode`` (JSON of the
+    trigger's ``body``) and read ``paths`` (each ``body...``) as keys."""
+
+    request_no: int
+    mode: bytes
+    content_type: str
+    body: bytes
+    paths: list[str]
+
+
+class Probe(Frame):
+    """Test a connection: open it and ask something harmless."""
+
+    request_no: int
+    workspace: str
+    connection: str
+
+
+class Drain(Frame):
+    """Take no more; exit 0 when the last attempt has ended."""
+
+
+# --- from a worker -----------------------------------------------------------------------------
+
+
+class Hello(Frame):
+    """First frame of a connection; ``token`` is the one the supervisor gave to its children."""
+
+    pid: int
+    token: str
+
+
+class Record(Frame):
+    """A step is done: journal it before the next one starts. Answered by Recorded."""
+
+    execution_no: int
+    epoch: int
+    entry: JournalEntry
+
+
+class Outcome(Frame):
+    """The attempt has ended: exactly one of ``response`` (succeeded) and ``failure``.
+
+    ``entries`` go into the settling transaction. ``input`` is the workflow's input as JSON where
+    data processing made one (else empty). ``logs``: what the workflow printed and logged, 64 KiB
+    at most. ``code_hash``: of the Python module that ran, else empty.
+    """
+
+    execution_no: int
+    epoch: int
+    response: Response | None
+    failure: Failure | None
+    entries: list[JournalEntry] = []
+    input: bytes = b""
+    logs: str = ""
+    code_hash: str = ""
+
+
+class Lookup(Frame):
+    """Ask for the published version of an integration of the workspace (``call`` steps)."""
+
+    request_no: int
+    workspace: str
+    integration: str
+
+
+class Checked(Frame):
+    """Answer to Check: faults by pointer into the document; empty when sound."""
+
+    request_no: int
+    faults: list[InputFault]
+
+
+class BodyRead(Frame):
+    """Answer to ReadBody: ``faults`` against the mode, and a key (or None) for each path."""
+
+    request_no: int
+    faults: list[InputFault]
+    keys: list[str | None]
+
+
+class Probed(Frame):
+    """Answer to Probe; ``failure`` None when the connection works."""
+
+    request_no: int
+    failure: Failure | None
+
+
+ToWorker = (
+    Define | Forget | Connections | Run | Cancel | Recorded | Found | Check | ReadBody | Probe | Drain
+)
+ToEngine = Hello | Record | Outcome | Lookup | Checked | BodyRead | Probed
+
+_encoder = msgspec.msgpack.Encoder()
+_to_worker = msgspec.msgpack.Decoder(ToWorker)
+_to_engine = msgspec.msgpack.Decoder(ToEngine)
+
+
+def encode(frame: Frame) -> bytes:
+    """The frame as it goes over the wire, length first."""
+    data = _encoder.encode(frame)
+    return _LENGTH.pack(len(data)) + data
+
+
+class FrameReader:
+    """Cuts a byte stream into frames: ``feed`` bytes, iterate over what became whole.
+
+    Raises ValueError past ``LIMIT_BYTES`` and msgspec.DecodeError on anything that is no frame.
+    """
+
+    def __init__(self, decoder: msgspec.msgpack.Decoder[Frame]) -> None:
+        self._decoder = decoder
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """Frames completed by ``data``, in order."""
+        buffer = self._buffer
+        buffer += data
+        frames: list[Frame] = []
+        start, end = 0, len(buffer)
+        while end - start >= 4:
+            (length,) = _LENGTH.unpack_from(buffer, start)
+            if length > LIMIT_BYTES:
+                raise ValueError("frame over the limit")
+            if end - start - 4 < length:
+                break
+            with memoryview(buffer)[start + 4 : start + 4 + length] as view:
+                frames.append(self._decoder.decode(view))
+            start += 4 + length
+        if start:
+            del buffer[:start]
+        return frames
+
+
+def worker_frames() -> FrameReader:
+    """A reader of what the engine sends to a worker."""
+    return FrameReader(_to_worker)
+
+
+def engine_frames() -> FrameReader:
+    """A reader of what a worker sends to the engine."""
+    return FrameReader(_to_engine)
