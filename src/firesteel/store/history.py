@@ -1,0 +1,128 @@
+"""The history port: find messages, show one, purge the old, back up.
+
+Reads run on connections of their own and never wait for the writer; lists never load payloads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from firesteel.model.execution import Failure, JournalEntry, Reason, Response, State
+from firesteel.model.message import Message
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFilter:
+    """All given conditions hold. ``search``: the integration's search name and a value. Times are
+    microseconds, ``until`` exclusive. ``before_no``: keyset, the last row's ``execution_no``."""
+
+    workspace: str | None = None
+    integration: str | None = None
+    state: State | None = None
+    consumer: str | None = None
+    received_from_us: int | None = None
+    received_until_us: int | None = None
+    sequence: int | None = None
+    search: tuple[str, str] | None = None
+    before_no: int | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSummary:
+    """One execution of a message, as a list shows it; latest first. ``run`` 1 is the original,
+    2, 3, ... are replays. ``reason`` is set while it waits."""
+
+    execution_no: int
+    message_id: str
+    run: int
+    sequence: int
+    workspace: str
+    integration: str
+    version: int
+    state: State
+    reason: Reason | None
+    consumer: str | None
+    received_at_us: int
+    settled_at_us: int | None
+    due_at_us: int | None
+    attempts: int
+    lane_key: str | None
+    failure: Failure | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An attempt that did not succeed, or was handed back (failure None)."""
+
+    attempt: int
+    started_at_us: int
+    ended_at_us: int
+    failure: Failure | None
+    logs: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionDetail:
+    summary: MessageSummary
+    message: Message | None
+    """None once the payload is purged."""
+    trigger_no: int
+    waits_for: str | None
+    """Id of the message at the head of its lane, where the reason is turn."""
+    journal: list[JournalEntry]
+    attempts: list[Attempt]
+    response: Response | None
+    input: bytes
+    logs: str
+    code_hash: str
+    ended_by: str | None
+    ended_why: str | None
+    replay_of: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageStatus:
+    """What the public status route needs; of the latest execution."""
+
+    message_id: str
+    trigger_no: int
+    sequence: int
+    consumer: str | None
+    state: State
+    received_at_us: int
+    settled_at_us: int | None
+    attempts: int
+    execution_no: int
+
+
+class History(Protocol):
+    async def status(self, message_id: str) -> MessageStatus | None: ...
+
+    async def response(self, execution_no: int) -> Response | None:
+        """The stored response of a terminal execution; None while there is none or once purged."""
+        ...
+
+    async def messages(self, filter: MessageFilter) -> list[MessageSummary]: ...
+
+    async def executions(self, message_id: str) -> list[ExecutionDetail]:
+        """All executions of the message, the original first; [] if unknown."""
+        ...
+
+    async def purge(self, *, default_history_s: float, batch: int = 500) -> int:
+        """Delete one batch of terminal executions (and, with their last one, messages) that are
+        older than retention says, and payloads older than ``payloads``; how many rows went.
+        Ages are measured so that a jump of the wall clock purges nothing too early (P32): the
+        adapter holds still for a retention step when wall and monotonic clock disagree."""
+        ...
+
+    async def backup(self, target: Path) -> None:
+        """An online copy with every message accepted before the call; atomic: a whole file or
+        none."""
+        ...
+
+    async def size_bytes(self) -> int:
+        """What the store takes on disk."""
+        ...

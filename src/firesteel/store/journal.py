@@ -1,0 +1,282 @@
+"""The journal port: append, claim, record, settle, recover.
+
+This file is the specification; every adapter passes the suite in ``tests/contract/journal``.
+
+**Commit.** Each method returns an awaitable that completes after its effect is committed and
+flushed to disk; adapters put many calls into one transaction. A call that fails with
+``StoreUnavailable`` had no effect; ``OutcomeUnknown`` says that it may have had. Calls made from
+one event loop take effect in the order in which they were made.
+
+**Sequence.** ``append`` takes the next number of the trigger inside the transaction, under the
+trigger's lock: 1, 2, 3, ... without gaps in the order of commit.
+
+**Lanes.** Messages with a ``lane_key`` stand in that lane of their trigger. Only the head of a lane
+may run, and the next is the head only when the head before it is terminal. A lane never has two
+running executions (a unique index says so). A head that is postponed keeps its place.
+
+**Claims.** A *session* is one life of one engine process. Claiming an execution sets it running for
+this session, raises its ``epoch``, and counts the attempt, all in the transaction in which it became
+possible (an append, a settle, a due retry, a resume): the claim is given to ``on_claims`` after that
+commit, in the event loop's thread, once. Claims are made while the session's running executions
+are fewer than ``grant`` allows and the trigger's running executions are fewer than its
+``concurrency``; triggers take turns. A session's lease is one row, renewed by ``renew``; when it has
+lapsed by the store's clock, or at once where the adapter knows that the session is dead, the
+session's executions are taken over by ``recover`` and every later write with the old epoch is
+rejected (returns False) and changes nothing.
+
+**Time.** ``due_at_us`` and ``received_at_us`` are wall-clock microseconds since 1970, for people and
+for retries; order never depends on them. A wall clock that was set back delays no claim: adapters
+keep due times of this session on the monotonic clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from firesteel.model.execution import Failure, JournalEntry, Reason, Response, State
+from firesteel.model.message import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Idempotency:
+    """``key`` is scoped by trigger and consumer; ``fingerprint`` of method, query and body."""
+
+    key: str
+    fingerprint: bytes
+    expires_at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A call to accept. ``message.sequence`` is 0: the store gives it.
+
+    ``lane_key``: None where the trigger is not ordered, "" for the trigger's one lane, else the
+    ordering key's value. ``search``: (name, value) pairs. ``record_only``: the integration has no
+    workflow; the execution is settled as succeeded with 204 at once.
+    """
+
+    trigger_no: int
+    version_no: int
+    message: Message
+    lane_key: str | None = None
+    idempotency: Idempotency | None = None
+    search: tuple[tuple[str, str], ...] = ()
+    record_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The message is committed under ``sequence``; ``execution_no`` names its first execution."""
+
+    message_id: str
+    sequence: int
+    execution_no: int
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """The key is known within its window: nothing was stored. ``same`` False: another
+    fingerprint. ``execution_no`` is the original message's first execution."""
+
+    message_id: str
+    sequence: int
+    execution_no: int
+    same: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LaneFull:
+    """The trigger has ``max_waiting`` messages waiting: nothing was stored."""
+
+    waiting: int
+
+
+Appended = Accepted | Duplicate | LaneFull
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One attempt that this session must make. ``attempt`` counts all attempts of the execution
+    (1, 2, ...); ``counted`` those that count against ``retry.attempts``, this one included.
+    ``execution`` is the public id ``<message id>-<run>``. ``journal`` is filled where attempt > 1.
+    ``alone``: a suspect of a crash; no other attempt may be in its worker.
+    ``first_started_at_us``: when the first attempt was claimed."""
+
+    execution_no: int
+    epoch: int
+    execution: str
+    trigger_no: int
+    version_no: int
+    attempt: int
+    counted: int
+    first_started_at_us: int
+    message: Message
+    journal: list[JournalEntry] = field(default_factory=list)
+    alone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """The final outcome of a running execution. ``response`` is what the caller gets, also for
+    failures (a problem document). ``input`` and ``logs`` as in the Outcome frame."""
+
+    execution_no: int
+    epoch: int
+    state: Literal[State.SUCCEEDED, State.FAILED, State.CANCELLED]
+    response: Response
+    failure: Failure | None = None
+    entries: Sequence[JournalEntry] = ()
+    input: bytes = b""
+    logs: str = ""
+    code_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Postponement:
+    """An attempt ended without a final outcome: back to waiting, at the head of its lane, not to
+    be claimed for ``delay_s``. ``counts`` False takes this attempt out of ``counted``. ``failure``
+    None: handed back at a graceful stop. Entries are journaled."""
+
+    execution_no: int
+    epoch: int
+    delay_s: float
+    counts: bool
+    alone: bool = False
+    failure: Failure | None = None
+    entries: Sequence[JournalEntry] = ()
+    logs: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts, for records and audit: a user's, token's or key's name, and why."""
+
+    name: str
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What a person's act found: ``state`` after it; ``changed`` False when it came too late.
+    ``running_epoch`` is set when a running execution was cancelled: its worker must stop."""
+
+    execution_no: int
+    state: State
+    changed: bool
+    running_epoch: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LaneStatus:
+    """One lane that has waiting or running executions, or is paused. ``key`` None: the whole
+    trigger's row (paused as a whole)."""
+
+    trigger_no: int
+    key: str | None
+    waiting: int
+    running: int
+    paused: bool
+    paused_because: str
+    head_message_id: str | None
+    head_reason: Reason | None
+    oldest_received_at_us: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerCounts:
+    """P07: accepted + replayed = waiting + running + terminal + purged, per trigger."""
+
+    accepted: int
+    replayed: int
+    waiting: int
+    running: int
+    terminal: int
+    purged: int
+
+
+class Journal(Protocol):
+    """See the module's text. All methods are called from the event loop's thread."""
+
+    def listen(
+        self,
+        on_claims: Callable[[Sequence[Claim]], None],
+        on_lost: Callable[[BaseException], None],
+    ) -> None:
+        """Give claims to ``on_claims``; tell ``on_lost`` once when the store can no longer be
+        trusted (a failed flush): everything pending has failed, the engine must exit."""
+        ...
+
+    def grant(self, slots: int) -> None:
+        """At most ``slots`` executions of this session may run at once; 0 stops claiming."""
+        ...
+
+    def append(self, message: NewMessage) -> Awaitable[Appended]:
+        """Store the message and its first execution. Duplicate keys and full triggers are found
+        inside the transaction, also among messages of the same transaction."""
+        ...
+
+    def record(self, execution_no: int, epoch: int, entry: JournalEntry) -> Awaitable[bool]:
+        """Journal a step's result; False if the epoch is over. Safe to repeat: the first entry of
+        a step stands."""
+        ...
+
+    def settle(self, settlement: Settlement) -> Awaitable[bool]:
+        """Write the final outcome, advance the lane (``on_failure`` pause stops it at a failed
+        head) and claim what may start now. False if the epoch is over: nothing changed."""
+        ...
+
+    def postpone(self, postponement: Postponement) -> Awaitable[bool]:
+        """Back to waiting in its place. False if the epoch is over: nothing changed."""
+        ...
+
+    def cancel(self, execution_no: int, actor: Actor, response: Response) -> Awaitable[Ended]:
+        """Waiting or running becomes cancelled; a terminal one is left as it is."""
+        ...
+
+    def skip(self, execution_no: int, actor: Actor, response: Response) -> Awaitable[Ended]:
+        """Waiting becomes skipped. A failed head at which its lane is paused becomes skipped and
+        the lane goes on. Anything else is left as it is (running: cancel it first)."""
+        ...
+
+    def retry_now(self, execution_no: int, actor: Actor) -> Awaitable[Ended]:
+        """A waiting execution that is due later becomes due now."""
+        ...
+
+    def replay(
+        self, execution_no: int, version_no: int, actor: Actor
+    ) -> Awaitable[tuple[int, str]]:
+        """A new execution of a terminal execution's message under ``version_no``, linked to it, at
+        the lane's tail; at its old place where the lane is paused at it, and the lane goes on.
+        Returns its number and public id. Raises CallerError ``not_terminal``."""
+        ...
+
+    def pause(self, trigger_no: int, lane_key: str | None, actor: Actor) -> Awaitable[None]:
+        """Claim nothing more of this lane (None: of the whole trigger); running ones end."""
+        ...
+
+    def resume(self, trigger_no: int, lane_key: str | None, actor: Actor) -> Awaitable[None]:
+        """Go on. A lane paused at a failed head goes on behind it."""
+        ...
+
+    def renew(self) -> Awaitable[bool]:
+        """Renew this session's lease (15 s). False: it was lost, the engine must exit."""
+        ...
+
+    def recover(self) -> Awaitable[int]:
+        """Take over the executions of dead sessions: back to waiting in their place, epoch raised,
+        the attempt not counted, ``alone`` after the third time. Returns how many."""
+        ...
+
+    async def lanes(self, trigger_no: int | None = None, limit: int = 100) -> list[LaneStatus]:
+        """Longest first."""
+        ...
+
+    async def counts(self, trigger_no: int) -> TriggerCounts:
+        """Exact at a quiet moment."""
+        ...
+
+    def backlog(self, trigger_no: int) -> tuple[int, int]:
+        """Waiting and running of a trigger, from memory, for metrics and admission."""
+        ...
