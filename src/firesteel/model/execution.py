@@ -15,6 +15,7 @@ failed head go on (docs/decisions).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
@@ -107,3 +108,18 @@ class JournalEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ended_at_us: int
     result: bytes
     input: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageStatus:
+    """What the public status route needs; of the latest execution."""
+
+    message_id: str
+    trigger_no: int
+    sequence: int
+    consumer: str | None
+    state: State
+    received_at_us: int
+    settled_at_us: int | None
+    attempts: int
+    execution_no: int

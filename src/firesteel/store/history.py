@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from firesteel.model.execution import Failure, JournalEntry, Reason, Response, State
+from firesteel.model.execution import (
+    Failure,
+    JournalEntry,
+    MessageStatus,
+    Reason,
+    Response,
+    State,
+)
 from firesteel.model.message import Message
 
 
@@ -81,21 +88,6 @@ class ExecutionDetail:
     ended_by: str | None
     ended_why: str | None
     replay_of: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class MessageStatus:
-    """What the public status route needs; of the latest execution."""
-
-    message_id: str
-    trigger_no: int
-    sequence: int
-    consumer: str | None
-    state: State
-    received_at_us: int
-    settled_at_us: int | None
-    attempts: int
-    execution_no: int
 
 
 class History(Protocol):
