@@ -5,8 +5,8 @@ below (tagged arrays). Both directions are ordered; several frames may stand in 
 
 The engine sends ``Define`` before the first ``Run`` of a version on a connection and
 ``Connections`` before the first ``Run`` of a workspace. A worker answers every ``Run`` with exactly
-one ``Outcome``, unless it dies. ``(execution_no, epoch)`` names one attempt: frames with an epoch
-that is over are dropped by the engine (P14).
+one ``Outcome`` when nothing of the attempt runs any more, unless it dies. ``(execution_no, epoch)``
+names one attempt: frames with an epoch that is over are dropped by the engine (P14).
 """
 
 from __future__ import annotations
@@ -70,7 +70,8 @@ class Run(Frame):
 
 
 class Cancel(Frame):
-    """End the attempt now; its Outcome is not waited for."""
+    """End the attempt now. Its Outcome, whatever it says, tells that it has ended: nothing of it
+    runs any more (a function in a thread that goes on sends none, and the worker is killed)."""
 
     execution_no: int
     epoch: int

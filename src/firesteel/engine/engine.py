@@ -1,0 +1,250 @@
+"""The engine: accepts calls, answers those that wait, and lets people act on executions.
+
+It owns all state and runs no user's code. The way of a message is in docs/explanation; this class
+is what the gateway and the admin port see of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from firesteel.engine.answers import cancelled_response, skipped_response
+from firesteel.engine.calls import Acceptance, NodeStopping
+from firesteel.engine.route import Routes
+from firesteel.errors import CallerError, StoreUnavailable
+from firesteel.model.message import Message, encode_request
+from firesteel.store.journal import Accepted, Duplicate, Idempotency, NewMessage
+
+if TYPE_CHECKING:
+    from firesteel.engine.calls import BodyKeys, Call
+    from firesteel.engine.parts import Parts
+    from firesteel.engine.route import Route
+    from firesteel.model.execution import Failure, InputFault, MessageStatus, Response
+    from firesteel.store.history import ExecutionDetail
+    from firesteel.store.journal import Actor, Ended
+
+
+class Engine:
+    """Made by ``node``; used from the event loop's thread only."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.routes = Routes()
+        self.settings = parts.settings
+        self.keyring = parts.keyring
+        self.catalog = parts.catalog
+        self.history = parts.history
+        self.journal = parts.journal
+        self.refusal: str | None = None
+        self._parts = parts
+        self._clock = parts.clock
+        self._waiters = parts.waiters
+        self._used_keys: dict[int, int] = {}
+
+    # accepting and answering
+
+    @property
+    def accepting(self) -> bool:
+        """False while calls get 503 with the code in ``refusal``."""
+        return self.refusal is None
+
+    async def accept(self, call: Call) -> Acceptance:
+        """Store the call; it is committed and flushed when this returns. Raises CallerError
+        ``lane_full`` and ``idempotency_mismatch``, StoreUnavailable, NodeStopping."""
+        if self.refusal is not None:
+            self._refuse(self.refusal)
+        appended = await self.journal.append(self._new_message(call))
+        if type(appended) is Accepted:
+            return Acceptance(appended.message_id, appended.sequence, appended.execution_no)
+        if isinstance(appended, Duplicate):
+            if not appended.same:
+                raise CallerError(code="idempotency_mismatch")
+            return Acceptance(
+                appended.message_id, appended.sequence, appended.execution_no, duplicate=True
+            )
+        raise CallerError(code="lane_full")
+
+    async def wait(self, acceptance: Acceptance, timeout_s: float) -> Response | None:
+        """The final response (of a failure too), or None when the time is over: the execution
+        goes on. Raises NodeStopping when the node stops first."""
+        execution_no = acceptance.execution_no
+        waiter = self._waiters.add(execution_no)
+        if acceptance.duplicate:
+            response = await self.history.response(execution_no)
+            if response is not None:
+                self._waiters.forget(execution_no, waiter)
+                return response
+        return await self._waiters.wait(execution_no, waiter, timeout_s)
+
+    async def status(self, message_id: str) -> MessageStatus | None:
+        """Of the message's latest execution; None if unknown."""
+        return await self.history.status(message_id)
+
+    async def response(self, execution_no: int) -> Response | None:
+        """The stored response; None while there is none."""
+        return await self.history.response(execution_no)
+
+    async def read_body(
+        self, route: Route, content_type: str | None, body: bytes, paths: list[str]
+    ) -> BodyKeys:
+        """A body that is too big for the event loop, checked and read in a worker."""
+        mode = route.trigger.body
+        encoded = msgspec.json.encode(mode if isinstance(mode, str) else {"schema": mode.schema_})
+        return await self._parts.questions.read_body(encoded, content_type or "", body, paths)
+
+    def backlog(self, trigger_no: int) -> tuple[int, int]:
+        """Waiting and running executions of a trigger."""
+        return self.journal.backlog(trigger_no)
+
+    def used_key(self, key_no: int) -> None:
+        """Note a key's use; written in batches by the housekeeper."""
+        self._used_keys[key_no] = self._clock.now_us()
+
+    def take_used_keys(self) -> dict[int, int]:
+        """The uses noted since the last call."""
+        used, self._used_keys = self._used_keys, {}
+        return used
+
+    @property
+    def waiting_callers(self) -> int:
+        return len(self._waiters)
+
+    # acts of people
+
+    async def cancel(self, message_id: str, run: int | None, actor: Actor) -> Ended:
+        """End an execution that waits or runs (``run`` None: the latest). A running attempt is
+        ended first, so that nothing of it goes on when the lane does."""
+        detail = await self._execution(message_id, run)
+        execution_no = detail.summary.execution_no
+        await self._parts.pool.cancel(execution_no)
+        response = cancelled_response(message_id)
+        ended = await self.journal.cancel(execution_no, actor, response)
+        if ended.changed:
+            self._waiters.answer(execution_no, response)
+        return ended
+
+    async def skip(self, message_id: str, run: int | None, actor: Actor) -> Ended:
+        """Skip an execution that waits, or the failed head at which a lane is paused."""
+        execution_no = (await self._execution(message_id, run)).summary.execution_no
+        response = skipped_response(message_id)
+        ended = await self.journal.skip(execution_no, actor, response)
+        if ended.changed:
+            self._waiters.answer(execution_no, response)
+        return ended
+
+    async def retry_now(self, message_id: str, run: int | None, actor: Actor) -> Ended:
+        """Let an execution that waits for its retry start now."""
+        execution_no = (await self._execution(message_id, run)).summary.execution_no
+        return await self.journal.retry_now(execution_no, actor)
+
+    async def replay(
+        self, message_id: str, run: int | None, actor: Actor, *, original_version: bool = False
+    ) -> tuple[int, str]:
+        """A new execution under the version published now, or the original one."""
+        detail = await self._execution(message_id, run)
+        if detail.message is None:
+            raise CallerError(code="payload_purged")
+        route = self.routes.of_trigger(detail.trigger_no)
+        if original_version or route is None:
+            version_no = await self._version_of(detail)
+        else:
+            version_no = route.version_no
+        return await self.journal.replay(detail.summary.execution_no, version_no, actor)
+
+    async def check_document(
+        self, workspace: str, document: dict[str, object]
+    ) -> list[InputFault]:
+        """Faults that only a worker can find: expressions and Python functions."""
+        return await self._parts.questions.check(workspace, document)
+
+    async def probe(self, workspace: str, connection: str) -> Failure | None:
+        """Try a connection; None where it works."""
+        return await self._parts.questions.probe(workspace, connection)
+
+    async def refresh_routes(self) -> None:
+        """Take over what the catalog says now; calls see it at once."""
+        await self._parts.publications.refresh(self)
+
+    async def connections_changed(self, workspace: str) -> None:
+        """Send the workspace's connections to every worker that uses them."""
+        await self._parts.connections.reload(workspace)
+        frame = self._parts.connections.frame(workspace)
+        for link in self._parts.pool.links:
+            if workspace in link.workspaces:
+                link.send(frame)
+
+    async def restart_workers(self) -> None:
+        """New worker processes after the old ones' attempts have ended (code has changed)."""
+        self._parts.pool.drain_all()
+
+    def workers(self) -> list[dict[str, int | bool]]:
+        """The connected worker processes: pid, attempts running, whether it takes more."""
+        return [
+            {"pid": link.pid, "running": len(link.running), "ready": not link.draining}
+            for link in self._parts.pool.links
+        ]
+
+    # inside
+
+    def _refuse(self, code: str) -> None:
+        if code == "node_stopping":
+            raise NodeStopping("the node stops")
+        raise StoreUnavailable(code=code)
+
+    def _new_message(self, call: Call) -> NewMessage:
+        route = call.route
+        message = Message(
+            self._clock.new_id(),
+            0,
+            self._clock.now_us(),
+            call.consumer,
+            encode_request(call.request),
+            call.body,
+        )
+        return NewMessage(
+            route.trigger_no,
+            route.version_no,
+            message,
+            call.lane_key,
+            self._idempotency(call, message.received_at_us) if call.idempotency_key else None,
+            call.search,
+            route.integration.workflow is None,
+        )
+
+    def _idempotency(self, call: Call, now_us: int) -> Idempotency:
+        rule = call.route.trigger.idempotency
+        window_s = rule.window_s if rule else 0.0
+        return Idempotency(
+            call.idempotency_key or "", fingerprint(call), now_us + int(window_s * 1e6)
+        )
+
+    async def _execution(self, message_id: str, run: int | None) -> ExecutionDetail:
+        executions = await self.history.executions(message_id)
+        if not executions:
+            raise CallerError(code="unknown_message")
+        if run is None:
+            return executions[-1]
+        for detail in executions:
+            if detail.summary.run == run:
+                return detail
+        raise CallerError(code="unknown_execution")
+
+    async def _version_of(self, detail: ExecutionDetail) -> int:
+        versions = await self.catalog.versions(detail.summary.workspace, detail.summary.integration)
+        for version in versions:
+            if version.version == detail.summary.version:
+                return version.version_no
+        raise CallerError(code="unknown_version")
+
+
+def fingerprint(call: Call) -> bytes:
+    """Of method, query and body: what must be the same under one idempotency key."""
+    digest = hashlib.blake2b(digest_size=16)
+    request = call.request
+    for part in (request.method.encode(), request.raw_query, call.body):
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
+    return digest.digest()
+

@@ -1,0 +1,91 @@
+"""What the engine does by the clock: renew its lease, take over from dead sessions, watch the disk,
+write the last use of keys, purge what retention lets go."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from typing import TYPE_CHECKING
+
+import structlog
+
+from firesteel.errors import FiresteelError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from firesteel.engine.engine import Engine
+
+LEASE_S = 5.0
+DISK_S = 1.0
+KEYS_S = 5.0
+RETENTION_S = 60.0
+BETWEEN_BATCHES_S = 0.05
+
+log = structlog.get_logger(__name__)
+
+
+class Housekeeper:
+    """Starts its rounds with ``start`` and ends them with ``stop``; one failing round is logged
+    and tried again. ``on_lost_lease`` is called once when the session is over."""
+
+    def __init__(self, engine: Engine, on_lost_lease: Callable[[], None]) -> None:
+        self._engine = engine
+        self._on_lost_lease = on_lost_lease
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        rounds: list[tuple[Callable[[], Awaitable[None]], float]] = [
+            (self._lease, LEASE_S),
+            (self._disk, DISK_S),
+            (self._keys, KEYS_S),
+            (self._retention, RETENTION_S),
+        ]
+        self._tasks = [
+            asyncio.get_running_loop().create_task(_every(seconds, work), name=work.__name__)
+            for work, seconds in rounds
+        ]
+
+    async def stop(self) -> None:
+        """End all rounds; the last uses of keys are written."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._keys()
+
+    async def _lease(self) -> None:
+        if not await self._engine.journal.renew():
+            self._on_lost_lease()
+            return
+        await self._engine.journal.recover()
+
+    async def _disk(self) -> None:
+        settings = self._engine.settings
+        usage = await asyncio.to_thread(shutil.disk_usage, settings.data_dir)
+        full = usage.free < min(settings.disk_reserve_bytes, usage.total * 0.05)
+        refusal = self._engine.refusal
+        if full and refusal is None:
+            log.error("disk_nearly_full", free_bytes=usage.free)
+            self._engine.refusal = "disk_full"
+        elif not full and refusal == "disk_full":
+            log.warning("disk_has_room_again", free_bytes=usage.free)
+            self._engine.refusal = None
+
+    async def _keys(self) -> None:
+        used = self._engine.take_used_keys()
+        if used:
+            await self._engine.catalog.touch_keys(used)
+
+    async def _retention(self) -> None:
+        history_s = self._engine.settings.retention_days * 86400.0
+        while await self._engine.history.purge(default_history_s=history_s):
+            await asyncio.sleep(BETWEEN_BATCHES_S)
+
+
+async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await work()
+        except FiresteelError as error:
+            log.warning("round_failed", round=work.__name__, code=error.code)

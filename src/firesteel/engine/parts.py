@@ -1,0 +1,38 @@
+"""What an engine is made of; put together by ``node``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from firesteel.engine.clock import Clock
+    from firesteel.engine.connections import Connections
+    from firesteel.engine.definitions import Definitions
+    from firesteel.engine.dispatch import Dispatcher
+    from firesteel.engine.keyring import Keyring
+    from firesteel.engine.pool import Pool
+    from firesteel.engine.publications import Publications
+    from firesteel.engine.questions import Questions
+    from firesteel.engine.waiters import Waiters
+    from firesteel.settings import Settings
+    from firesteel.store.catalog import Catalog
+    from firesteel.store.history import History
+    from firesteel.store.journal import Journal
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    settings: Settings
+    clock: Clock
+    keyring: Keyring
+    catalog: Catalog
+    history: History
+    journal: Journal
+    definitions: Definitions
+    connections: Connections
+    waiters: Waiters
+    pool: Pool
+    dispatcher: Dispatcher
+    questions: Questions
+    publications: Publications

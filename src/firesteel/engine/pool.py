@@ -1,0 +1,312 @@
+"""The worker processes that are connected: who gets an attempt, and what happens when one dies.
+
+An attempt goes to the worker with the fewest. A *suspect* (``claim.alone``) gets a worker for itself:
+one is kept free until its last attempt has ended. An attempt past its deadline gets its worker
+drained and, when its neighbours have ended or ``NEIGHBOUR_GRACE_S`` is over, killed. A worker that
+ends takes its attempts along: a single one is to blame and counts; of several none counts, each runs
+again alone (P16).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from firesteel.engine.link import Link, Running
+from firesteel.model import frames
+from firesteel.model.execution import Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from firesteel.engine.link import Definition
+    from firesteel.store.journal import Claim
+
+DEADLINE_GRACE_S = 1.0
+NEIGHBOUR_GRACE_S = 5.0
+SWEEP_S = 0.25
+
+
+class Attempts(Protocol):
+    """Who is told how attempts go on."""
+
+    def ended(self, claim: Claim, outcome: frames.Outcome) -> None: ...
+
+    def recorded(self, link: Link, record: frames.Record) -> None: ...
+
+    def crashed(self, claim: Claim, failure: Failure, *, alone: bool) -> None:
+        """``alone``: nothing else was in the worker, so the attempt is to blame."""
+        ...
+
+    def capacity(self, slots: int) -> None:
+        """So many attempts may run at once from now on."""
+        ...
+
+    def asked(self, link: Link, frame: frames.Frame) -> None:
+        """A frame that is not about an attempt's end: Lookup, Checked, BodyRead, Probed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """An attempt with what its worker must know."""
+
+    claim: Claim
+    definition: Definition
+    timeout_s: float
+    connections: frames.Connections
+
+
+class Pool:
+    """See the module's text. ``slots``: attempts at once in one worker."""
+
+    def __init__(self, attempts: Attempts, *, token: str, slots: int) -> None:
+        self._attempts = attempts
+        self._token = token
+        self._slots = slots
+        self._links: list[Link] = []
+        self._queue: deque[Work] = deque()
+        self._alone: deque[Work] = deque()
+        self._overdue: dict[Link, float] = {}
+        self._joining: list[asyncio.Future[None]] = []
+        self._server: asyncio.Server | None = None
+        self._sweeper: asyncio.Task[None] | None = None
+        self._monotonic: Callable[[], float] = asyncio.get_running_loop().time
+
+    async def start(self, socket_path: str) -> None:
+        """Listen for workers."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_unix_server(lambda: Link(self, self._token), socket_path)
+        self._sweeper = loop.create_task(self._sweep(), name="pool-sweep")
+
+    async def stop(self) -> None:
+        """Break all connections: the workers end at once."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            await asyncio.gather(self._sweeper, return_exceptions=True)
+        if self._server is not None:
+            self._server.close()
+        for link in list(self._links):
+            link.close()
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        return tuple(self._links)
+
+    @property
+    def busy(self) -> int:
+        """Attempts in workers or waiting for one."""
+        return len(self._queue) + len(self._alone) + sum(len(link.running) for link in self._links)
+
+    def assign(self, work: Work) -> None:
+        """Hand the attempt to a worker, at once if one is free."""
+        if work.claim.alone:
+            self._alone.append(work)
+            self._place_suspects()
+            return
+        link = self._least_busy()
+        if link is None:
+            self._queue.append(work)
+        else:
+            self._hand(link, work)
+
+    async def wait_for_worker(self, timeout_s: float) -> bool:
+        """Until a worker has joined; False when the time is over."""
+        joined: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._joining.append(joined)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await joined
+        except TimeoutError:
+            return False
+        return True
+
+    def free_link(self) -> Link | None:
+        """A worker for a question; None while there is none."""
+        return self._least_busy(limit=False)
+
+    async def cancel(self, execution_no: int) -> None:
+        """End the attempt, wherever it is, and wait until it has ended; its outcome is dropped.
+        One that does not end takes its worker along."""
+        for queue in (self._queue, self._alone):
+            for work in [work for work in queue if work.claim.execution_no == execution_no]:
+                queue.remove(work)
+        for link in self._links:
+            running = link.running.get(execution_no)
+            if running is not None:
+                if running.cancelled is None:
+                    running.cancelled = asyncio.get_running_loop().create_future()
+                    running.deadline = self._monotonic() + DEADLINE_GRACE_S
+                    link.send(frames.Cancel(execution_no, running.claim.epoch))
+                await asyncio.shield(running.cancelled)
+                return
+
+    def withdraw(self) -> list[Claim]:
+        """Take back every attempt, for a node that stops; workers are told to end theirs."""
+        claims = [work.claim for work in (*self._queue, *self._alone)]
+        self._queue.clear()
+        self._alone.clear()
+        for link in self._links:
+            for running in link.running.values():
+                if running.cancelled is None:
+                    claims.append(running.claim)
+                    link.send(frames.Cancel(running.claim.execution_no, running.claim.epoch))
+                _has_ended(running)
+            link.running.clear()
+        return claims
+
+    def drain_all(self) -> None:
+        """Let every worker end after its attempts; the supervisor starts new ones."""
+        for link in list(self._links):
+            self._drain(link)
+            link.send(frames.Drain())
+
+    # Listener of the links
+
+    def joined(self, link: Link) -> None:
+        self._links.append(link)
+        self._report_capacity()
+        joining, self._joining = self._joining, []
+        for joined in joining:
+            if not joined.done():
+                joined.set_result(None)
+        self._place()
+
+    def left(self, link: Link) -> None:
+        self._links.remove(link)
+        self._overdue.pop(link, None)
+        self._report_capacity()
+        lost = [running for running in link.running.values() if not _has_ended(running)]
+        link.running.clear()
+        for running in lost:
+            self._blame(running, alone=len(lost) == 1)
+        self._place()
+
+    def received(self, link: Link, frame: frames.Frame) -> None:
+        if isinstance(frame, frames.Outcome):
+            self._ended(link, frame)
+        elif isinstance(frame, frames.Record):
+            running = link.running.get(frame.execution_no)
+            if running is None or running.claim.epoch != frame.epoch or running.cancelled is not None:
+                link.send(frames.Recorded(frame.execution_no, frame.epoch, frame.entry.step, False))
+            else:
+                self._attempts.recorded(link, frame)
+        else:
+            self._attempts.asked(link, frame)
+
+    # inside
+
+    def _ended(self, link: Link, outcome: frames.Outcome) -> None:
+        running = link.running.get(outcome.execution_no)
+        if running is None or running.claim.epoch != outcome.epoch:
+            return
+        del link.running[outcome.execution_no]
+        if not link.running:
+            link.exclusive = False
+        if not _has_ended(running):
+            self._attempts.ended(running.claim, outcome)
+        if self._queue or self._alone:
+            self._place()
+
+    def _blame(self, running: Running, *, alone: bool) -> None:
+        if self._monotonic() >= running.deadline:
+            failure = Failure("unknown", "attempt_timeout", "the attempt ran over its time-out")
+        else:
+            failure = Failure("unknown", "worker_crashed", "the worker process ended")
+        self._attempts.crashed(running.claim, failure, alone=alone)
+
+    def _hand(self, link: Link, work: Work) -> None:
+        claim = work.claim
+        deadline = self._monotonic() + work.timeout_s + DEADLINE_GRACE_S
+        link.running[claim.execution_no] = Running(claim, deadline)
+        if work.definition.workspace not in link.workspaces:
+            link.workspaces.add(work.definition.workspace)
+            link.send(work.connections)
+        link.define(work.definition)
+        link.send(
+            frames.Run(
+                claim.execution_no,
+                claim.epoch,
+                claim.execution,
+                claim.version_no,
+                claim.attempt,
+                work.timeout_s,
+                claim.message,
+                claim.journal,
+            )
+        )
+
+    def _least_busy(self, *, limit: bool = True) -> Link | None:
+        best: Link | None = None
+        for link in self._links:
+            if link.draining or (limit and (link.exclusive or len(link.running) >= self._slots)):
+                continue
+            if best is None or len(link.running) < len(best.running):
+                best = link
+        return best
+
+    def _place(self) -> None:
+        self._place_suspects()
+        while self._queue:
+            link = self._least_busy()
+            if link is None:
+                return
+            self._hand(link, self._queue.popleft())
+
+    def _place_suspects(self) -> None:
+        """Give each suspect an idle worker; keep one worker free for the next in line."""
+        for link in self._links:
+            if not self._alone:
+                return
+            if not link.running and not link.draining:
+                link.exclusive = True
+                self._hand(link, self._alone.popleft())
+        reserved = any(link.exclusive for link in self._links)
+        link = self._least_busy()
+        if self._alone and not reserved and link is not None:
+            link.exclusive = True
+
+    def _report_capacity(self) -> None:
+        self._attempts.capacity(self._slots * sum(not link.draining for link in self._links))
+
+    def _drain(self, link: Link) -> None:
+        link.draining = True
+        self._report_capacity()
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            now = self._monotonic()
+            for link in list(self._links):
+                self._sweep_link(link, now)
+
+    def _sweep_link(self, link: Link, now: float) -> None:
+        overdue = sum(now >= running.deadline for running in link.running.values())
+        if not overdue:
+            return
+        since = self._overdue.setdefault(link, now)
+        if not link.draining:
+            self._drain(link)
+        if overdue == len(link.running) or now - since > NEIGHBOUR_GRACE_S:
+            _kill(link.pid)
+            link.close()
+
+
+def _has_ended(running: Running) -> bool:
+    """Tell who cancelled the attempt that it has ended; False if nobody did."""
+    if running.cancelled is None:
+        return False
+    if not running.cancelled.done():
+        running.cancelled.set_result(None)
+    return True
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return

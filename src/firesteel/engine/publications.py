@@ -1,0 +1,67 @@
+"""Takes over what is published: routes for the gateway, plans for the dispatcher."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from firesteel.engine.route import Route, RouteKey, Routes, compile_route
+from firesteel.store.catalog import Version
+
+if TYPE_CHECKING:
+    from firesteel.engine.definitions import Definitions, Plan
+    from firesteel.engine.engine import Engine
+    from firesteel.store.catalog import ApiKey, Catalog, PublishedIntegration
+
+
+class Publications:
+    """Reads the catalog after every change and replaces the engine's routes as a whole."""
+
+    def __init__(self, catalog: Catalog, definitions: Definitions) -> None:
+        self._catalog = catalog
+        self._definitions = definitions
+        self._compiled: dict[int, Route] = {}
+
+    async def refresh(self, engine: Engine) -> None:
+        """Make the engine's routes say what the catalog says."""
+        published = await self._catalog.integrations()
+        keys: dict[int, list[ApiKey]] = {}
+        for key in await self._catalog.keys():
+            keys.setdefault(key.trigger_no, []).append(key)
+        routes = [self._route(item, keys.get(item.trigger_no, [])) for item in published]
+        self._compiled = {route.trigger_no: route for route in routes}
+        engine.routes = Routes(routes)
+
+    async def find(self, workspace: str, name: str) -> Plan | None:
+        """The published plan of an integration, for ``call`` steps; None where there is none."""
+        item = await self._catalog.integration(workspace, name)
+        return None if item is None else self._plan(item)
+
+    def _plan(self, item: PublishedIntegration) -> Plan:
+        known = self._definitions.known(item.version_no)
+        if known is not None:
+            return known
+        return self._definitions.add(
+            Version(
+                item.version_no,
+                item.version,
+                item.trigger_no,
+                item.workspace,
+                item.published_at_us,
+                item.published_by,
+                item.document,
+            )
+        )
+
+    def _route(self, item: PublishedIntegration, keys: list[ApiKey]) -> Route:
+        by_digest = {k.digest: RouteKey(k.key_no, k.label, k.expires_at_us) for k in keys}
+        old = self._compiled.get(item.trigger_no)
+        same_version = old is not None and old.version_no == item.version_no
+        if old is not None and same_version and (old.enabled, old.keys) == (item.enabled, by_digest):
+            return old
+        return compile_route(
+            self._plan(item).integration,
+            numbers=(item.trigger_no, item.version_no, item.version),
+            workspace=item.workspace,
+            enabled=item.enabled,
+            keys=by_digest,
+        )

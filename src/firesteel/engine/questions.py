@@ -1,0 +1,131 @@
+"""Questions that only a worker may answer, since user's code or big input is in them: does a
+document compile, what keys has a big body, does a connection work. Also the questions that workers
+ask the engine (``Lookup``)."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from firesteel.engine.calls import BodyKeys
+from firesteel.errors import OperatorError
+from firesteel.model import frames
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from firesteel.engine.definitions import Plan
+    from firesteel.engine.link import Link
+    from firesteel.engine.pool import Pool
+    from firesteel.model.execution import Failure, InputFault
+
+TIMEOUT_S = 20.0
+WORKER_WAIT_S = 5.0
+WAITING_LIMIT = 1000
+
+Answer = TypeVar("Answer", bound=frames.Frame)
+
+
+class NoWorker(OperatorError):
+    """No worker process answered in time."""
+
+    code = "no_worker"
+
+
+class Questions:
+    """Asks workers and answers theirs. ``find``: the published plan of an integration."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        find: Callable[[str, str], Awaitable[Plan | None]],
+        connections: Callable[[str], Awaitable[frames.Connections]],
+    ) -> None:
+        self._pool = pool
+        self._find = find
+        self._connections = connections
+        self._numbers = itertools.count(1)
+        self._open: dict[int, asyncio.Future[frames.Frame]] = {}
+        self._lookups: set[asyncio.Task[None]] = set()
+
+    async def check(self, workspace: str, document: dict[str, object]) -> list[InputFault]:
+        """Faults of expressions and Python functions, by pointer into the document."""
+        data = json.dumps(document, ensure_ascii=False).encode()
+        answer = await self._ask(
+            lambda number: frames.Check(number, workspace, data), frames.Checked
+        )
+        return answer.faults
+
+    async def read_body(
+        self, mode: bytes, content_type: str, body: bytes, paths: list[str]
+    ) -> BodyKeys:
+        """Faults of a big body against the trigger's ``body``, and a key for each path."""
+        answer = await self._ask(
+            lambda number: frames.ReadBody(number, mode, content_type, body, paths),
+            frames.BodyRead,
+        )
+        return BodyKeys(answer.faults, answer.keys)
+
+    async def probe(self, workspace: str, connection: str) -> Failure | None:
+        """None where the connection works."""
+        link = await self._worker()
+        link.send(await self._connections(workspace))
+        answer = await self._ask(
+            lambda number: frames.Probe(number, workspace, connection), frames.Probed, link
+        )
+        return answer.failure
+
+    def received(self, link: Link, frame: frames.Frame) -> None:
+        """A frame of a worker that is no attempt's end."""
+        if isinstance(frame, frames.Lookup):
+            task = asyncio.get_running_loop().create_task(self._look_up(link, frame))
+            self._lookups.add(task)
+            task.add_done_callback(self._lookups.discard)
+        elif isinstance(frame, frames.Checked | frames.BodyRead | frames.Probed):
+            future = self._open.get(frame.request_no)
+            if future is not None and not future.done():
+                future.set_result(frame)
+
+    async def _look_up(self, link: Link, lookup: frames.Lookup) -> None:
+        plan = await self._find(lookup.workspace, lookup.integration)
+        if plan is None:
+            link.send(frames.Found(lookup.request_no, 0, b""))
+        else:
+            definition = plan.definition
+            link.send(frames.Found(lookup.request_no, definition.version_no, definition.document))
+
+    async def _ask(
+        self,
+        make: Callable[[int], frames.Frame],
+        expected: type[Answer],
+        link: Link | None = None,
+    ) -> Answer:
+        if len(self._open) >= WAITING_LIMIT:
+            raise NoWorker("too many questions wait for a worker")
+        link = link or await self._worker()
+        number = next(self._numbers)
+        future: asyncio.Future[frames.Frame] = asyncio.get_running_loop().create_future()
+        self._open[number] = future
+        link.send(make(number))
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                answer = await future
+        except TimeoutError as error:
+            raise NoWorker("no worker answered in time") from error
+        finally:
+            del self._open[number]
+        if not isinstance(answer, expected):
+            raise NoWorker("a worker answered with the wrong frame")
+        return cast("Answer", answer)
+
+    async def _worker(self) -> Link:
+        deadline = asyncio.get_running_loop().time() + WORKER_WAIT_S
+        while True:
+            link = self._pool.free_link()
+            if link is not None:
+                return link
+            left_s = deadline - asyncio.get_running_loop().time()
+            if left_s <= 0 or not await self._pool.wait_for_worker(left_s):
+                raise NoWorker("no worker is connected")

@@ -1,0 +1,287 @@
+"""The parent of a node's processes: starts engine and workers anew when they end, nothing else.
+
+It binds the sockets and hands them down, so that callers who connect while the engine starts anew
+are kept in the backlog instead of being refused. When the engine dies its workers are ended at once
+and started with the next engine. An engine that says that the node is set up wrongly
+(``SETUP_EXIT_CODE``) is not started again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import selectors
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from firesteel.errors import OperatorError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from firesteel.settings import Settings
+
+SETUP_EXIT_CODE = 78  # EX_CONFIG of sysexits.h
+STEADY_S = 3.0
+FIRST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 2.0
+BACKLOG = 2048
+STOP_MARGIN_S = 5.0
+_READY_LIMIT_BYTES = 65536
+
+
+@dataclass
+class Child:
+    """A process that must run; ``pause_s`` grows while it keeps ending early."""
+
+    command: list[str]
+    environment: dict[str, str]
+    fds: tuple[int, ...]
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+    start_at: float = 0.0
+    pause_s: float = 0.0
+
+    def start(self) -> None:
+        self.started_at = time.monotonic()
+        self.process = subprocess.Popen(
+            self.command,
+            env=self.environment,
+            pass_fds=self.fds,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def ended(self) -> int | None:
+        """The exit code of a process that has ended since the last call, else None."""
+        if self.process is None:
+            return None
+        code = self.process.poll()
+        if code is None:
+            return None
+        self.process = None
+        now = time.monotonic()
+        if now - self.started_at > STEADY_S:
+            self.pause_s = 0.0
+        self.start_at = now + self.pause_s
+        self.pause_s = min(max(self.pause_s * 2, FIRST_PAUSE_S), LONGEST_PAUSE_S)
+        return code
+
+    def signal(self, number: int) -> None:
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """End it now and reap it."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.ended()
+
+
+@dataclass
+class Sockets:
+    """What is bound before anything starts and outlives every engine."""
+
+    public: socket.socket
+    admin: socket.socket
+    workers: socket.socket
+    folder: Path
+
+    @property
+    def workers_path(self) -> Path:
+        return self.folder / "workers"
+
+    @classmethod
+    def bind(cls, settings: Settings) -> Sockets:
+        """Raises OperatorError ``address_in_use`` or ``address_unusable``."""
+        public = _listen(settings.host, settings.port)
+        admin = _listen(settings.admin_host, settings.admin_port)
+        folder = Path(tempfile.mkdtemp(prefix="firesteel-"))
+        workers = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        workers.bind(str(folder / "workers"))
+        workers.listen(BACKLOG)
+        return cls(public, admin, workers, folder)
+
+    def close(self) -> None:
+        for bound in (self.public, self.admin, self.workers):
+            bound.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@dataclass
+class Supervisor:
+    settings: Settings
+    project: Path | None
+    announce: Callable[[dict[str, Any]], None]
+    sockets: Sockets
+    engine: Child = field(init=False)
+    workers: list[Child] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._lifeline = os.pipe()
+        self._ready = os.pipe()
+        self._wakeup = os.pipe()
+        self._signals: list[int] = []
+        self._announced = False
+        token = secrets.token_hex(32)
+        self.engine = self._engine_child(token)
+        self.workers = [self._worker_child(token) for _ in range(self.settings.workers)]
+
+    def run(self) -> int:
+        """Until SIGTERM or SIGINT: 0; or until the engine refuses its set-up: its exit code."""
+        os.set_blocking(self._wakeup[1], False)
+        previous = signal.set_wakeup_fd(self._wakeup[1])
+        handlers = {
+            number: signal.signal(number, self._note_signal)
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+        }
+        try:
+            self._start_all()
+            return self._watch()
+        finally:
+            for child in (self.engine, *self.workers):
+                child.kill()
+            signal.set_wakeup_fd(previous)
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+            for fd in (*self._lifeline, *self._ready, *self._wakeup):
+                os.close(fd)
+
+    # inside
+
+    def _note_signal(self, number: int, _frame: object) -> None:
+        if number != signal.SIGCHLD:
+            self._signals.append(number)
+
+    def _start_all(self) -> None:
+        for child in (self.engine, *self.workers):
+            child.start()
+
+    def _watch(self) -> int:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._wakeup[0], selectors.EVENT_READ)
+            selector.register(self._ready[0], selectors.EVENT_READ)
+            while True:
+                for key, _ in selector.select(self._pause_s()):
+                    data = os.read(key.fd, _READY_LIMIT_BYTES)
+                    if key.fd == self._ready[0]:
+                        self._engine_ready(data)
+                if self._signals:
+                    return self._stop()
+                code = self._tend()
+                if code is not None:
+                    return code
+
+    def _tend(self) -> int | None:
+        """Reap what ended and start what is due; the engine's code if it must not run again."""
+        code = self.engine.ended()
+        if code is not None:
+            for worker in self.workers:
+                worker.kill()
+                worker.start_at = max(worker.start_at, self.engine.start_at)
+            if code == SETUP_EXIT_CODE:
+                return 1
+        for worker in self.workers:
+            worker.ended()
+        now = time.monotonic()
+        for child in (self.engine, *self.workers):
+            if child.process is None and now >= child.start_at:
+                child.start()
+        return None
+
+    def _pause_s(self) -> float | None:
+        """Until the next child is due; None: nothing is due."""
+        due = [c.start_at for c in (self.engine, *self.workers) if c.process is None]
+        return max(min(due) - time.monotonic(), 0.0) if due else None
+
+    def _stop(self) -> int:
+        """Let the engine end in good order, then the workers; a second signal ends all at once."""
+        self._signals.clear()
+        self.engine.signal(signal.SIGTERM)
+        deadline = time.monotonic() + self.settings.shutdown_timeout_s + STOP_MARGIN_S
+        clean = False
+        while time.monotonic() < deadline and not self._signals:
+            if self.engine.process is None or self.engine.process.poll() is not None:
+                clean = self.engine.process is not None and self.engine.process.returncode == 0
+                break
+            _wait_readable(self._wakeup[0], 0.2)
+        return 0 if clean else 1
+
+    def _engine_ready(self, data: bytes) -> None:
+        if not self._announced:
+            self._announced = True
+            self.announce(json.loads(data.splitlines()[0]))
+
+    def _engine_child(self, token: str) -> Child:
+        handed = {
+            "settings": self.settings.as_json(),
+            "project": str(self.project) if self.project else None,
+            "token": token,
+            "public_fd": self.sockets.public.fileno(),
+            "admin_fd": self.sockets.admin.fileno(),
+            "workers_fd": self.sockets.workers.fileno(),
+            "lifeline_fd": self._lifeline[0],
+            "ready_fd": self._ready[1],
+        }
+        fds = tuple(value for key, value in handed.items() if key.endswith("_fd"))
+        return Child(
+            [sys.executable, "-m", "firesteel.node"],
+            {**os.environ, "FIRESTEEL_NODE": json.dumps(handed)},
+            fds,
+        )
+
+    def _worker_child(self, token: str) -> Child:
+        environment = {
+            **os.environ,
+            "FIRESTEEL_WORKER_SOCKET": str(self.sockets.workers_path),
+            "FIRESTEEL_WORKER_TOKEN": token,
+            "FIRESTEEL_WORKER_PROJECT": str(self.project) if self.project else "",
+            "FIRESTEEL_WORKER_MEMORY_BYTES": str(self.settings.worker_memory_bytes),
+            "FIRESTEEL_LIFELINE_FD": str(self._lifeline[0]),
+        }
+        return Child(
+            [sys.executable, "-m", "firesteel.worker"], environment, (self._lifeline[0],)
+        )
+
+
+def serve(
+    settings: Settings, *, project: Path | None, announce: Callable[[dict[str, Any]], None]
+) -> int:
+    """Run a node until it is told to stop; the exit code. ``announce`` gets ``public_url``,
+    ``admin_url``, ``workspace`` when the node is ready for the first time. Raises OperatorError
+    where an address cannot be bound."""
+    sockets = Sockets.bind(settings)
+    try:
+        return Supervisor(settings, project, announce, sockets).run()
+    finally:
+        sockets.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        bound = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise OperatorError(
+            f"cannot listen on {host}:{port}: {error.strerror}", code="address_unusable"
+        ) from error
+    bound.set_inheritable(True)
+    return bound
+
+
+def _wait_readable(fd: int, timeout_s: float) -> None:
+    with selectors.DefaultSelector() as selector:
+        selector.register(fd, selectors.EVENT_READ)
+        if selector.select(timeout_s):
+            os.read(fd, _READY_LIMIT_BYTES)
