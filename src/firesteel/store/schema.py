@@ -1,0 +1,420 @@
+"""The tables of the store: one schema for SQLite and PostgreSQL.
+
+Invariants stand here as named constraints, not only in code: a message has one place in its
+trigger's sequence, a lane has one running execution, an idempotency key one message.
+
+Times are wall-clock microseconds since 1970 (``_at_us``). A ``no`` is the store's own number and
+never leaves the node's machine room; the public names are a message's ``id`` and its ``sequence``.
+The first execution of a message has the message's ``no``; replays take further numbers from the
+same count. Numbers are never given twice (``session.last_no``).
+
+Rows of the hot tables (message, payload, execution, result, entry, attempt, search, idempotency)
+have no foreign keys: one writer makes them together in one transaction, and each key would cost a
+look-up an insert. What belongs to a message or execution goes with it when retention ends.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    and_,
+    false,
+    literal_column,
+    text,
+    true,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+# SQLite numbers rows by itself only in a column declared INTEGER.
+_No = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _no() -> Column[int]:
+    return Column("no", _No, primary_key=True, autoincrement=True)
+
+
+def _flag(name: str, *, default: bool = False) -> Column[bool]:
+    return Column(name, Boolean(), nullable=False, server_default=true() if default else false())
+
+
+def _count(name: str) -> Column[int]:
+    return Column(name, BigInteger(), nullable=False, server_default=text("0"))
+
+
+# --- the catalog -------------------------------------------------------------------------------
+
+workspace = Table(
+    "workspace",
+    metadata,
+    _no(),
+    Column("name", Text(), nullable=False),
+    Column("created_at_us", BigInteger(), nullable=False),
+    UniqueConstraint("name"),
+)
+
+# An integration is its trigger: ``integration.no`` is what everything else calls ``trigger_no``.
+# ``concurrency`` to ``payloads_s`` are taken from the published document. ``last_sequence`` counts
+# what was accepted, ``replayed`` the executions that replays made, ``purged`` the executions that
+# retention removed (P07).
+integration = Table(
+    "integration",
+    metadata,
+    _no(),
+    Column("workspace_no", ForeignKey("workspace.no"), nullable=False),
+    Column("name", Text(), nullable=False),
+    _flag("enabled", default=True),
+    Column("managed_by", Text(), nullable=False),
+    Column("published_version_no", BigInteger()),
+    Column("created_at_us", BigInteger(), nullable=False),
+    Column("removed_at_us", BigInteger()),
+    Column("concurrency", Integer(), nullable=False),
+    Column("max_waiting", BigInteger(), nullable=False),
+    Column("on_failure", Text(), nullable=False),
+    Column("history_s", BigInteger()),
+    Column("payloads_s", BigInteger()),
+    _flag("paused"),
+    Column("paused_because", Text(), nullable=False, server_default=text("''")),
+    _count("last_sequence"),
+    _count("replayed"),
+    _count("purged"),
+    CheckConstraint("managed_by IN ('files', 'console')", name="managed_by"),
+    CheckConstraint("on_failure IN ('continue', 'pause')", name="on_failure"),
+    CheckConstraint("concurrency >= 1", name="concurrency"),
+    CheckConstraint("max_waiting >= 1", name="max_waiting"),
+)
+
+version = Table(
+    "version",
+    metadata,
+    _no(),
+    Column("trigger_no", ForeignKey("integration.no"), nullable=False),
+    Column("number", Integer(), nullable=False),
+    Column("document", Text(), nullable=False),
+    Column("published_at_us", BigInteger(), nullable=False),
+    Column("published_by", Text(), nullable=False),
+    UniqueConstraint("trigger_no", "number"),
+)
+
+api_key = Table(
+    "api_key",
+    metadata,
+    _no(),
+    Column("trigger_no", ForeignKey("integration.no"), nullable=False),
+    Column("label", Text(), nullable=False),
+    Column("digest", LargeBinary(), nullable=False),
+    Column("prefix", Text(), nullable=False),
+    Column("sealed", LargeBinary(), nullable=False),
+    Column("created_at_us", BigInteger(), nullable=False),
+    Column("expires_at_us", BigInteger()),
+    Column("last_used_at_us", BigInteger()),
+    UniqueConstraint("trigger_no", "label"),
+    UniqueConstraint("trigger_no", "digest"),
+)
+
+connection = Table(
+    "connection",
+    metadata,
+    Column("workspace_no", ForeignKey("workspace.no"), nullable=False),
+    Column("name", Text(), nullable=False),
+    Column("document", Text(), nullable=False),
+    Column("managed_by", Text(), nullable=False),
+    Column("changed_at_us", BigInteger(), nullable=False),
+    PrimaryKeyConstraint("workspace_no", "name"),
+    CheckConstraint("managed_by IN ('files', 'console')", name="managed_by"),
+)
+
+secret = Table(
+    "secret",
+    metadata,
+    Column("workspace_no", ForeignKey("workspace.no"), nullable=False),
+    Column("name", Text(), nullable=False),
+    Column("sealed", LargeBinary(), nullable=False),
+    Column("changed_at_us", BigInteger(), nullable=False),
+    PrimaryKeyConstraint("workspace_no", "name"),
+)
+
+setting = Table(
+    "setting",
+    metadata,
+    Column("name", Text(), nullable=False),
+    Column("value", Text(), nullable=False),
+    PrimaryKeyConstraint("name"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    _no(),
+    Column("at_us", BigInteger(), nullable=False),
+    Column("actor", Text(), nullable=False),
+    Column("action", Text(), nullable=False),
+    Column("subject", Text(), nullable=False),
+    Column("detail", Text(), nullable=False),
+)
+
+# --- the journal -------------------------------------------------------------------------------
+
+# One life of one engine process. ``last_no``: the highest message or execution number it gave.
+session = Table(
+    "session",
+    metadata,
+    _no(),
+    Column("started_at_us", BigInteger(), nullable=False),
+    Column("lease_until_us", BigInteger(), nullable=False),
+    Column("ended_at_us", BigInteger()),
+    _count("last_no"),
+)
+
+# ``lane_key``: NULL where the trigger is not ordered, '' for its one lane.
+message = Table(
+    "message",
+    metadata,
+    Column("no", _No, primary_key=True, autoincrement=False),
+    Column("id", Text(), nullable=False),
+    Column("trigger_no", BigInteger(), nullable=False),
+    Column("sequence", BigInteger(), nullable=False),
+    Column("received_at_us", BigInteger(), nullable=False),
+    Column("consumer", Text()),
+    Column("lane_key", Text()),
+    UniqueConstraint("id"),
+    UniqueConstraint("trigger_no", "sequence"),
+)
+
+# The bulk of a message, apart from its hot row. ``request`` is an encoded model.message.Request.
+payload = Table(
+    "payload",
+    metadata,
+    Column("message_no", _No, primary_key=True, autoincrement=False),
+    Column("request", LargeBinary(), nullable=False),
+    Column("body", LargeBinary(), nullable=False),
+)
+
+# ``position`` orders a lane (an execution's ``no``, or, of a replay that takes its original's
+# place, that one's). ``turn``: it waits, and only for its due time, a slot or its trigger's pause:
+# it has no lane, or is the head of one that is not paused. ``due_at_us``: of an attempt to be
+# repeated later; NULL when it may be claimed now. ``interruptions``: how often an engine ended
+# under it. ``failure``: of the last attempt, an encoded model.execution.Failure. ``started_at_us``:
+# of the last attempt.
+execution = Table(
+    "execution",
+    metadata,
+    Column("no", _No, primary_key=True, autoincrement=False),
+    Column("message_no", BigInteger(), nullable=False),
+    Column("run", Integer(), nullable=False),
+    Column("trigger_no", BigInteger(), nullable=False),
+    Column("version_no", BigInteger(), nullable=False),
+    Column("lane_key", Text()),
+    Column("position", BigInteger(), nullable=False),
+    Column("state", Text(), nullable=False),
+    _flag("turn"),
+    Column("due_at_us", BigInteger()),
+    Column("session_no", BigInteger()),
+    _count("epoch"),
+    _count("attempt"),
+    _count("counted"),
+    _count("interruptions"),
+    _flag("alone"),
+    Column("first_started_at_us", BigInteger()),
+    Column("started_at_us", BigInteger()),
+    Column("settled_at_us", BigInteger()),
+    Column("replay_of", BigInteger()),
+    Column("failure", LargeBinary()),
+    Column("ended_by", Text()),
+    Column("ended_why", Text()),
+    CheckConstraint(
+        "state IN ('waiting', 'running', 'succeeded', 'failed', 'cancelled', 'skipped')",
+        name="state",
+    ),
+    CheckConstraint("run > 1 OR no = message_no", name="first_run"),
+    CheckConstraint("(state = 'running') = (session_no IS NOT NULL)", name="running_has_session"),
+    CheckConstraint("state = 'waiting' OR (NOT turn AND due_at_us IS NULL)", name="turn_waits"),
+)
+
+# What an execution left: ``response`` is an encoded model.execution.Response, ``input`` the
+# workflow's input as JSON, ``logs`` and ``code_hash`` of the last attempt.
+result = Table(
+    "result",
+    metadata,
+    Column("execution_no", _No, primary_key=True, autoincrement=False),
+    Column("response", LargeBinary(), nullable=False),
+    Column("input", LargeBinary(), nullable=False),
+    Column("logs", Text(), nullable=False),
+    Column("code_hash", Text(), nullable=False),
+)
+
+# The journal of steps, in the order of ``no``.
+entry = Table(
+    "entry",
+    metadata,
+    _no(),
+    Column("execution_no", BigInteger(), nullable=False),
+    Column("step", Text(), nullable=False),
+    Column("kind", Text(), nullable=False),
+    Column("attempt", Integer(), nullable=False),
+    Column("started_at_us", BigInteger(), nullable=False),
+    Column("ended_at_us", BigInteger(), nullable=False),
+    Column("result", LargeBinary(), nullable=False),
+    Column("input", LargeBinary(), nullable=False),
+    UniqueConstraint("execution_no", "step"),
+)
+
+# Attempts that did not succeed. ``failure`` NULL: handed back. The logs of an execution's last
+# attempt stand in ``result``.
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("execution_no", BigInteger(), nullable=False),
+    Column("attempt", Integer(), nullable=False),
+    Column("started_at_us", BigInteger(), nullable=False),
+    Column("ended_at_us", BigInteger(), nullable=False),
+    Column("failure", LargeBinary()),
+    Column("logs", Text(), nullable=False),
+    PrimaryKeyConstraint("execution_no", "attempt"),
+    sqlite_with_rowid=False,
+)
+
+# The lanes that are paused, and no others: so millions of keys leave nothing behind.
+# ``stopped_at_no``: the failed execution at which the lane stopped by itself.
+paused_lane = Table(
+    "paused_lane",
+    metadata,
+    Column("trigger_no", BigInteger(), nullable=False),
+    Column("lane_key", Text(), nullable=False),
+    Column("because", Text(), nullable=False),
+    Column("paused_at_us", BigInteger(), nullable=False),
+    Column("stopped_at_no", BigInteger()),
+    PrimaryKeyConstraint("trigger_no", "lane_key"),
+    sqlite_with_rowid=False,
+)
+
+search = Table(
+    "search",
+    metadata,
+    Column("trigger_no", BigInteger(), nullable=False),
+    Column("name", Text(), nullable=False),
+    Column("value", Text(), nullable=False),
+    Column("message_no", BigInteger(), nullable=False),
+    PrimaryKeyConstraint("trigger_no", "name", "value", "message_no"),
+    sqlite_with_rowid=False,
+)
+
+# ``consumer`` '' where the trigger is open. It outlives its message when retention is shorter than
+# the window, so it holds what a duplicate is answered with.
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("trigger_no", BigInteger(), nullable=False),
+    Column("consumer", Text(), nullable=False),
+    Column("key", Text(), nullable=False),
+    Column("message_id", Text(), nullable=False),
+    Column("sequence", BigInteger(), nullable=False),
+    Column("execution_no", BigInteger(), nullable=False),
+    Column("fingerprint", LargeBinary(), nullable=False),
+    Column("expires_at_us", BigInteger(), nullable=False),
+    PrimaryKeyConstraint("trigger_no", "consumer", "key"),
+    sqlite_with_rowid=False,
+)
+
+# --- conditions and the indexes that serve them -------------------------------------------------
+
+# A partial index is used only by queries that repeat its condition to the letter: with literals,
+# not with bound values. So queries take the conditions from here.
+WAITING: ColumnElement[bool] = execution.c.state == literal_column("'waiting'")
+RUNNING: ColumnElement[bool] = execution.c.state == literal_column("'running'")
+UNSUCCESSFUL: ColumnElement[bool] = execution.c.state.in_(
+    [literal_column("'failed'"), literal_column("'cancelled'"), literal_column("'skipped'")]
+)
+IN_LANE: ColumnElement[bool] = execution.c.lane_key.is_not(None)
+READY: ColumnElement[bool] = and_(
+    WAITING, execution.c.turn == true(), execution.c.due_at_us.is_(None)
+)
+DUE_LATER: ColumnElement[bool] = and_(WAITING, execution.c.due_at_us.is_not(None))
+REPLAYS: ColumnElement[bool] = execution.c.run > literal_column("1")
+NOT_REMOVED: ColumnElement[bool] = integration.c.removed_at_us.is_(None)
+
+
+def _partial(
+    name: str, *columns: Column[Any], where: ColumnElement[bool], unique: bool = False
+) -> Index:
+    return Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
+
+
+_partial(
+    "uq_integration_name",
+    integration.c.workspace_no,
+    integration.c.name,
+    where=NOT_REMOVED,
+    unique=True,
+)
+# The first execution is found by its message's number; only replays need an index of their own.
+_partial(
+    "uq_execution_replay",
+    execution.c.message_no,
+    execution.c.run,
+    where=REPLAYS,
+    unique=True,
+)
+Index("ix_execution_trigger", execution.c.trigger_no, execution.c.no)
+_partial(
+    "ix_execution_unsuccessful",
+    execution.c.trigger_no,
+    execution.c.state,
+    execution.c.no,
+    where=UNSUCCESSFUL,
+)
+# Finding what may run reads only what may run, however much waits (P12).
+_partial(
+    "ix_execution_ready",
+    execution.c.trigger_no,
+    execution.c.no,
+    execution.c.lane_key,
+    where=READY,
+)
+_partial(
+    "ix_execution_due",
+    execution.c.due_at_us,
+    execution.c.trigger_no,
+    execution.c.lane_key,
+    where=DUE_LATER,
+)
+_partial(
+    "ix_execution_lane",
+    execution.c.trigger_no,
+    execution.c.lane_key,
+    execution.c.position,
+    where=and_(WAITING, IN_LANE),
+)
+_partial("ix_execution_running", execution.c.trigger_no, execution.c.no, where=RUNNING)
+# A lane never has two running executions.
+_partial(
+    "uq_execution_running_lane",
+    execution.c.trigger_no,
+    execution.c.lane_key,
+    where=and_(RUNNING, IN_LANE),
+    unique=True,
+)
+Index("ix_search_message", search.c.message_no)
+Index("ix_idempotency_expires", idempotency.c.expires_at_us)
