@@ -1,0 +1,111 @@
+"""Opening the SQLite file: by its one writer, by its readers, and never by two engines.
+
+Sources: https://sqlite.org/wal.html, https://sqlite.org/pragma.html,
+https://sqlite.org/howtocorrupt.html.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from pathlib import Path
+
+from firesteel.errors import OperatorError
+
+_BUSY_TIMEOUT_S = 5.0
+_STATEMENTS = 256
+
+# The writer's page cache. The right edges of the hot tables and indexes are a few hundred pages;
+# 32 MiB holds them and what a retry or a purge touches, and bounds the memory of the thread.
+_WRITER_CACHE_KIB = 32 * 1024
+_READER_CACHE_KIB = 4 * 1024
+
+# Pages in the write-ahead log before the writer copies them into the file. Larger than SQLite's
+# 1,000, since a page that many commits change is then copied once; small enough that a copy takes
+# milliseconds. The log's file is cut back to the limit after a reader has held it up.
+_CHECKPOINT_PAGES = 4000
+_LOG_LIMIT_BYTES = 64 * 1024 * 1024
+
+
+def open_writer(path: Path) -> sqlite3.Connection:
+    """The one connection that writes. Made and used in the writer's thread only.
+
+    WAL with ``synchronous=FULL``: a commit returns after the log is flushed. No mmap: an I/O error
+    would be a signal then, not an error. Transactions are begun by hand.
+
+    Raises OperatorError ``store_unsafe`` where the file takes no write-ahead log.
+    """
+    connection = sqlite3.connect(
+        path,
+        timeout=_BUSY_TIMEOUT_S,
+        isolation_level=None,
+        cached_statements=_STATEMENTS,
+    )
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        connection.close()
+        raise OperatorError(
+            "the store's file system does not support SQLite's write-ahead log",
+            code="store_unsafe",
+        )
+    for pragma in (
+        "synchronous = FULL",
+        "fullfsync = ON",  # macOS: fsync alone does not reach the disk there; no effect elsewhere
+        "checkpoint_fullfsync = ON",
+        "foreign_keys = ON",
+        "mmap_size = 0",
+        "temp_store = MEMORY",
+        f"cache_size = -{_WRITER_CACHE_KIB}",
+        f"wal_autocheckpoint = {_CHECKPOINT_PAGES}",
+        f"journal_size_limit = {_LOG_LIMIT_BYTES}",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """A read-only connection: it never waits for the writer, never writes and never checkpoints.
+    It may be used by any one thread at a time."""
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=ro",
+        uri=True,
+        timeout=_BUSY_TIMEOUT_S,
+        isolation_level=None,
+        cached_statements=_STATEMENTS,
+        check_same_thread=False,
+    )
+    connection.execute("PRAGMA query_only = ON")
+    connection.execute("PRAGMA mmap_size = 0")
+    connection.execute(f"PRAGMA cache_size = -{_READER_CACHE_KIB}")
+    return connection
+
+
+class StoreLock:
+    """The right to write a store's file, held by one process through a lock file beside it.
+
+    The kernel gives it back when the process ends, however it ends: who holds it knows that every
+    session before is dead.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path.with_name(path.name + ".lock")
+        self._descriptor: int | None = None
+
+    def take(self) -> None:
+        """Raises OperatorError ``store_in_use`` where another engine has the store."""
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(descriptor)
+            raise OperatorError(
+                "another engine is running on this data directory", code="store_in_use"
+            ) from error
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        """Safe to repeat."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None

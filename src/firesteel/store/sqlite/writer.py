@@ -1,0 +1,321 @@
+"""The one thread that writes the SQLite file: many commands, one transaction, one flush.
+
+The event loop puts commands into a queue; the thread takes all that are there, applies them in
+order in one transaction, commits (which flushes), and completes all of them with one call back
+into the loop. While it flushes, the next ones gather: the more calls, the larger the groups.
+
+What may go wrong, and what the callers are told:
+
+- A command is refused by a rule (a FiresteelError): its own error; the others are not touched.
+- A statement fails before the commit (disk full, I/O error): the transaction is rolled back, all
+  of it fails with StoreUnavailable, the thread goes on.
+- The commit fails with "disk full": nothing of it reached the log's end: as above.
+- The commit fails otherwise (a failed flush): nobody knows what is on disk, and asking again would
+  say so less truthfully (https://wiki.postgresql.org/wiki/Fsync_Errors). Its commands fail with
+  OutcomeUnknown, the waiting ones with StoreUnavailable, ``on_lost`` is told, the thread ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from firesteel.errors import FiresteelError, InternalError, OutcomeUnknown, StoreUnavailable
+from firesteel.store.sqlite.connection import open_writer
+
+A = TypeVar("A")
+T = TypeVar("T")
+
+Work = Callable[[sqlite3.Connection], T]
+_Command = tuple["asyncio.Future[Any] | None", Callable[[Any], Any], Any]
+
+# Commands in one transaction at most: bounds how long the first of them waits for the last.
+_BATCH = 1000
+# Commands that may wait before ``put`` refuses: more is a node that does not keep up.
+QUEUE_LIMIT = 20_000
+
+
+class Ledger(Protocol):
+    """What the writer writes for: it remembers what is running and buffers rows within a
+    transaction. All methods run in the writer's thread; ``begin`` to ``finish`` in a transaction.
+    """
+
+    def open(self, connection: sqlite3.Connection) -> None:
+        """Begin a session and remember what the tables say."""
+        ...
+
+    def begin(self) -> None:
+        """A transaction has begun."""
+        ...
+
+    def flush(self) -> None:
+        """Write all buffered rows: a statement that follows sees everything before it."""
+        ...
+
+    def finish(self) -> Sequence[Any]:
+        """Write what is buffered and claim what may start; the claims, for after the commit."""
+        ...
+
+    def reload(self) -> None:
+        """Forget what is buffered or remembered and believe the tables: a transaction, or a part
+        of one, was rolled back."""
+        ...
+
+    def wake_in_s(self) -> float | None:
+        """Seconds until something is due without a command; None: nothing is."""
+        ...
+
+    def close(self) -> None:
+        """End the session (in a transaction)."""
+        ...
+
+
+class _Refused:
+    """The answer to a command that ends with an error."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+class Writer:
+    """The writer's thread and its queue. ``put`` and ``submit`` are called from the event loop's
+    thread; what they return completes in the order in which they were called."""
+
+    def __init__(self, path: Path, ledger: Ledger, *, queue_limit: int = QUEUE_LIMIT) -> None:
+        self._path = path
+        self._ledger = ledger
+        self._queue: deque[_Command] = deque()
+        self._queue_limit = queue_limit
+        self._wake = threading.Event()
+        self._closing = False
+        self._lost: BaseException | None = None
+        self._thread: threading.Thread | None = None
+        self._on_claims: Callable[[Sequence[Any]], None] | None = None
+        self._on_lost: Callable[[BaseException], None] | None = None
+
+    def listen(
+        self,
+        on_claims: Callable[[Sequence[Any]], None],
+        on_lost: Callable[[BaseException], None],
+    ) -> None:
+        """Whom to give the claims of a commit, and whom to tell that the store is lost."""
+        self._on_claims = on_claims
+        self._on_lost = on_lost
+
+    async def start(self) -> None:
+        """Open the file in the thread and begin a session. Raises what opening raises."""
+        self._loop = asyncio.get_running_loop()
+        started: asyncio.Future[None] = self._loop.create_future()
+        self._thread = threading.Thread(
+            target=self._main, args=(started,), name="firesteel-writer", daemon=True
+        )
+        self._thread.start()
+        await started
+
+    async def close(self) -> None:
+        """Do all that was put, copy the log into the file, end the session. Safe to repeat."""
+        self._closing = True
+        self._wake.set()
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            await asyncio.to_thread(thread.join)
+
+    # --- the loop's side ------------------------------------------------------------------------
+
+    def put(
+        self, call: Callable[[A], T], argument: A, *, bounded: bool = False
+    ) -> asyncio.Future[T]:
+        """Run ``call(argument)`` in the next transaction; completes after its flush.
+
+        ``call`` belongs to the ledger, knows of its buffers, and raises a FiresteelError only
+        before it has changed anything. ``bounded``: fails at once with StoreUnavailable when the
+        queue is full.
+        """
+        future: asyncio.Future[T] = self._loop.create_future()
+        if self._lost is not None or self._closing:
+            future.set_exception(StoreUnavailable("the store is closed"))
+        elif bounded and len(self._queue) >= self._queue_limit:
+            future.set_exception(StoreUnavailable("the store does not keep up"))
+        else:
+            self._queue.append((future, call, argument))
+            if not self._wake.is_set():
+                self._wake.set()
+        return future
+
+    def post(self, call: Callable[[A], object], argument: A) -> None:
+        """As ``put``, where nobody waits for the answer."""
+        self._queue.append((None, call, argument))
+        self._wake.set()
+
+    def submit(self, work: Work[T]) -> asyncio.Future[T]:
+        """Run ``work(connection)`` in the next transaction, in a savepoint: if it raises, what it
+        wrote is undone and the error is the caller's; nobody else is touched. It sees everything
+        put before it, and must not begin, commit or roll back itself."""
+        return self.put(self._work, work)
+
+    def _complete(
+        self, commands: Sequence[_Command], answers: Sequence[Any], claims: Sequence[Any]
+    ) -> None:
+        for (future, _, _), answer in zip(commands, answers, strict=True):
+            if future is None or future.done():
+                continue
+            if type(answer) is _Refused:
+                future.set_exception(answer.error)
+            else:
+                future.set_result(answer)
+        if claims and self._on_claims is not None:
+            self._on_claims(claims)
+
+    def _tell_lost(self, error: BaseException) -> None:
+        if self._on_lost is not None:
+            self._on_lost(error)
+
+    # --- the thread's side ----------------------------------------------------------------------
+
+    def _main(self, started: asyncio.Future[None]) -> None:
+        try:
+            self._connection = open_writer(self._path)
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._ledger.open(self._connection)
+            self._connection.execute("COMMIT")
+        except BaseException as error:
+            self._call(started.set_exception, _as_error(error))
+            return
+        self._call(started.set_result, None)
+        while (commands := self._take()) is not None:
+            if not self._apply(commands):
+                return
+        self._end()
+
+    def _call(self, call: Callable[..., Any], *arguments: Any) -> None:
+        try:
+            self._loop.call_soon_threadsafe(call, *arguments)
+        except RuntimeError:
+            # The loop is closed: nobody is left to be told.
+            self._closing = True
+
+    def _take(self) -> list[_Command] | None:
+        """All commands that are there; waits for the first, or until something is due."""
+        queue = self._queue
+        if not queue:
+            if self._closing:
+                return None
+            self._wake.clear()
+            # A command may have come before the clear.
+            if not queue and not self._closing:
+                self._wake.wait(self._ledger.wake_in_s())
+        return [queue.popleft() for _ in range(min(len(queue), _BATCH))]
+
+    def _apply(self, commands: list[_Command]) -> bool:
+        """One transaction. False: the store is lost."""
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._ledger.begin()
+            answers = [self._answer(call, argument) for _, call, argument in commands]
+            claims = self._ledger.finish()
+        except Exception as error:
+            return self._undo(commands, error)
+        try:
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            if _is_full(error):
+                return self._undo(commands, error)
+            return self._lose(commands, error)
+        self._call(self._complete, commands, answers, claims)
+        return True
+
+    def _answer(self, call: Callable[[Any], Any], argument: Any) -> Any:
+        try:
+            return call(argument)
+        except FiresteelError as refused:
+            return _Refused(refused)
+
+    def _work(self, work: Work[T]) -> T:
+        connection = self._connection
+        self._ledger.flush()
+        connection.execute("SAVEPOINT work")
+        try:
+            result = work(connection)
+        except Exception as error:
+            if not connection.in_transaction or _is_of_the_disk(error):
+                raise
+            connection.execute("ROLLBACK TO work")
+            connection.execute("RELEASE work")
+            self._ledger.reload()
+            raise _as_error(error) from error
+        connection.execute("RELEASE work")
+        return result
+
+    def _undo(self, commands: list[_Command], error: Exception) -> bool:
+        """Roll back. One command's defect must not fail its neighbours: each again, alone."""
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            self._ledger.reload()
+        except sqlite3.Error as worse:
+            return self._lose(commands, worse)
+        if not isinstance(error, sqlite3.OperationalError) and len(commands) > 1:
+            return self._apply_singly(commands)
+        self._refuse(commands, _as_error(error))
+        return True
+
+    def _apply_singly(self, commands: list[_Command]) -> bool:
+        for index, command in enumerate(commands):
+            if not self._apply([command]):
+                self._refuse(commands[index + 1 :], StoreUnavailable("the store is lost"))
+                return False
+        return True
+
+    def _lose(self, commands: list[_Command], error: Exception) -> bool:
+        self._lost = error
+        unknown = OutcomeUnknown("the commit failed: the call may have been stored")
+        unknown.__cause__ = error
+        self._refuse(commands, unknown)
+        waiting = [self._queue.popleft() for _ in range(len(self._queue))]
+        self._refuse(waiting, StoreUnavailable("the store is lost"))
+        self._call(self._tell_lost, error)
+        return False
+
+    def _refuse(self, commands: list[_Command], error: BaseException) -> None:
+        self._call(self._complete, commands, [_Refused(error)] * len(commands), ())
+
+    def _end(self) -> None:
+        connection = self._connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            self._ledger.close()
+            connection.execute("COMMIT")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error as error:
+            self._call(self._tell_lost, error)
+        finally:
+            connection.close()
+
+
+def _is_full(error: BaseException) -> bool:
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+
+
+def _is_of_the_disk(error: BaseException) -> bool:
+    """Full, or an I/O error (its extended codes have it in the low byte)."""
+    code = getattr(error, "sqlite_errorcode", None) or 0
+    return code & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+
+
+def _as_error(error: BaseException) -> BaseException:
+    """The error as callers of the store know it."""
+    if isinstance(error, FiresteelError) or not isinstance(error, Exception):
+        return error
+    if isinstance(error, sqlite3.OperationalError):
+        told: FiresteelError = StoreUnavailable("the store cannot commit now")
+    else:
+        told = InternalError("the store could not apply this command")
+    told.__cause__ = error
+    return told
