@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from firesteel.errors import OperatorError
+from firesteel.handover import VARIABLE, Handover
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,7 +123,6 @@ class Sockets:
 @dataclass
 class Supervisor:
     settings: Settings
-    project: Path | None
     announce: Callable[[dict[str, Any]], None]
     sockets: Sockets
     engine: Child = field(init=False)
@@ -224,21 +224,19 @@ class Supervisor:
             self.announce(json.loads(data.splitlines()[0]))
 
     def _engine_child(self, token: str) -> Child:
-        handed = {
-            "settings": self.settings.as_json(),
-            "project": str(self.project) if self.project else None,
-            "token": token,
-            "public_fd": self.sockets.public.fileno(),
-            "admin_fd": self.sockets.admin.fileno(),
-            "workers_fd": self.sockets.workers.fileno(),
-            "lifeline_fd": self._lifeline[0],
-            "ready_fd": self._ready[1],
-        }
-        fds = tuple(value for key, value in handed.items() if key.endswith("_fd"))
+        handover = Handover(
+            self.settings,
+            token,
+            self.sockets.public.fileno(),
+            self.sockets.admin.fileno(),
+            self.sockets.workers.fileno(),
+            self._lifeline[0],
+            self._ready[1],
+        )
         return Child(
             [sys.executable, "-m", "firesteel.node"],
-            {**os.environ, "FIRESTEEL_NODE": json.dumps(handed)},
-            fds,
+            {**os.environ, VARIABLE: handover.encode()},
+            handover.fds,
         )
 
     def _worker_child(self, token: str) -> Child:
@@ -246,7 +244,7 @@ class Supervisor:
             **os.environ,
             "FIRESTEEL_WORKER_SOCKET": str(self.sockets.workers_path),
             "FIRESTEEL_WORKER_TOKEN": token,
-            "FIRESTEEL_WORKER_PROJECT": str(self.project) if self.project else "",
+            "FIRESTEEL_WORKER_PROJECT": str(self.settings.project_dir or ""),
             "FIRESTEEL_WORKER_MEMORY_BYTES": str(self.settings.worker_memory_bytes),
             "FIRESTEEL_LIFELINE_FD": str(self._lifeline[0]),
         }
@@ -255,15 +253,13 @@ class Supervisor:
         )
 
 
-def serve(
-    settings: Settings, *, project: Path | None, announce: Callable[[dict[str, Any]], None]
-) -> int:
+def serve(settings: Settings, *, announce: Callable[[dict[str, Any]], None]) -> int:
     """Run a node until it is told to stop; the exit code. ``announce`` gets ``public_url``,
     ``admin_url``, ``workspace`` when the node is ready for the first time. Raises OperatorError
     where an address cannot be bound."""
     sockets = Sockets.bind(settings)
     try:
-        return Supervisor(settings, project, announce, sockets).run()
+        return Supervisor(settings, announce, sockets).run()
     finally:
         sockets.close()
 

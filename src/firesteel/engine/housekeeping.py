@@ -62,7 +62,7 @@ class Housekeeper:
     async def _disk(self) -> None:
         settings = self._engine.settings
         usage = await asyncio.to_thread(shutil.disk_usage, settings.data_dir)
-        full = usage.free < min(settings.disk_reserve_bytes, usage.total * 0.05)
+        full = usage.free < settings.disk_reserve.needed_bytes(usage.total)
         refusal = self._engine.refusal
         if full and refusal is None:
             log.error("disk_nearly_full", free_bytes=usage.free)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -73,14 +74,15 @@ class Pool:
         self._alone: deque[Work] = deque()
         self._overdue: dict[Link, float] = {}
         self._joining: list[asyncio.Future[None]] = []
+        self._idle: asyncio.Future[None] | None = None
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.Task[None] | None = None
         self._monotonic: Callable[[], float] = asyncio.get_running_loop().time
 
-    async def start(self, socket_path: str) -> None:
-        """Listen for workers."""
+    async def start(self, bound: socket.socket) -> None:
+        """Take workers from a bound Unix socket."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_unix_server(lambda: Link(self, self._token), socket_path)
+        self._server = await loop.create_unix_server(lambda: Link(self, self._token), sock=bound)
         self._sweeper = loop.create_task(self._sweep(), name="pool-sweep")
 
     async def stop(self) -> None:
@@ -101,6 +103,13 @@ class Pool:
     def busy(self) -> int:
         """Attempts in workers or waiting for one."""
         return len(self._queue) + len(self._alone) + sum(len(link.running) for link in self._links)
+
+    async def idle(self, timeout_s: float) -> None:
+        """Until no attempt is in a worker or waits for one, or the time is over."""
+        if self._idle is None and self.busy:
+            self._idle = asyncio.get_running_loop().create_future()
+        if self._idle is not None:
+            await asyncio.wait([self._idle], timeout=timeout_s)
 
     def assign(self, work: Work) -> None:
         """Hand the attempt to a worker, at once if one is free."""
@@ -185,6 +194,7 @@ class Pool:
         for running in lost:
             self._blame(running, alone=len(lost) == 1)
         self._place()
+        self._tell_idle()
 
     def received(self, link: Link, frame: frames.Frame) -> None:
         if isinstance(frame, frames.Outcome):
@@ -211,6 +221,12 @@ class Pool:
             self._attempts.ended(running.claim, outcome)
         if self._queue or self._alone:
             self._place()
+        if self._idle is not None:
+            self._tell_idle()
+
+    def _tell_idle(self) -> None:
+        if self._idle is not None and not self._idle.done() and not self.busy:
+            self._idle.set_result(None)
 
     def _blame(self, running: Running, *, alone: bool) -> None:
         if self._monotonic() >= running.deadline:

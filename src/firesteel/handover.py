@@ -1,0 +1,51 @@
+"""What the supervisor hands to the engine process: settings, sockets and the token of its workers.
+
+It travels as JSON in one environment variable, which the engine removes from its environment before
+anything else; only processes of the same user could read it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from firesteel.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+VARIABLE = "FIRESTEEL_HANDOVER"
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """File descriptors are those of the bound sockets and pipes that the engine inherits."""
+
+    settings: Settings
+    token: str
+    public_fd: int
+    admin_fd: int
+    workers_fd: int
+    lifeline_fd: int
+    ready_fd: int
+
+    @property
+    def fds(self) -> tuple[int, ...]:
+        return (self.public_fd, self.admin_fd, self.workers_fd, self.lifeline_fd, self.ready_fd)
+
+    def encode(self) -> str:
+        return msgspec.json.encode(self, enc_hook=str).decode()
+
+    @classmethod
+    def take(cls, environ: MutableMapping[str, str]) -> Handover:
+        """Read it and remove it from the environment."""
+        return msgspec.json.decode(environ.pop(VARIABLE), type=cls, dec_hook=_decoded)
+
+
+def _decoded(kind: type[Any], value: Any) -> Any:
+    if issubclass(kind, Path):
+        return Path(value)
+    raise NotImplementedError(kind)
