@@ -1,213 +1,162 @@
 """The integration document: its shape, its defaults, and what each key means.
 
-One class a mapping of the file; `docs/reference/integration-file.md` is the reference. The same
+One class a mapping of the file; docs/reference/integration-file.md is the reference. The same
 document, as JSON, is what files, REST and console edit, what a version stores and what a worker
-runs. Field names end in their unit; the file's key is the alias.
+runs. Field names end in their unit; the file's key is the alias. ``document.py`` reads and checks.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
-from firesteel.model.quantities import Duration, Rate, Size
+from firesteel.model.quantities import Duration, between
+from firesteel.model.section import (
+    FunctionText,
+    Identifier,
+    IntegrationName,
+    Json,
+    PathText,
+    Section,
+    Text,
+    expression_or,
+    refuse,
+)
+from firesteel.model.steps import (
+    Branch,
+    CallStep,
+    FailStep,
+    ForEachStep,
+    HttpStep,
+    PythonStep,
+    Retry,
+    SqlStep,
+    Statement,
+    Step,
+    Timeout,
+)
+from firesteel.model.trigger import (
+    ApiKeyAuth,
+    Authentication,
+    BodySchema,
+    Idempotency,
+    Method,
+    OrderedDelivery,
+    ParameterType,
+    QueryParameter,
+    RateLimit,
+    RequestResponse,
+    Trigger,
+)
 
-Json = Any  # a JSON document, expressions included
+__all__ = [
+    "ApiKeyAuth",
+    "Authentication",
+    "BodySchema",
+    "Branch",
+    "CallStep",
+    "FailStep",
+    "ForEachStep",
+    "HttpStep",
+    "Idempotency",
+    "Integration",
+    "Json",
+    "Method",
+    "OrderedDelivery",
+    "ParameterType",
+    "PythonStep",
+    "QueryParameter",
+    "RateLimit",
+    "RequestResponse",
+    "ResponseTemplate",
+    "Retention",
+    "Retry",
+    "SqlStep",
+    "Statement",
+    "Step",
+    "Trigger",
+    "Workflow",
+]
 
-Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-ParameterType = Literal["string", "integer", "number", "boolean", "date"]
+MAX_SEARCH_NAMES = 8
 
-
-class Document(BaseModel):
-    """Base of every mapping in the file: unknown keys are faults, instances are frozen."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-class ApiKeyAuth(Document):
-    label: str
-    value: str | None = None
-    expires: str | None = None
-
-
-class Authentication(Document):
-    api_key: ApiKeyAuth
-
-
-class OrderedDelivery(Document):
-    """``key`` None: one lane for the trigger."""
-
-    key: str | None = None
-    on_failure: Literal["continue", "pause"] = "continue"
-
-
-class RequestResponse(Document):
-    timeout_s: Duration = Field(30.0, alias="timeout")
-    on_timeout: Literal["error", "accepted"] = "error"
-
-
-class QueryParameter(Document):
-    name: str
-    type: ParameterType = "string"
-    required: bool = False
-    default: Json = None
-    enum: list[Json] | None = None
-    many: bool = False
-    description: str | None = None
-
-
-class RateLimit(Document):
-    rate: Rate
-    burst: int | None = None
-    per: Literal["consumer", "trigger"] = "consumer"
-
-
-class Idempotency(Document):
-    key: str = "headers.idempotency-key"
-    window_s: Duration = Field(96 * 3600.0, alias="window")
-
-
-class BodySchema(Document):
-    schema_: Json = Field(alias="schema")
-
-
-class Trigger(Document):
-    """The public endpoint's rules. ``ordered_delivery``, ``request_response``, ``idempotency``
-    are None where the file says false, and a filled object where it says true."""
-
-    methods: list[Method] = ["GET", "POST"]
-    authentication: list[Authentication] = []
-    ordered_delivery: OrderedDelivery | None = None
-    request_response: RequestResponse | None = None
-    query_parameters: list[QueryParameter] = []
-    undeclared: Literal["keep", "reject"] = "keep"
-    body: Literal["any", "json", "xml", "form"] | BodySchema = "any"
-    max_body_bytes: Size = Field(10 * 1024 * 1024, alias="max_body")
-    concurrency: Annotated[int, Field(ge=1)] = 10
-    rate_limit: RateLimit | None = None
-    max_waiting: Annotated[int, Field(ge=1)] = 1_000_000
-    idempotency: Idempotency | None = Idempotency()
+_KEPT = between("1h", "36500d")
 
 
-class Retry(Document):
-    attempts: Annotated[int, Field(ge=1)] = 5
-    first_delay_s: Duration = Field(1.0, alias="first_delay")
-    factor: float = 2.0
-    max_delay_s: Duration = Field(300.0, alias="max_delay")
-    give_up_after_s: Duration | None = Field(None, alias="give_up_after")
-
-
-class Statement(Document):
-    statement: str
-    parameters: dict[str, Json] = {}
-    result: Literal["one", "all", "count"] = "all"
-
-
-class SqlStep(Document):
-    """Either one statement or a ``transaction`` of several."""
-
-    connection: str
-    statement: str | None = None
-    parameters: dict[str, Json] = {}
-    result: Literal["one", "all", "count"] = "all"
-    transaction: list[Statement] | None = None
-    once: bool = False
-
-
-class HttpStep(Document):
-    connection: str | None = None
-    url: str | None = None
-    method: str = "GET"
-    path: str | None = None
-    query: dict[str, Json] = {}
-    headers: dict[str, Json] = {}
-    json_: Json = Field(None, alias="json")
-    form: dict[str, Json] | None = None
-    text: str | None = None
-    base64: str | None = None
-    expect: list[str] = ["200-299"]
-    result: Literal["body", "response"] = "body"
-
-
-class PythonStep(Document):
-    """In the file either ``python: module:function`` beside ``arguments``, or a mapping."""
-
-    function: str
-    arguments: Json = None
-
-
-class Branch(Document):
-    """``when`` None is the ``otherwise`` branch."""
-
-    when: str | None = None
-    steps: list["Step"]
-
-
-class ForEachStep(Document):
-    items: Json
-    steps: list["Step"]
-    concurrency: int = 1
-
-
-class CallStep(Document):
-    integration: str
-    input: Json = None
-
-
-class FailStep(Document):
-    message: str
-    permanent: bool = True
-
-
-class Step(Document):
-    """``name`` and exactly one kind (all other kind fields None)."""
-
-    name: str
-    when: str | None = None
-    timeout_s: Duration | None = Field(None, alias="timeout")
-    retry: Retry | None = None
-    sql: SqlStep | None = None
-    http: HttpStep | None = None
-    map: Json = None
-    python: PythonStep | None = None
-    choose: list[Branch] | None = None
-    for_each: ForEachStep | None = None
-    call: CallStep | None = None
-    fail: FailStep | None = None
-
-
-class Workflow(Document):
+class Workflow(Section):
     """Either ``python`` (module:function) or ``steps``."""
 
-    python: str | None = None
-    steps: list[Step] | None = None
-    timeout_s: Duration | None = Field(None, alias="timeout")
+    python: FunctionText | None = None
+    """A Python workflow, ``module:function``."""
+    steps: Annotated[list[Step], Field(min_length=1)] | None = None
+    """The steps, one after the other."""
+    timeout_s: Timeout | None = Field(default=None, alias="timeout")
+    """Of one attempt; 60s, or the Request-Response timeout if that is longer."""
     retry: Retry = Retry()
+    """How attempts are repeated."""
 
 
-class ResponseTemplate(Document):
+def _status(value: int | str) -> int | str:
+    checked: int | str = expression_or(int)(value)
+    if isinstance(checked, int) and not 200 <= checked <= 599:
+        raise refuse("status_invalid", "a status is a number from 200 to 599, or an expression")
+    return checked
+
+
+class ResponseTemplate(Section):
     """One of ``body`` and ``text``; ``status`` is a number or an expression."""
 
-    status: int | str = 200
-    headers: dict[str, Json] = {}
+    status: Annotated[
+        int | str,
+        AfterValidator(_status),
+        Field(
+            json_schema_extra={
+                "anyOf": [{"type": "integer", "minimum": 200, "maximum": 599}, {"type": "string"}]
+            }
+        ),
+    ] = 200
+    """200 to 599, or an expression."""
+    headers: dict[str, Json] = Field(default_factory=dict)
+    """Headers by name."""
     body: Json = None
+    """A document with expressions, sent as JSON."""
     text: str | None = None
+    """A text with expressions, sent as text/plain."""
 
 
-class Retention(Document):
-    history_s: Duration | None = Field(None, alias="history")
-    payloads_s: Duration | None = Field(None, alias="payloads")
+class Retention(Section):
+    """How long messages are kept; left out: as the workspace says."""
+
+    history_s: Annotated[Duration, _KEPT] | None = Field(default=None, alias="history")
+    """Executions, their steps and outcomes, such as 30d."""
+    payloads_s: Annotated[Duration, _KEPT] | None = Field(default=None, alias="payloads")
+    """Bodies, inputs and responses, such as 7d."""
 
 
-class Integration(Document):
-    name: str
+class Integration(Section):
+    """One integration: webhook trigger, data processing, workflow and response."""
+
+    name: IntegrationName
+    """The last part of the URL; unique in its workspace."""
     description: str | None = None
+    """For people."""
     enabled: bool = True
+    """Switched off, it answers 404."""
     trigger: Trigger = Trigger()
-    data_processing: str | None = None
+    """The public endpoint."""
+    data_processing: Text | None = None
+    """JSONata, without delimiters, over method, query, headers, body, body_text, body_base64,
+    body_error and message; left out: ``{"query": query, "body": body}``."""
     workflow: Workflow | None = None
+    """The work; left out: messages are only recorded."""
     response: ResponseTemplate | None = None
-    search: dict[str, str] = {}
-    redact: list[str] = []
+    """What the caller gets; left out: the last step's or the function's result."""
+    search: Annotated[dict[Identifier, PathText], Field(max_length=MAX_SEARCH_NAMES)] = Field(
+        default_factory=dict
+    )
+    """Up to 8 names and paths, indexed, that filter the list of messages."""
+    redact: list[Text] = Field(default_factory=list)
+    """Paths and header names whose values are replaced before storing."""
     retention: Retention | None = None
+    """How long messages are kept."""

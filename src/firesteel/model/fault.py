@@ -1,0 +1,105 @@
+"""Faults of a document: what is wrong, where, under which stable code, and what to do about it.
+
+``CODES`` is the whole list; docs/reference/errors.md documents each.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+Pointer = str
+"""An RFC 6901 JSON pointer into a document: ``""``, ``/trigger/methods/0``."""
+
+Position = tuple[int, int]
+"""Line and column, both from 1; columns count characters."""
+
+CODES: dict[str, str] = {
+    "document_too_large": "The file is larger than 1 MiB.",
+    "document_empty": "The file holds no document.",
+    "yaml_syntax": "The text is not YAML.",
+    "yaml_duplicate_key": "A key stands twice in one mapping.",
+    "yaml_alias": "Anchors and aliases are not taken.",
+    "yaml_tag": "Tags are not taken.",
+    "yaml_key": "A key is not a text.",
+    "yaml_documents": "The file holds more than one document.",
+    "yaml_character": "A control character stands in the text.",
+    "yaml_depth": "The document is nested deeper than 100 levels.",
+    "yaml_number": "A number is not one of JSON, or has too many digits.",
+    "required": "A key is missing.",
+    "unknown_key": "There is no such key.",
+    "wrong_type": "The value is of the wrong type.",
+    "not_allowed": "The value is none of those allowed.",
+    "out_of_range": "The value is too small, too large, too short or too long.",
+    "not_unique": "The value stands twice where it must be unique.",
+    "name_invalid": "A name has characters that it may not have.",
+    "duration_invalid": "Not a duration such as 30s.",
+    "size_invalid": "Not a size such as 10MiB.",
+    "rate_invalid": "Not a rate such as 100/s.",
+    "date_invalid": "Not a date such as 2027-06-30.",
+    "path_invalid": "Not a path such as body.customer_no.",
+    "function_invalid": "Not a function such as pricing:item_price.",
+    "status_invalid": "Not a status from 200 to 599, or an expression.",
+    "schema_invalid": "Not a JSON Schema.",
+    "url_invalid": "Not a URL that can be used here.",
+    "key_value_invalid": "A pasted API key is too short or cannot be sent in a header.",
+    "key_value_weak": "Warning: a pasted API key has fewer than 20 characters.",
+    "default_invalid": "A default or an enum does not fit the parameter.",
+    "one_of": "Exactly one of several keys must stand there.",
+    "order_invalid": "An item stands at a place where it may not stand.",
+    "expression_unclosed": "An expression is not closed with %}.",
+    "expression_missing": "An expression between {% and %} is needed here.",
+    "expression_not_allowed": "An expression may not stand here.",
+    "expression_invalid": "The expression does not compile.",
+    "reference_invalid": "${...} does not hold a name.",
+    "reference_missing": "${NAME} is neither a secret of the workspace nor in the environment.",
+    "connection_unknown": "There is no connection of that name.",
+    "integration_unknown": "There is no integration of that name.",
+    "call_cycle": "Integrations call each other in a circle.",
+    "trigger_open": "Warning: anybody may call the trigger.",
+    "parameter_unused": "Warning: no expression uses the parameter.",
+    "timeout_long": "Warning: callers and proxies seldom wait that long.",
+    "secret_in_clear": "Warning: a secret stands in the file itself.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault, or one warning; ``hint`` is empty where there is nothing to add."""
+
+    file: str
+    line: int
+    column: int
+    pointer: Pointer
+    code: str
+    detail: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        """``integrations/price.yaml:4:12: [code] detail (hint)``, one line."""
+        place = f" {self.pointer}" if self.pointer else ""
+        hint = f" ({self.hint})" if self.hint else ""
+        return f"{self.file}:{self.line}:{self.column}:{place} {self.detail} [{self.code}]{hint}"
+
+
+def child(pointer: Pointer, *parts: str | int) -> Pointer:
+    """The pointer to what stands at ``parts`` below ``pointer`` (RFC 6901, section 3)."""
+    escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+    return "".join((pointer, *(f"/{part}" for part in escaped)))
+
+
+def parts_of(pointer: Pointer) -> list[str]:
+    """The unescaped parts of a pointer; none for the whole document."""
+    parts = pointer.split("/")[1:]
+    return [part.replace("~1", "/").replace("~0", "~") for part in parts]
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A hint that names the nearest of ``known``, or all of them where none is near."""
+    names = list(known)
+    lowered = {name.lower(): name for name in names}
+    near = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean {lowered[near[0]]}?"
+    return f"known: {', '.join(names)}" if names else ""

@@ -1,0 +1,199 @@
+"""The webhook trigger of an integration: who may call, how, and what is kept in order."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, WrapSerializer
+from pydantic_core.core_schema import SerializerFunctionWrapHandler
+
+from firesteel.model.quantities import Duration, Rate, Size, between
+from firesteel.model.section import (
+    Count,
+    DateText,
+    Json,
+    Label,
+    PathText,
+    Section,
+    Text,
+    refuse,
+)
+
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+ParameterType = Literal["string", "integer", "number", "boolean", "date"]
+
+MAX_BODY = "100MiB"
+WINDOW_MOST = "30d"
+
+
+class ApiKeyAuth(Section):
+    """A declared API key. The keys themselves live beside the document, matched by ``label``."""
+
+    label: Label
+    """The name of the consumer that holds the key; unique in its trigger."""
+    value: Text | None = None
+    """The secret, mostly ``${NAME}``; left out: one is generated. Never part of a version."""
+    expires: DateText | None = None
+    """The last day on which the key is taken, ``YYYY-MM-DD``, to its end in UTC."""
+
+
+class Authentication(Section):
+    """One way to authenticate; a call passes if any of the trigger's does."""
+
+    api_key: ApiKeyAuth
+    """An API key, sent as ``x-api-key`` or ``Authorization: Bearer``."""
+
+
+class OrderedDelivery(Section):
+    """Messages run one after the other; ``key`` None: one lane for the whole trigger."""
+
+    key: PathText | None = None
+    """The path whose value names the lane, such as ``body.customer_no``."""
+    on_failure: Literal["continue", "pause"] = "continue"
+    """When the head of a lane has finally failed: the next one starts, or the lane stops."""
+
+
+class RequestResponse(Section):
+    """The call waits for the workflow's response."""
+
+    timeout_s: Annotated[Duration, between("1s", "15m")] = Field(default=30.0, alias="timeout")
+    """How long a call waits, 1s to 15m."""
+    on_timeout: Literal["error", "accepted"] = "error"
+    """What the call gets then: 504, or 202."""
+
+
+class QueryParameter(Section):
+    """A declared query parameter. ``default`` and ``enum`` are values of ``type``: texts for
+    string and date (YYYY-MM-DD), and a list of them where ``many``."""
+
+    name: Annotated[Text, Field(max_length=200)]
+    """As in the URL; case-sensitive."""
+    type: ParameterType = "string"
+    """integer ``-?[0-9]+``, number as in JSON, boolean ``true false 1 0``, date YYYY-MM-DD."""
+    required: bool = False
+    """Without it: 400."""
+    default: Json = None
+    """The value when the parameter is not sent; for a string as written."""
+    enum: Annotated[list[Json], Field(min_length=1)] | None = None
+    """The values that are taken; any other is 400."""
+    many: bool = False
+    """May be sent several times; the value is then always a list."""
+    description: str | None = None
+    """For people."""
+
+
+class RateLimit(Section):
+    """``burst`` None: what ``rate`` allows in one second, at least 1."""
+
+    rate: Rate
+    """Such as ``100/s``, ``20/m``, ``1000/h``."""
+    burst: Count | None = None
+    """How many calls may come at once."""
+    per: Literal["consumer", "trigger"] = "consumer"
+    """Whose calls are counted together."""
+
+
+class Idempotency(Section):
+    """Calls of one consumer with one key, within the window, make one execution."""
+
+    key: PathText = "headers.idempotency-key"
+    """The path of the key; a call without one is never a duplicate."""
+    window_s: Annotated[Duration, between("1s", WINDOW_MOST)] = Field(
+        default=96 * 3600.0, alias="window"
+    )
+    """How long a key is remembered, up to 30d."""
+
+
+class BodySchema(Section):
+    """The body must be JSON that fits a JSON Schema."""
+
+    schema_: dict[str, Json] | bool = Field(alias="schema")
+    """A JSON Schema; ``$ref`` within itself only."""
+
+
+def _switch(what: str, *, true: bool) -> BeforeValidator:
+    """``false`` is None; ``true`` (where it may stand) is the mapping with its defaults."""
+
+    def read(value: Any) -> Any:
+        if value is False:
+            return None
+        if value is True and true:
+            return {}
+        if value is True or isinstance(value, str | int | float | list):
+            first, hint = ("false, true", "") if true else ("false", "left out, it is on")
+            raise refuse("wrong_type", f"must be {first} or {what}", hint)
+        return value
+
+    return BeforeValidator(read)
+
+
+def _switched(value: Any, handler: SerializerFunctionWrapHandler) -> Any:
+    return False if value is None else handler(value) or True
+
+
+def _switched_off(value: Any, handler: SerializerFunctionWrapHandler) -> Any:
+    return False if value is None else handler(value)
+
+
+def _rate_alone(value: Any) -> Any:
+    return {"rate": value} if isinstance(value, str | int | float) else value
+
+
+def _rate_written(value: Any, handler: SerializerFunctionWrapHandler) -> Any:
+    written = handler(value)
+    return written["rate"] if isinstance(written, dict) and set(written) == {"rate"} else written
+
+
+def _body_mode(value: Any) -> Any:
+    modes = ("any", "json", "xml", "form")
+    if isinstance(value, dict | BodySchema) or value in modes:
+        return value
+    raise refuse("not_allowed", "must be any, json, xml, form or {schema: ...}", "")
+
+
+class Trigger(Section):
+    """The public endpoint's rules. ``ordered_delivery``, ``request_response`` and ``idempotency``
+    are None where the file says false, and a filled object where it says true."""
+
+    methods: Annotated[list[Method], Field(min_length=1)] = Field(default=["GET", "POST"])
+    """The methods taken; any other is 405."""
+    authentication: list[Authentication] = Field(default_factory=list)
+    """Who may call; empty: anybody."""
+    ordered_delivery: Annotated[
+        OrderedDelivery | None,
+        _switch("{key, on_failure}", true=True),
+        WrapSerializer(_switched),
+    ] = None
+    """Whether messages run one after the other, in one lane or in one per key."""
+    request_response: Annotated[
+        RequestResponse | None,
+        _switch("{timeout, on_timeout}", true=True),
+        WrapSerializer(_switched),
+    ] = None
+    """Whether the call waits for the workflow's response."""
+    query_parameters: list[QueryParameter] = Field(default_factory=list)
+    """The declared query parameters."""
+    undeclared: Literal["keep", "reject"] = "keep"
+    """What becomes of query parameters that are not declared: kept as texts, or 400."""
+    body: Annotated[
+        Literal["any", "json", "xml", "form"] | BodySchema, BeforeValidator(_body_mode)
+    ] = "any"
+    """What the body must be; anything else is 400."""
+    max_body_bytes: Annotated[Size, between("1B", MAX_BODY)] = Field(
+        default=10 * 1024 * 1024, alias="max_body"
+    )
+    """The largest body taken, up to 100MiB; above it 413."""
+    concurrency: Count = 10
+    """Executions at once over all nodes; each lane of an ordered trigger has at most 1."""
+    rate_limit: Annotated[
+        RateLimit | None, BeforeValidator(_rate_alone), WrapSerializer(_rate_written)
+    ] = None
+    """Calls over it are 429."""
+    max_waiting: Count = 1_000_000
+    """Messages that may wait; calls over it are 429."""
+    idempotency: Annotated[
+        Idempotency | None,
+        _switch("{key, window}", true=False),
+        WrapSerializer(_switched_off),
+    ] = Idempotency()
+    """How duplicates are recognised; false: not at all."""
