@@ -1,0 +1,104 @@
+"""API keys: how a secret is made, what a pasted one must be, what of it may be shown.
+
+A generated key is ``fsk_``, 256 random bits in base62 (43 characters) and the CRC-32 of all before
+it in base62 (6 characters): secret scanners find it by its prefix and drop look-alikes by the
+checksum, without asking anyone (P47).
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from datetime import UTC, date, datetime, timedelta
+
+from firesteel.errors import CallerError
+
+PREFIX = "fsk_"
+ENTROPY_BYTES = 32
+SHORTEST_PASTED = 8
+LONGEST_PASTED = 512
+ADVISED_LENGTH = 20
+
+_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_SECRET_LENGTH = 43
+_CHECKSUM_LENGTH = 6
+# What a header value can carry without being altered on the way (RFC 9110, section 5.5).
+_CARRIED = re.compile(r"[\x21-\x7e]+")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def generated_key(entropy: bytes) -> str:
+    """A new key of ``entropy``: 32 bytes of a cryptographic source. ValueError otherwise."""
+    if len(entropy) != ENTROPY_BYTES:
+        raise ValueError("a generated key takes 32 random bytes")
+    key = PREFIX + _base62(int.from_bytes(entropy, "big"), _SECRET_LENGTH)
+    return key + _checksum(key)
+
+
+def is_generated(secret: str) -> bool:
+    """True where ``secret`` has our prefix, length and checksum."""
+    body, checksum = secret[:-_CHECKSUM_LENGTH], secret[-_CHECKSUM_LENGTH:]
+    right_length = len(body) == len(PREFIX) + _SECRET_LENGTH
+    return right_length and body.startswith(PREFIX) and _checksum(body) == checksum
+
+
+def check_pasted(secret: str) -> str | None:
+    """A warning where a pasted secret is short, else None.
+
+    Raises CallerError ``key_invalid`` where it cannot be taken.
+    """
+    if not SHORTEST_PASTED <= len(secret) <= LONGEST_PASTED:
+        raise CallerError(
+            f"an API key has {SHORTEST_PASTED} to {LONGEST_PASTED} characters", code="key_invalid"
+        )
+    if not _CARRIED.fullmatch(secret):
+        raise CallerError(
+            "an API key has visible ASCII characters only, and no spaces", code="key_invalid"
+        )
+    if secret.startswith(PREFIX) and not is_generated(secret):
+        return f"the key begins with {PREFIX} but its checksum is wrong: was it cut when copied?"
+    if len(secret) < ADVISED_LENGTH:
+        return f"the key is shorter than {ADVISED_LENGTH} characters and may be guessed"
+    return None
+
+
+def display_prefix(secret: str) -> str:
+    """The first characters, by which people tell keys apart: at most a quarter of the secret, and
+    of a generated one its prefix and four characters (24 of its 256 bits)."""
+    if is_generated(secret):
+        return secret[: len(PREFIX) + 4]
+    return secret[: min(4, len(secret) // 4)]
+
+
+def expiry_us(day: str) -> int:
+    """The end of that day in UTC, in microseconds since 1970: the first instant at which the key
+    is no longer taken. ``day`` is ``YYYY-MM-DD``; CallerError ``expiry_invalid`` otherwise."""
+    try:
+        if not _DAY.fullmatch(day):
+            raise ValueError(day)
+        last = date.fromisoformat(day)
+        end = datetime(last.year, last.month, last.day, tzinfo=UTC) + timedelta(days=1)
+    except (ValueError, OverflowError) as error:
+        raise CallerError(
+            "an expiry is a date such as 2027-06-30", code="expiry_invalid"
+        ) from error
+    return (end - _EPOCH) // timedelta(microseconds=1)
+
+
+def expiry_day(expires_at_us: int) -> str:
+    """The inverse of ``expiry_us``: the last day on which the key is taken."""
+    last = _EPOCH + timedelta(microseconds=expires_at_us - 1)
+    return last.date().isoformat()
+
+
+def _checksum(text: str) -> str:
+    return _base62(zlib.crc32(text.encode("ascii", "replace")), _CHECKSUM_LENGTH)
+
+
+def _base62(number: int, length: int) -> str:
+    digits = []
+    for _ in range(length):
+        number, digit = divmod(number, 62)
+        digits.append(_ALPHABET[digit])
+    return "".join(reversed(digits))
