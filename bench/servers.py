@@ -1,0 +1,136 @@
+"""Starts what is measured: a Firesteel node in a folder of its own, and the bare server."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+PROJECT = HERE / "project"
+READY_S = 30.0
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        port: int = bound.getsockname()[1]
+        return port
+
+
+class Server:
+    """A process with a public URL that is ready when it answers."""
+
+    def __init__(self, command: list[str], url: str, environment: dict[str, str]) -> None:
+        self.url = url
+        self.process = subprocess.Popen(
+            command,
+            env={**os.environ, **environment},
+            stdout=subprocess.DEVNULL,
+            stderr=sys.stderr,
+        )
+
+    def wait_ready(self, path: str) -> float:
+        """Seconds until it answered."""
+        began = time.monotonic()
+        while time.monotonic() - began < READY_S:
+            try:
+                with urllib.request.urlopen(self.url + path, timeout=1):
+                    return time.monotonic() - began
+            except OSError:
+                time.sleep(0.01)
+        raise RuntimeError(f"{self.url} did not answer within {READY_S:.0f} s")
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(60)
+
+
+def bare_server() -> Server:
+    """Bare uvicorn that answers a constant after reading the body."""
+    port = free_port()
+    command = [sys.executable, str(HERE / "bare_server.py"), str(port)]
+    server = Server(command, f"http://127.0.0.1:{port}", {})
+    server.wait_ready("/")
+    return server
+
+
+@dataclass
+class Node:
+    """A Firesteel node with the benchmark's project."""
+
+    server: Server
+    folder: Path
+    ready_s: float
+
+    @classmethod
+    def start(cls, folder: Path) -> Node:
+        project = folder / "project"
+        if not project.exists():
+            shutil.copytree(PROJECT, project)
+        port, admin_port = free_port(), free_port()
+        command = [sys.executable, "-m", "firesteel", "serve", "--project", str(project)]
+        settings = {
+            "FIRESTEEL_PORT": str(port),
+            "FIRESTEEL_ADMIN_PORT": str(admin_port),
+            "FIRESTEEL_DATA_DIR": str(folder / "data"),
+            "FIRESTEEL_LOG_LEVEL": "warning",
+        }
+        server = Server(command, f"http://127.0.0.1:{port}", settings)
+        return cls(server, folder, server.wait_ready("/-/health"))
+
+    @property
+    def address(self) -> dict[str, Any]:
+        handed: dict[str, Any] = json.loads((self.folder / "data" / "node.json").read_text())
+        return handed
+
+    def admin(self, method: str, path: str, document: object = None) -> Any:
+        """Call the REST API."""
+        address = self.address
+        request = urllib.request.Request(
+            address["admin_url"] + "/api/v1" + path,
+            method=method,
+            data=None if document is None else json.dumps(document).encode(),
+            headers={
+                "Authorization": f"Bearer {address['token']}",
+                "Content-Type": "application/json",
+            },
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            data = answer.read()
+        return json.loads(data) if data else None
+
+    @property
+    def store(self) -> Path:
+        return self.folder / "data" / "firesteel.db"
+
+    def engine_memory_mib(self) -> float:
+        """Resident memory of the engine process (Linux)."""
+        status = Path(f"/proc/{self.address['pid']}/status").read_text()
+        (line,) = [line for line in status.splitlines() if line.startswith("VmRSS")]
+        return int(line.split()[1]) / 1024
+
+    def processor_s(self) -> float:
+        """User and system seconds of all the node's processes so far (Linux)."""
+        ticks = os.sysconf("SC_CLK_TCK")
+        total = 0
+        for pid in self._pids():
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            total += int(fields[11]) + int(fields[12])
+        return total / ticks
+
+    def _pids(self) -> list[int]:
+        pids = [self.server.process.pid]
+        for pid in pids:
+            children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+            pids += [int(child) for child in children.split()]
+        return pids
