@@ -1,0 +1,80 @@
+# The commands of the house. Needs a Python from 3.11 to 3.14 and GNU make 3.81 or later, which
+# Linux and macOS have; all else is installed into .venv from the lock files in requirements/.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --require-virtualenv
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+        --no-emit-index-url --no-emit-find-links --no-header --upgrade
+PYTEST := $(BIN)/python -m pytest
+
+export PYTHON
+
+.PHONY: help setup demo demo-clean check test test-faults bench soak lock audit build clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: $(VENV)/.dev ## make .venv with everything that development needs
+
+demo: $(VENV)/.run ## set up and start Firesteel with the demo integrations
+	@$(BIN)/firesteel demo
+
+demo-clean: ## remove the data of the demo
+	rm -rf .firesteel-demo
+
+check: $(VENV)/.dev ## the gate: format, lint, types, imports, sizes, links, fast tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python scripts/check_sizes.py
+	$(BIN)/python scripts/check_links.py
+	$(PYTEST) -n auto --dist loadfile tests/unit tests/contract tests/property
+
+test: $(VENV)/.dev ## every test, faults in their quick size
+	$(PYTEST) -n auto --dist loadfile tests
+
+test-faults: $(VENV)/.dev ## the fault tests with the full figures of the promises
+	$(PYTEST) -rs --size full tests/fault
+
+soak: $(VENV)/.dev ## the fault tests for eight hours
+	$(PYTEST) -rs --size soak tests/fault
+
+bench: $(VENV)/.dev ## measure, beside a bare server, and print the table
+	$(BIN)/python -m bench
+
+lock: $(VENV)/.dev ## remake the lock files with the newest releases
+	$(LOCK) --group dev pyproject.toml -o requirements/dev.txt
+	$(LOCK) --constraint requirements/dev.txt pyproject.toml -o requirements/run.txt
+	$(LOCK) --constraint requirements/dev.txt --group build -o requirements/build.txt
+
+audit: $(VENV)/.dev ## look the locked packages up in the database of vulnerabilities
+	$(BIN)/pip-audit --disable-pip --require-hashes -r requirements/dev.txt
+
+build: $(VENV)/.dev ## build the wheel and the source distribution into dist/
+	$(BIN)/python -m build --no-isolation
+
+clean: ## remove .venv, caches and what was built
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find src tests bench scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps: .run is what `firesteel` needs, .dev what the gate and the tests need on top.
+# An interpreter that does not run (moved, upgraded away) is replaced.
+$(VENV)/.python:
+	@python=$$(sh scripts/find_python.sh) && echo "$$python -m venv --clear $(VENV)" \
+	    && "$$python" -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.python requirements/run.txt requirements/build.txt pyproject.toml
+	$(PIP) install --quiet --require-hashes -r requirements/run.txt -r requirements/build.txt
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements/dev.txt
+	$(PIP) install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@
