@@ -1,0 +1,59 @@
+"""What the connections of one listener share: their deadlines, the date, and whether it stops."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from email.utils import formatdate
+from typing import TYPE_CHECKING
+
+from uvicorn.server import ServerState
+
+from firesteel.gateway.deadlines import Deadlines
+from firesteel.gateway.request_id import RequestIds
+
+if TYPE_CHECKING:
+    from firesteel.gateway.protocol import GuardedProtocol
+
+
+class Connections(ServerState):
+    """The open connections of a listener. ``date_line``: the Date header, made once a second and
+    not once an answer. ``stopping``: no connection is kept after the answer in hand."""
+
+    def __init__(self, deadlines: Deadlines) -> None:
+        super().__init__()
+        self.deadlines = deadlines
+        self.request_ids = RequestIds()
+        self.stopping = False
+        self.date_line = b""
+        self.guarded: set[GuardedProtocol] = set()
+        self._empty: asyncio.Future[None] | None = None
+        self.tick(0.0)
+
+    def tick(self, now: float) -> None:
+        """To be called once a second; ``now``: the loop's time."""
+        self.date_line = b"date: " + formatdate(time.time(), usegmt=True).encode()
+        for connection in list(self.guarded):
+            connection.sweep(now)
+
+    def closed(self, connection: GuardedProtocol) -> None:
+        """A connection has gone."""
+        self.guarded.discard(connection)
+        if not self.guarded and self._empty is not None and not self._empty.done():
+            self._empty.set_result(None)
+
+    async def stop(self, grace_s: float) -> None:
+        """Close idle connections at once, the others after their answers; cut what is left after
+        ``grace_s``."""
+        self.stopping = True
+        for connection in list(self.guarded):
+            connection.shutdown()
+        if not self.guarded:
+            return
+        self._empty = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(grace_s):
+                await asyncio.shield(self._empty)
+        except TimeoutError:
+            for connection in list(self.guarded):
+                connection.transport.abort()

@@ -1,0 +1,384 @@
+"""HTTP/1.1 on one connection: uvicorn's protocol over httptools, made strict and given deadlines.
+
+What is mended here, beside the rules in ``head``:
+
+- A request that asks to upgrade (``Connection: Upgrade``, ``Upgrade: h2c``: every Java HttpClient)
+  is taken as the plain request that it also is, with its body (RFC 9110 section 7.8: a server may
+  ignore Upgrade). uvicorn drops such a body (Kludex/uvicorn #2722).
+- Trailers of a chunked body are dropped instead of merged into the headers (RFC 9110 section 6.5).
+- A malformed request is answered after the requests before it, which keep their answers.
+- A refused client sees the answer: what it still sends is read and dropped for a moment.
+- Deadlines for head, body and idle connections (P26).
+"""
+
+from __future__ import annotations
+
+import select
+import urllib.parse
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import httptools
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from firesteel.gateway.deadlines import BodyPace
+from firesteel.gateway.exchange import DISCONNECT_EXTENSION, Exchange, status_line
+from firesteel.gateway.head import (
+    HEAD_LIMIT_BYTES,
+    HEADERS_LIMIT,
+    HEADERS_LIMIT_BYTES,
+    URL_LIMIT_BYTES,
+    Refused,
+    check_head,
+)
+from firesteel.gateway.refusal import refusal
+from firesteel.model.problem import Problem
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from uvicorn._types import ASGI3Application, HTTPScope
+    from uvicorn.config import Config
+    from uvicorn.server import ServerState
+
+    from firesteel.gateway.connections import Connections
+    from firesteel.gateway.head import Framing
+
+_ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
+
+
+class Reading(Enum):
+    """What of a request is being read."""
+
+    NOTHING = auto()
+    HEAD = auto()
+    BODY = auto()
+    CLOSED = auto()
+    """No more is read; bytes that still come are dropped."""
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """One connection. ``server_state`` is a ``Connections``."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self.state = cast("Connections", server_state)
+        self.cycle: Exchange = None  # type: ignore[assignment]  # as in the base class
+        self._reading = Reading.HEAD
+        self._since = 0.0
+        self._received_bytes = 0
+        self._head_received_bytes = 0
+        self._headers_bytes = 0
+        self._begun = False
+        self._upgrading = False
+        self._replaying = False
+        self._trailing = False
+        self._active: Exchange | None = None
+        self._pace: BodyPace | None = None
+        self._refused: Refused | None = None
+        self._unsent_bytes = 0
+        self._unsent_since = 0.0
+
+    # The transport
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.state.guarded.add(self)
+        self._since = self.loop.time()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._active is not None and not self._active.response_complete:
+            self._active.disconnect()
+        for exchange, _ in self.pipeline:
+            cast("Exchange", exchange).disconnect()
+        self.pipeline.clear()
+        super().connection_lost(exc)
+        self.state.closed(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._reading is Reading.CLOSED:
+            return
+        self._received_bytes += len(data)
+        if self._reading is Reading.HEAD:
+            self._head_received_bytes += len(data)
+        try:
+            self._feed(data)
+            if self._reading is Reading.HEAD and self._head_received_bytes > HEAD_LIMIT_BYTES:
+                self._refuse(Refused("headers_too_large"))
+        except httptools.HttpParserError:
+            self._refuse(self._refused or Refused("bad_request"))
+
+    def _feed(self, data: bytes) -> None:
+        """Parse. A request that asks to upgrade ends the parser's work after its head: a new
+        parser gets the same head without Upgrade, and what followed it."""
+        while True:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                data = self._head_without_upgrade() + data[upgrade.args[0] :]
+                self.parser = httptools.HttpRequestParser(self)
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+                self._upgrading, self._replaying = False, True
+            else:
+                return
+
+    def _head_without_upgrade(self) -> bytes:
+        method, version = self.parser.get_method(), self.parser.get_http_version()
+        lines = [b"%b %b HTTP/%b" % (method, self.url, version.encode())]
+        lines += [name + b": " + value for name, value in self.headers if name != b"upgrade"]
+        return b"\r\n".join([*lines, b"", b""])
+
+    # The parser
+
+    def on_message_begin(self) -> None:
+        if self._replaying:
+            return
+        self.url = b""
+        self.headers = []
+        self._head_received_bytes = self._headers_bytes = 0
+        self._begun = True
+        self._trailing = False
+        if self._reading is Reading.NOTHING:
+            self._reading = Reading.HEAD
+            self._since = self.loop.time()
+
+    def on_url(self, url: bytes) -> None:
+        if self._replaying:
+            return
+        self.url += url
+        if len(self.url) > URL_LIMIT_BYTES:
+            raise self._refusing(Refused("uri_too_long"))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._replaying:
+            return
+        self._headers_bytes += len(name) + len(value) + 4
+        if len(self.headers) >= HEADERS_LIMIT or self._headers_bytes > HEADERS_LIMIT_BYTES:
+            raise self._refusing(Refused("headers_too_large"))
+        if not self._trailing:
+            self.headers.append((name.lower(), value.rstrip(b" \t")))
+
+    def on_headers_complete(self) -> None:
+        parser = self.parser
+        if parser.should_upgrade():
+            if parser.get_method() == b"CONNECT":
+                raise self._refusing(Refused("bad_request", "CONNECT is not taken."))
+            self._upgrading = True
+            return
+        self._replaying = False
+        self._trailing = True
+        try:
+            framing = check_head(parser.get_http_version(), self.headers)
+            scope = self._make_scope(framing)
+        except Refused as refused:
+            raise self._refusing(refused) from None
+        self._reading = Reading.BODY
+        self._since = self.loop.time()
+        self._pace = None
+        self.cycle = exchange = Exchange(self, scope, framing)
+        scope["extensions"] = {DISCONNECT_EXTENSION: exchange.cancel_on_disconnect}  # type: ignore[dict-item]
+        if self.state.stopping:
+            exchange.keep_alive = False
+        if self._active is None:
+            self._start_asgi_task(exchange, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((exchange, self.app))
+
+    def on_body(self, body: bytes) -> None:
+        exchange = self.cycle
+        exchange.received_bytes += len(body)
+        if exchange.response_complete or exchange.disconnected:
+            return
+        exchange.body += body
+        if len(exchange.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        exchange.message_event.set()
+
+    def on_message_complete(self) -> None:
+        if self._upgrading:
+            return
+        self._reading = Reading.NOTHING
+        exchange = self.cycle
+        exchange.more_body = False
+        if exchange.response_complete:
+            self._since = self.loop.time()
+        else:
+            exchange.message_event.set()
+
+    def _make_scope(self, framing: Framing) -> HTTPScope:
+        raw_path, query = self._target()
+        path = raw_path.decode("ascii")
+        return {
+            "type": "http",
+            "asgi": _ASGI,  # type: ignore[typeddict-item]
+            "http_version": "1.1" if framing.http_1_1 else "1.0",
+            "method": self.parser.get_method().decode("ascii"),
+            "scheme": self.scheme or "http",
+            "path": urllib.parse.unquote(path) if "%" in path else path,
+            "raw_path": raw_path,
+            "query_string": query,
+            "root_path": "",
+            "headers": self.headers,
+            "client": self.client,
+            "server": self.server,
+            "state": self.app_state,
+        }
+
+    def _target(self) -> tuple[bytes, bytes]:
+        """Path and query of the request target (RFC 9112 section 3.2)."""
+        if self.url[:1] == b"/" and b"#" not in self.url:
+            raw_path, _, query = self.url.partition(b"?")
+            return raw_path, query
+        try:
+            parsed = httptools.parse_url(self.url)
+        except httptools.HttpParserInvalidURLError:
+            raise Refused("bad_request", "The request target is not valid.") from None
+        if parsed.fragment is not None:
+            raise Refused("bad_request", "A request target has no fragment.")
+        return parsed.path or b"/", parsed.query or b""
+
+    # Answers
+
+    def _start_asgi_task(self, cycle: Any, app: ASGI3Application) -> None:
+        self._active = cycle
+        cycle.task = task = self.loop.create_task(cycle.run_asgi(app))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    def on_response_complete(self) -> None:
+        exchange, self._active = self._active, None
+        if exchange is None or self.transport.is_closing():
+            return
+        if not exchange.keep_alive:
+            self.pipeline.clear()
+            self._end(unread=exchange.more_body)
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            following, app = self.pipeline.pop()
+            self._start_asgi_task(following, app)
+        elif self._refused is not None:
+            self._write_refusal(self._refused)
+        elif self.state.stopping and self._reading is Reading.NOTHING:
+            self._end(unread=False)
+        else:
+            self._since = self.loop.time()
+
+    def _refusing(self, refused: Refused) -> Refused:
+        """Kept, since the parser reports what a callback raises in a form of its own."""
+        self._refused = refused
+        return refused
+
+    def _refuse(self, refused: Refused) -> None:
+        """Answer what came before, then this; nothing more is read. A request whose own answer
+        has begun gets no second one."""
+        broken = self.cycle if self._reading is Reading.BODY else None
+        self._reading = Reading.CLOSED
+        self._since = self.loop.time()
+        self._refused = refused
+        if broken is not None and broken.response_started:
+            self._refused = None
+            broken.keep_alive = False
+            if broken.response_complete:
+                self._end(unread=True)
+            return
+        if broken is not None:
+            broken.disconnect()
+            if broken is self._active:
+                self._active = None
+            else:
+                self.pipeline.popleft()
+        if self._active is None:
+            self._write_refusal(refused)
+
+    def _write_refusal(self, refused: Refused) -> None:
+        problem = Problem(refused.code, refused.detail)
+        answer = refusal(
+            problem,
+            status_line=status_line(problem.status),
+            date_line=self.state.date_line,
+            request_id=self.state.request_ids.new(),
+        )
+        self.transport.write(answer)
+        self._end(unread=True)
+
+    def _end(self, *, unread: bool) -> None:
+        """Close. Where the client still sends, it would get a reset instead of the answer: so the
+        writing half is closed first, and the rest when the client has seen it or lingers."""
+        if self.transport.is_closing():
+            return
+        self._reading = Reading.CLOSED
+        self._since = self.loop.time()
+        if not unread:
+            self.transport.close()
+            return
+        self.flow.resume_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+
+    # Deadlines and stopping
+
+    def sweep(self, now: float) -> None:
+        """End what is over its deadline; called once a second. ``now``: the loop's time."""
+        deadlines, reading = self.state.deadlines, self._reading
+        if self._stalled(now):
+            self.transport.abort()
+        elif reading is Reading.CLOSED or self.transport.is_closing():
+            waited_s = now - self._since
+            if self._active is None and not self._unsent_bytes and waited_s > deadlines.linger_s:
+                self.transport.abort()
+        elif self.flow.read_paused:
+            self._since = now
+            self._pace = None
+        elif reading is Reading.BODY:
+            if self._pace is None:
+                self._pace = BodyPace(deadlines, self._since)
+            if self._pace.too_slow(now, self._received_bytes):
+                self._refuse(Refused("request_timeout", "The body did not arrive in time."))
+        elif reading is Reading.HEAD:
+            if now - self._since > deadlines.head_s:
+                self._head_overdue()
+        elif self._active is None and (self.state.stopping or now - self._since > deadlines.idle_s):
+            self._end(unread=False)
+
+    def _head_overdue(self) -> None:
+        if self._begun:
+            self._refuse(Refused("request_timeout", "The head did not arrive in time."))
+        else:
+            self._end(unread=False)
+
+    def _stalled(self, now: float) -> bool:
+        """Whether the client has taken nothing of an answer for as long as it may be idle."""
+        left_bytes = self.transport.get_write_buffer_size()
+        if left_bytes == 0 or left_bytes != self._unsent_bytes:
+            self._unsent_bytes = left_bytes
+            self._unsent_since = now
+            return False
+        return now - self._unsent_since > self.state.deadlines.idle_s
+
+    def shutdown(self) -> None:
+        """The listener stops: close when idle, else after the last request that has come."""
+        if self.pipeline:
+            self.pipeline[0][0].keep_alive = False
+        elif self._active is not None:
+            self._active.keep_alive = False
+        elif self._idle() and not self._readable():
+            self._end(unread=False)
+
+    def _idle(self) -> bool:
+        return self._reading is Reading.NOTHING or not self._begun
+
+    def _readable(self) -> bool:
+        """Whether bytes wait in the socket: a request that has come is answered (P28)."""
+        socket = self.transport.get_extra_info("socket")
+        poll = select.poll()
+        poll.register(socket.fileno(), select.POLLIN)
+        return bool(poll.poll(0))

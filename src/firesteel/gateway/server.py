@@ -1,0 +1,112 @@
+"""A listener: an ASGI application on bound sockets, in the running loop, with a graceful end.
+
+Used for the public port and, with TLS alike, for the admin port. uvicorn's own ``Server`` is not:
+it takes over signals, closes idle connections without a look at what has just arrived on them, and
+knows no deadline for TLS handshakes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any, Final
+
+from uvicorn.config import Config
+
+from firesteel.gateway.connections import Connections
+from firesteel.gateway.deadlines import SWEEP_S, Deadlines
+from firesteel.gateway.protocol import GuardedProtocol
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Sequence
+
+    from uvicorn._types import ASGI3Application
+
+    from firesteel.gateway.tls import TlsFiles
+
+BACKLOG: Final = 2048
+
+
+class Listener:
+    """``start`` once, ``stop`` once; used from the loop's thread."""
+
+    def __init__(
+        self,
+        app: ASGI3Application,
+        sockets: Sequence[socket.socket],
+        *,
+        tls: TlsFiles | None = None,
+        deadlines: Deadlines | None = None,
+        lifespan: bool = False,
+    ) -> None:
+        """``sockets``: bound TCP sockets, owned by the caller until ``start``. ``tls``: None for
+        plain HTTP. ``lifespan``: send the ASGI lifespan events (FastAPI)."""
+        self._config = Config(
+            app,
+            http=GuardedProtocol,
+            ws="none",
+            interface="asgi3",
+            lifespan="on" if lifespan else "off",
+            log_config=None,
+            proxy_headers=False,
+            server_header=False,
+        )
+        self._sockets = sockets
+        self._tls = tls
+        self._connections = Connections(deadlines or Deadlines())
+        self._servers: list[asyncio.Server] = []
+        self._ticking: asyncio.TimerHandle | None = None
+        self._lifespan: Any = None
+
+    @property
+    def open_connections(self) -> int:
+        return len(self._connections.guarded)
+
+    async def start(self) -> None:
+        """Accept connections. Raises OperatorError ``tls_invalid`` for an unusable certificate."""
+        self._config.load()
+        self._lifespan = self._config.lifespan_class(self._config)
+        await self._lifespan.startup()
+        if self._lifespan.should_exit:
+            raise RuntimeError("the application did not start")
+        loop = asyncio.get_running_loop()
+        options: dict[str, Any] = {"backlog": BACKLOG}
+        if self._tls is not None:
+            options["ssl"] = self._tls.start_watching()
+            options["ssl_handshake_timeout"] = self._connections.deadlines.handshake_s
+            options["ssl_shutdown_timeout"] = self._connections.deadlines.linger_s
+        for sock in self._sockets:
+            server = await loop.create_server(self._new_connection, sock=sock, **options)
+            self._servers.append(server)
+        self._tick()
+
+    async def stop(self, grace_s: float) -> None:
+        """Accept no more; answer every request that has come, close, cut after ``grace_s``."""
+        # What the kernel has accepted for us is taken first: its requests are answered too.
+        await asyncio.sleep(0)
+        for server in self._servers:
+            server.close()
+        await self._connections.stop(grace_s)
+        if self._ticking is not None:
+            self._ticking.cancel()
+        await self._end_tasks()
+        if self._tls is not None:
+            await self._tls.stop_watching()
+        if self._lifespan is not None:
+            await self._lifespan.shutdown()
+
+    def _new_connection(self) -> GuardedProtocol:
+        return GuardedProtocol(self._config, self._connections, self._lifespan.state)
+
+    def _tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._ticking = loop.call_later(SWEEP_S, self._tick)
+        self._connections.tick(loop.time())
+
+    async def _end_tasks(self) -> None:
+        for task in list(self._connections.tasks):
+            task.cancel()
+        for task in list(self._connections.tasks):
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
