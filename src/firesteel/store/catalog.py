@@ -90,6 +90,9 @@ class StoredConnection:
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
+    """Who did what, when. ``subject`` names it (``shop/ItemPrice``); no secret is in ``detail``."""
+
+    no: int
     at_us: int
     actor: str
     action: str
@@ -98,8 +101,10 @@ class AuditEntry:
 
 
 class Catalog(Protocol):
-    """Raises CallerError with codes ``unknown_integration``, ``unknown_key``, ``label_taken``,
-    ``secret_taken``, ``workspace_taken``, ``changed_meanwhile``."""
+    """Raises CallerError with codes ``unknown_workspace``, ``unknown_integration``,
+    ``unknown_key``, ``unknown_connection``, ``unknown_secret``, ``label_taken``, ``secret_taken``,
+    ``changed_meanwhile``; a method that raises has changed nothing. What a method returned or
+    changed is seen by every read that begins afterwards."""
 
     async def setting(self, name: str) -> str | None: ...
 
@@ -113,7 +118,7 @@ class Catalog(Protocol):
 
     async def integration(self, workspace: str, name: str) -> PublishedIntegration | None: ...
 
-    async def publish(
+    async def publish(  # noqa: PLR0913  # all but two are named at the call
         self,
         workspace: str,
         document: dict[str, Any],
@@ -123,8 +128,11 @@ class Catalog(Protocol):
         actor: str,
         expect_version: int | None = None,
     ) -> tuple[PublishedIntegration, bool]:
-        """Make a new version, if the document differs from the published one (else False), and
-        take its ``enabled`` as the switch. ``expect_version`` 0: must be new."""
+        """Make a new version where the document differs from the published one, and take its
+        ``enabled`` as the switch, which no version holds: the document that is read back has
+        ``enabled`` false where the trigger is off, else none. The order of keys counts as a
+        difference, since a response shows it. False: nothing at all has changed.
+        ``expect_version``: the published version must be that one; 0: there must be none."""
         ...
 
     async def set_enabled(self, workspace: str, name: str, enabled: bool, actor: str) -> None: ...
@@ -133,7 +141,9 @@ class Catalog(Protocol):
         """The name is free again and its calls are 404; messages stay until retention ends."""
         ...
 
-    async def versions(self, workspace: str, name: str) -> list[Version]: ...
+    async def versions(self, workspace: str, name: str) -> list[Version]:
+        """Latest first."""
+        ...
 
     async def version(self, version_no: int) -> Version | None: ...
 
@@ -174,6 +184,12 @@ class Catalog(Protocol):
         ...
 
     async def put_secret(self, workspace: str, name: str, sealed: bytes, actor: str) -> None: ...
+
+    async def delete_secret(self, workspace: str, name: str, actor: str) -> None: ...
+
+    async def note(self, actor: str, action: str, subject: str, detail: str = "") -> None:
+        """Write an audit entry of an act that changes nothing here: a key revealed, a backup."""
+        ...
 
     async def audit(self, limit: int = 100, before_no: int | None = None) -> Sequence[AuditEntry]:
         """Latest first. Every changing method above writes its own entry in its transaction."""

@@ -1,0 +1,232 @@
+"""The catalog on SQLite: changes through the store's writer, reads beside it.
+
+Each change is one piece of work for the writer, so it is one transaction, its audit entry
+included; rules are checked before the first row is written.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import insert, select, update
+
+from firesteel.errors import CallerError
+from firesteel.store.catalog import (
+    ApiKey,
+    AuditEntry,
+    ManagedBy,
+    NewApiKey,
+    PublishedIntegration,
+    StoredConnection,
+    TriggerRules,
+    Version,
+)
+from firesteel.store.schema import audit, setting, workspace
+from firesteel.store.sqlite import catalog_connections, catalog_integrations, catalog_keys
+from firesteel.store.sqlite.catalog_connections import NewConnection
+from firesteel.store.sqlite.catalog_integrations import Publication
+from firesteel.store.sqlite.catalog_rows import Change, trigger_no
+from firesteel.store.sqlite.clock import Clocks
+from firesteel.store.sqlite.queries import execute, fetch_all, fetch_one
+from firesteel.store.sqlite.readers import Readers
+from firesteel.store.sqlite.writer import Writer
+
+T = TypeVar("T")
+
+
+class SqliteCatalog:
+    """The Catalog port. ``rules_changed(trigger_no)`` is called in the writer's thread, inside the
+    transaction that changed the trigger's row."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        readers: Readers,
+        *,
+        clocks: Clocks,
+        rules_changed: Callable[[int], None],
+    ) -> None:
+        self._writer = writer
+        self._read = readers.read
+        self._clocks = clocks
+        self._rules_changed = rules_changed
+
+    # --- settings and workspaces ----------------------------------------------------------------
+
+    async def setting(self, name: str) -> str | None:
+        value = select(setting.c.value).where(setting.c.name == name)
+        row = await self._read(lambda connection: fetch_one(connection, value))
+        return None if row is None else str(row[0])
+
+    async def put_setting(self, name: str, value: str) -> None:
+        def work(connection: sqlite3.Connection) -> None:
+            own = update(setting).where(setting.c.name == name).values(value=value)
+            if not execute(connection, own).rowcount:
+                execute(connection, insert(setting).values(name=name, value=value))
+
+        await self._writer.submit(work)
+
+    async def workspaces(self) -> list[str]:
+        names = select(workspace.c.name).order_by(workspace.c.name)
+        return [row[0] for row in await self._read(lambda connection: fetch_all(connection, names))]
+
+    async def ensure_workspace(self, name: str) -> None:
+        row = insert(workspace).prefix_with("OR IGNORE")
+        named = row.values(name=name, created_at_us=self._clocks.wall_us())
+        await self._writer.submit(lambda connection: execute(connection, named).rowcount)
+
+    # --- integrations ---------------------------------------------------------------------------
+
+    async def integrations(self, workspace: str | None = None) -> list[PublishedIntegration]:
+        return await self._read(
+            lambda connection: catalog_integrations.published(connection, workspace)
+        )
+
+    async def integration(self, workspace: str, name: str) -> PublishedIntegration | None:
+        found = await self._read(
+            lambda connection: catalog_integrations.published(connection, workspace, name)
+        )
+        return found[0] if found else None
+
+    async def publish(  # noqa: PLR0913  # all but two are named at the call
+        self,
+        workspace: str,
+        document: dict[str, Any],
+        *,
+        rules: TriggerRules,
+        managed_by: ManagedBy,
+        actor: str,
+        expect_version: int | None = None,
+    ) -> tuple[PublishedIntegration, bool]:
+        publication = Publication(workspace, document, rules, managed_by, expect_version)
+
+        def work(change: Change) -> tuple[PublishedIntegration, bool]:
+            number, changed = catalog_integrations.publish(change, publication)
+            if changed:
+                self._rules_changed(number)
+            (own,) = catalog_integrations.published(change.connection, workspace, publication.name)
+            return own, changed
+
+        return await self._change(actor, work)
+
+    async def set_enabled(self, workspace: str, name: str, enabled: bool, actor: str) -> None:
+        await self._change(
+            actor,
+            lambda change: catalog_integrations.set_enabled(change, workspace, name, enabled),
+        )
+
+    async def remove(self, workspace: str, name: str, actor: str) -> None:
+        def work(change: Change) -> None:
+            number = trigger_no(change.connection, workspace, name)
+            catalog_integrations.remove(change, workspace, name)
+            self._rules_changed(number)
+
+        await self._change(actor, work)
+
+    async def versions(self, workspace: str, name: str) -> list[Version]:
+        return await self._read(
+            lambda connection: catalog_integrations.versions(connection, workspace, name)
+        )
+
+    async def version(self, version_no: int) -> Version | None:
+        return await self._read(
+            lambda connection: catalog_integrations.version_of_no(connection, version_no)
+        )
+
+    # --- keys -----------------------------------------------------------------------------------
+
+    async def keys(self, trigger_no: int | None = None) -> list[ApiKey]:
+        return await self._read(lambda connection: catalog_keys.keys(connection, trigger_no))
+
+    async def add_key(self, trigger_no: int, key: NewApiKey, actor: str) -> ApiKey:
+        return await self._change(
+            actor, lambda change: catalog_keys.add_key(change, trigger_no, key)
+        )
+
+    async def change_key(
+        self, trigger_no: int, label: str, change: NewApiKey, actor: str
+    ) -> ApiKey:
+        return await self._change(
+            actor, lambda begun: catalog_keys.change_key(begun, trigger_no, label, change)
+        )
+
+    async def delete_key(self, trigger_no: int, label: str, actor: str) -> None:
+        await self._change(actor, lambda change: catalog_keys.delete_key(change, trigger_no, label))
+
+    async def touch_keys(self, used: dict[int, int]) -> None:
+        await self._writer.submit(lambda connection: catalog_keys.touch_keys(connection, used))
+
+    # --- connections and secrets ----------------------------------------------------------------
+
+    async def connections(self, workspace: str) -> list[StoredConnection]:
+        return await self._read(
+            lambda connection: catalog_connections.connections(connection, workspace)
+        )
+
+    async def put_connection(
+        self,
+        workspace: str,
+        name: str,
+        document: dict[str, Any],
+        *,
+        managed_by: ManagedBy,
+        actor: str,
+    ) -> bool:
+        new = NewConnection(workspace, name, document, managed_by)
+        return await self._change(
+            actor, lambda change: catalog_connections.put_connection(change, new)
+        )
+
+    async def delete_connection(self, workspace: str, name: str, actor: str) -> None:
+        await self._change(
+            actor, lambda change: catalog_connections.delete_connection(change, workspace, name)
+        )
+
+    async def secrets(self, workspace: str) -> dict[str, bytes]:
+        return await self._read(
+            lambda connection: catalog_connections.secrets(connection, workspace)
+        )
+
+    async def put_secret(self, workspace: str, name: str, sealed: bytes, actor: str) -> None:
+        await self._change(
+            actor, lambda change: catalog_connections.put_secret(change, workspace, name, sealed)
+        )
+
+    async def delete_secret(self, workspace: str, name: str, actor: str) -> None:
+        await self._change(
+            actor, lambda change: catalog_connections.delete_secret(change, workspace, name)
+        )
+
+    # --- audit ----------------------------------------------------------------------------------
+
+    async def note(self, actor: str, action: str, subject: str, detail: str = "") -> None:
+        await self._change(actor, lambda change: change.note(action, subject, detail))
+
+    async def audit(self, limit: int = 100, before_no: int | None = None) -> Sequence[AuditEntry]:
+        c = audit.c
+        latest = select(c.no, c.at_us, c.actor, c.action, c.subject, c.detail)
+        latest = latest.order_by(c.no.desc()).limit(limit)
+        if before_no is not None:
+            latest = latest.where(c.no < before_no)
+        rows = await self._read(lambda connection: fetch_all(connection, latest))
+        return [AuditEntry(*row) for row in rows]
+
+    async def _change(self, actor: str, work: Callable[[Change], T]) -> T:
+        """``work`` in the writer's next transaction."""
+
+        def guarded(connection: sqlite3.Connection) -> T | CallerError:
+            before = connection.total_changes
+            try:
+                return work(Change(connection, self._clocks.wall_us(), actor))
+            except CallerError as refused:
+                if connection.total_changes != before:
+                    raise
+                # Nothing is to be undone: the writer need not doubt what it remembers.
+                return refused
+
+        result = await self._writer.submit(guarded)
+        if isinstance(result, CallerError):
+            raise result
+        return result
