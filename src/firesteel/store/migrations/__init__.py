@@ -1,0 +1,94 @@
+"""Bringing a store's tables to the form that this release works with.
+
+A store that has it already, as at nearly every start, is recognised with one query: Alembic is
+imported only where there is something to do (it takes longer than the rest of the start).
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from firesteel.errors import OperatorError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from sqlalchemy import Connection
+
+HEAD = "0001"
+"""The revision that this release works with; a test holds it to the newest file in versions/."""
+
+
+def migrate(path: Path) -> bool:
+    """Bring the SQLite file to ``HEAD``, making it (mode 0600) where there is none; True if there
+    was anything to do.
+
+    All of it is one transaction: a migration that fails leaves the store as it was. To be called
+    by whoever holds the store's lock, before the writer opens. Raises OperatorError
+    ``store_newer`` where a newer release wrote the store, ``store_unreadable`` where the file is
+    no store, ``migration_failed``.
+    """
+    # SQLite would make the file readable by everyone whom the umask lets.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        if revision(connection) == HEAD:
+            return False
+        _upgrade(connection)
+        return True
+    except sqlite3.DatabaseError as error:
+        raise OperatorError(
+            "the store's file is damaged or is no SQLite database", code="store_unreadable"
+        ) from error
+    finally:
+        connection.close()
+
+
+def revision(connection: sqlite3.Connection) -> str | None:
+    """The revision of the tables; None where there are none yet."""
+    named = "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'alembic_version'"
+    if connection.execute(named).fetchone() is None:
+        return None
+    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return None if row is None else str(row[0])
+
+
+def configuration(connection: Connection) -> Config:
+    """Alembic's configuration for running on ``connection``."""
+    from alembic.config import Config
+
+    config = Config(stdout=io.StringIO())
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _upgrade(raw: sqlite3.Connection) -> None:
+    from alembic import command
+    from alembic.util import CommandError
+    from sqlalchemy import create_engine, event
+    from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy.pool import StaticPool
+
+    engine = create_engine("sqlite://", creator=lambda: raw, poolclass=StaticPool)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Any) -> None:
+        # The driver would begin before the first INSERT only, and leave tables outside.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    try:
+        with engine.begin() as connection:
+            command.upgrade(configuration(connection), "head")
+    except CommandError as error:
+        raise OperatorError(
+            "the store was written by a newer release of Firesteel", code="store_newer"
+        ) from error
+    except SQLAlchemyError as error:
+        raise OperatorError(
+            "the store could not be brought to this release's form; it was left as it was",
+            code="migration_failed",
+        ) from error
