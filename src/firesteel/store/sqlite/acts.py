@@ -1,0 +1,370 @@
+"""What people do with executions and lanes: cancel, skip, retry, replay, pause, resume.
+
+Acts are rare: each reads the tables, which hold everything that came before it in its transaction,
+and refuses before it changes anything. Each is noted in the audit log with who and why.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import bindparam, false, func, literal_column, null, select, update
+
+from firesteel.errors import CallerError
+from firesteel.model.execution import Response, State
+from firesteel.store.journal import Actor, Ended
+from firesteel.store.schema import (
+    REPLAYS,
+    WAITING,
+    audit,
+    execution,
+    integration,
+    message,
+    paused_lane,
+    payload,
+    result,
+    workspace,
+)
+from firesteel.store.sqlite.claims import Claims
+from firesteel.store.sqlite.mirror import BUSY, PAUSED, Mirror
+from firesteel.store.sqlite.outcomes import Outcomes, Recorded
+from firesteel.store.sqlite.results import encode_response
+from firesteel.store.sqlite.statements import (
+    ONE,
+    compiled,
+    delete_from,
+    insert_into,
+    insert_unless_there,
+)
+
+
+class _Found(NamedTuple):
+    """An execution as an act finds it."""
+
+    no: int
+    message_no: int
+    message_id: str
+    run: int
+    trigger_no: int
+    lane_key: str | None
+    position: int
+    state: State
+    turn: bool
+    due_at_us: int | None
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Sql:
+    find: str
+    end_waiting: str
+    skip_failed: str
+    new_response: str
+    end_result: str
+    due_now: str
+    has_payload: str
+    last_replay: str
+    replay: str
+    count_replay: str
+    stopped_at: str
+    pause_lane: str
+    hold_head: str
+    resume_lane: str
+    pause_trigger: str
+    subject: str
+    audit: str
+
+
+class Acts:
+    """The acts of a transaction. Everything buffered must be written before each."""
+
+    def __init__(self, mirror: Mirror, claims: Claims, outcomes: Outcomes) -> None:
+        self._mirror = mirror
+        self._claims = claims
+        self._outcomes = outcomes
+        self._sql = _sql()
+
+    def connect(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def cancel(self, execution_no: int, actor: Actor, response: Response) -> Ended:
+        """As ``Journal.cancel``."""
+        found = self._find(execution_no)
+        end = Recorded(State.CANCELLED, response, ended_by=actor.name, ended_why=actor.why)
+        if found.state is State.WAITING:
+            self._end_waiting(found, end)
+        elif found.state is State.RUNNING:
+            self._end_running(found, end)
+        else:
+            return Ended(execution_no, found.state, False)
+        self._note("cancel", found, actor)
+        epoch = found.epoch if found.state is State.RUNNING else None
+        return Ended(execution_no, State.CANCELLED, True, epoch)
+
+    def skip(self, execution_no: int, actor: Actor, response: Response) -> Ended:
+        """As ``Journal.skip``."""
+        found = self._find(execution_no)
+        end = Recorded(State.SKIPPED, response, ended_by=actor.name, ended_why=actor.why)
+        if found.state is State.WAITING:
+            self._end_waiting(found, end)
+        elif found.state is State.FAILED and self._stops_lane(found):
+            self._skip_failed(found, end)
+        else:
+            return Ended(execution_no, found.state, False)
+        self._note("skip", found, actor)
+        return Ended(execution_no, State.SKIPPED, True)
+
+    def retry_now(self, execution_no: int, actor: Actor) -> Ended:
+        """As ``Journal.retry_now``."""
+        found = self._find(execution_no)
+        if found.state is not State.WAITING or found.due_at_us is None:
+            return Ended(execution_no, found.state, False)
+        self._do(self._sql.due_now, execution_no)
+        self._mirror.see_next_due()
+        if found.turn:
+            self._claims.ready(self._mirror.trigger(found.trigger_no))
+        self._note("retry", found, actor)
+        return Ended(execution_no, State.WAITING, True)
+
+    def replay(self, execution_no: int, version_no: int, actor: Actor) -> tuple[int, str]:
+        """As ``Journal.replay``. Raises CallerError ``payload_purged`` too."""
+        found = self._find(execution_no)
+        if not found.state.terminal:
+            raise CallerError("the execution has not ended yet", code="not_terminal")
+        if self._one(self._sql.has_payload, found.message_no) is None:
+            raise CallerError("the message's payload is purged", code="payload_purged")
+        (last,) = self._one(self._sql.last_replay, found.message_no) or (None,)
+        run = (last or 1) + 1
+        mirror = self._mirror
+        mirror.last_no = no = mirror.last_no + 1
+        position, turn = self._place_of_replay(found, no)
+        row = (no, found.message_no, run, found.trigger_no, version_no, found.lane_key, position)
+        self._do(self._sql.replay, *row, turn, execution_no)
+        self._do(self._sql.count_replay, found.trigger_no)
+        trigger = mirror.trigger(found.trigger_no)
+        trigger.waiting += 1
+        if turn:
+            self._claims.ready(trigger)
+        self._note("replay", found, actor)
+        return no, f"{found.message_id}-{run}"
+
+    def pause(self, trigger_no: int, lane_key: str | None, actor: Actor) -> None:
+        """As ``Journal.pause``."""
+        trigger = self._mirror.trigger(trigger_no)
+        because = f"paused by {actor.name}" + (f": {actor.why}" if actor.why else "")
+        if lane_key is None:
+            trigger.paused = True
+            self._mirror.turns.pop(trigger_no, None)
+            self._do(self._sql.pause_trigger, True, because, trigger_no)
+        else:
+            self._mirror.lanes[trigger_no, lane_key] = PAUSED
+            row = (trigger_no, lane_key, because, self._mirror.wall_us, None)
+            self._do(self._sql.pause_lane, *row)
+            self._do(self._sql.hold_head, *(trigger_no, lane_key), *(trigger_no, lane_key))
+        self._note_lane("pause", trigger_no, lane_key, actor)
+
+    def resume(self, trigger_no: int, lane_key: str | None, actor: Actor) -> None:
+        """As ``Journal.resume``."""
+        trigger = self._mirror.trigger(trigger_no)
+        if lane_key is None:
+            trigger.paused = False
+            self._do(self._sql.pause_trigger, False, "", trigger_no)
+            self._mirror.offer(trigger)
+        else:
+            self._resume_lane(trigger_no, lane_key)
+        self._note_lane("resume", trigger_no, lane_key, actor)
+
+    # --- inside ---------------------------------------------------------------------------------
+
+    def _find(self, execution_no: int) -> _Found:
+        row = self._one(self._sql.find, execution_no)
+        if row is None:
+            raise CallerError("there is no such execution", code="unknown_execution")
+        found = _Found(*row)
+        return found._replace(state=State(found.state), turn=bool(found.turn))
+
+    def _end_waiting(self, found: _Found, end: Recorded) -> None:
+        now_us = self._mirror.wall_us
+        self._do(
+            self._sql.end_waiting, end.state.value, now_us, end.ended_by, end.ended_why, found.no
+        )
+        self._do(self._sql.end_result, found.no, encode_response(end.response), b"", "", "")
+        trigger = self._mirror.trigger(found.trigger_no)
+        trigger.waiting -= 1
+        if found.due_at_us is not None:
+            self._mirror.see_next_due()
+        if found.lane_key is not None:
+            self._leave_lane(found, found.lane_key)
+
+    def _leave_lane(self, found: _Found, lane_key: str) -> None:
+        """One that waited has gone; if it was the head, the next one gets its turn."""
+        lanes, name = self._mirror.lanes, (found.trigger_no, lane_key)
+        known = lanes.get(name, BUSY)
+        if known > 0:
+            lanes[name] = known - 1
+        if found.turn:
+            self._claims.advance(self._mirror.trigger(found.trigger_no), lane_key)
+
+    def _end_running(self, found: _Found, end: Recorded) -> None:
+        if found.no not in self._mirror.running:
+            # Of a dead session, not yet recovered: it waits for that.
+            raise CallerError("the execution is being recovered", code="not_recovered")
+        self._outcomes.end(found.no, found.epoch, end)
+        self._outcomes.flush()
+
+    def _stops_lane(self, found: _Found) -> bool:
+        if found.lane_key is None:
+            return False
+        row = self._one(self._sql.stopped_at, found.trigger_no, found.lane_key)
+        return row is not None and row[0] == found.no
+
+    def _skip_failed(self, found: _Found, end: Recorded) -> None:
+        self._do(self._sql.skip_failed, self._mirror.wall_us, end.ended_by, end.ended_why, found.no)
+        self._do(self._sql.new_response, encode_response(end.response), found.no)
+        if found.lane_key is not None:
+            self._resume_lane(found.trigger_no, found.lane_key)
+
+    def _resume_lane(self, trigger_no: int, lane_key: str) -> None:
+        trigger = self._mirror.trigger(trigger_no)
+        if self._do(self._sql.resume_lane, trigger_no, lane_key):
+            self._mirror.lanes[trigger_no, lane_key] = BUSY
+            self._claims.advance(trigger, lane_key)
+
+    def _place_of_replay(self, found: _Found, no: int) -> tuple[int, bool]:
+        """Position in its lane, and whether it has its turn."""
+        if found.lane_key is None:
+            return no, True
+        name = (found.trigger_no, found.lane_key)
+        if self._stops_lane(found):
+            self._do(self._sql.resume_lane, *name)
+            self._mirror.lanes[name] = BUSY
+            return found.position, True
+        known = self._mirror.lane(name)
+        if known >= 0:
+            self._mirror.lanes[name] = known + 1
+        return no, known == 0
+
+    def _one(self, sql: str, *values: Any) -> Any:
+        return self._connection.execute(sql, values).fetchone()
+
+    def _do(self, sql: str, *values: Any) -> int:
+        return self._connection.execute(sql, values).rowcount
+
+    def _note(self, action: str, found: _Found, actor: Actor) -> None:
+        subject = f"{found.message_id}-{found.run}"
+        self._do(
+            self._sql.audit,
+            *(self._mirror.wall_us, actor.name, f"execution.{action}", subject, actor.why),
+        )
+
+    def _note_lane(self, action: str, trigger_no: int, lane_key: str | None, actor: Actor) -> None:
+        """The key is a caller's data: the log names the lane's trigger only."""
+        what = "trigger" if lane_key is None else "lane"
+        subject = "/".join(self._one(self._sql.subject, trigger_no))
+        self._do(
+            self._sql.audit,
+            *(self._mirror.wall_us, actor.name, f"{what}.{action}", subject, actor.why),
+        )
+
+
+def _sql() -> _Sql:
+    e = execution.c
+    the_lane = (e.trigger_no == bindparam("trigger_no"), e.lane_key == bindparam("lane_key"))
+    one = update(execution).where(e.no == bindparam("the_no"))
+    names = ("run", "trigger_no", "lane_key", "position", "state", "turn", "due_at_us", "epoch")
+    head = (
+        select(func.min(e.position))
+        .where(WAITING, e.lane_key.is_not(None), *the_lane)
+        .scalar_subquery()
+    )
+    ended: Any = (
+        (e.settled_at_us, bindparam("now")),
+        (e.ended_by, bindparam("by")),
+        (e.ended_why, bindparam("why")),
+    )
+    return _Sql(
+        find=compiled(
+            select(e.no, e.message_no, message.c.id, *(e[name] for name in names))
+            .join(message, message.c.no == e.message_no)
+            .where(e.no == bindparam("the_no")),
+            "the_no",
+        ),
+        end_waiting=compiled(
+            one.ordered_values(
+                (e.state, bindparam("the_state")),
+                (e.turn, false()),
+                (e.due_at_us, null()),
+                *ended,
+            ),
+            *("the_state", "now", "by", "why", "the_no"),
+        ),
+        skip_failed=compiled(
+            one.ordered_values((e.state, literal_column("'skipped'")), *ended),
+            *("now", "by", "why", "the_no"),
+        ),
+        new_response=compiled(
+            update(result)
+            .where(result.c.execution_no == bindparam("the_no"))
+            .values(response=bindparam("the_response")),
+            *("the_response", "the_no"),
+        ),
+        end_result=insert_into(result, "execution_no", "response", "input", "logs", "code_hash"),
+        due_now=compiled(one.values(due_at_us=null()), "the_no"),
+        has_payload=compiled(
+            select(payload.c.message_no).where(payload.c.message_no == bindparam("message_no")),
+            "message_no",
+        ),
+        last_replay=compiled(
+            select(func.max(e.run)).where(e.message_no == bindparam("message_no"), REPLAYS),
+            "message_no",
+        ),
+        replay=insert_into(
+            execution,
+            *("no", "message_no", "run", "trigger_no", "version_no", "lane_key", "position"),
+            *("turn", "replay_of"),
+            state=WAITING.right,
+        ),
+        count_replay=compiled(
+            update(integration)
+            .where(integration.c.no == bindparam("the_no"))
+            .values(replayed=integration.c.replayed + ONE),
+            "the_no",
+        ),
+        stopped_at=compiled(
+            select(paused_lane.c.stopped_at_no).where(
+                paused_lane.c.trigger_no == bindparam("trigger_no"),
+                paused_lane.c.lane_key == bindparam("lane_key"),
+            ),
+            *("trigger_no", "lane_key"),
+        ),
+        pause_lane=insert_unless_there(
+            paused_lane,
+            *("trigger_no", "lane_key", "because", "paused_at_us", "stopped_at_no"),
+        ),
+        hold_head=compiled(
+            update(execution)
+            .where(WAITING, e.lane_key.is_not(None), *the_lane, e.position == head)
+            .values(turn=false()),
+            *("trigger_no", "lane_key"),
+            *("trigger_no", "lane_key"),
+        ),
+        resume_lane=delete_from(paused_lane, "trigger_no", "lane_key"),
+        pause_trigger=compiled(
+            update(integration)
+            .where(integration.c.no == bindparam("the_no"))
+            .ordered_values(
+                (integration.c.paused, bindparam("the_flag")),
+                (integration.c.paused_because, bindparam("because")),
+            ),
+            *("the_flag", "because", "the_no"),
+        ),
+        subject=compiled(
+            select(workspace.c.name, integration.c.name)
+            .join(workspace, workspace.c.no == integration.c.workspace_no)
+            .where(integration.c.no == bindparam("the_no")),
+            "the_no",
+        ),
+        audit=insert_into(audit, "at_us", "actor", "action", "subject", "detail"),
+    )

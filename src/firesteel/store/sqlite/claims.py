@@ -1,0 +1,289 @@
+"""Claiming: which executions start in this transaction, and in whose turn.
+
+A trigger with something ready and a free slot of its own takes turns with the others for the
+session's slots. Within a trigger the oldest goes first. The next in a lane becomes ready when the
+head before it is terminal; where nobody else waits for a slot it is claimed in the same step.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, bindparam, null, select, update
+
+from firesteel.model.execution import JournalEntry
+from firesteel.model.message import Message
+from firesteel.store.journal import Claim
+from firesteel.store.schema import (
+    DUE_LATER,
+    IN_LANE,
+    READY,
+    RUNNING,
+    WAITING,
+    entry,
+    execution,
+    message,
+    payload,
+)
+from firesteel.store.sqlite.mirror import BUSY, PAUSED, LaneName, Mirror, Running, TriggerMirror
+from firesteel.store.sqlite.statements import ONE, ZERO, compiled
+
+_RIPEN_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _Sql:
+    ready: str
+    head: str
+    next_in_lane: str
+    claim: str
+    give_turn: str
+    due: str
+    ripen: str
+    journal: str
+
+
+class Claims:
+    """The claims of a transaction. ``started`` also takes those made by an append."""
+
+    def __init__(self, mirror: Mirror) -> None:
+        self._mirror = mirror
+        self._sql = _sql()
+        self.started: list[Claim] = []
+        self._advance: dict[LaneName, TriggerMirror] = {}
+        self._claimed: list[tuple[Any, ...]] = []
+
+    def connect(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def forget(self) -> None:
+        """The transaction was rolled back."""
+        self.started = []
+        self._advance = {}
+        self._claimed = []
+
+    def advance(self, trigger: TriggerMirror, lane_key: str) -> None:
+        """The head of the lane has gone: the next one gets its turn at the end of the
+        transaction."""
+        self._advance[trigger.no, lane_key] = trigger
+
+    def ripen(self) -> None:
+        """What is due by now becomes ready."""
+        mirror = self._mirror
+        if mirror.next_due_us is None or mirror.next_due_us > mirror.steady_us:
+            return
+        due = self._connection.execute(self._sql.due, (mirror.steady_us, _RIPEN_AT_ONCE)).fetchall()
+        self._connection.executemany(self._sql.ripen, [(no,) for no, _ in due])
+        for _, trigger_no in due:
+            self.ready(mirror.triggers[trigger_no])
+        mirror.see_next_due()
+
+    def ready(self, trigger: TriggerMirror) -> None:
+        """The trigger has something in the index of what may run."""
+        trigger.ready = True
+        self._mirror.offer(trigger)
+
+    def finish(self) -> Sequence[Claim]:
+        """Give turns and claim while there are slots. All that was buffered must be written."""
+        for name, trigger in self._advance.items():
+            self._advance_lane(name, trigger)
+        self._advance = {}
+        self._write_claimed()
+        if self._mirror.turns:
+            self._take_turns()
+            self._write_claimed()
+        started, self.started = self.started, []
+        return started
+
+    # --- lanes ----------------------------------------------------------------------------------
+
+    def _advance_lane(self, name: LaneName, trigger: TriggerMirror) -> None:
+        mirror = self._mirror
+        known = mirror.lanes.get(name)
+        if known is None or known == BUSY:
+            known = mirror.lanes[name] = mirror.look_at_lane(name)
+            if known == BUSY and mirror.lane_runs(name):
+                return
+        if known in (0, PAUSED):
+            return
+        if self._may_claim_at_once(trigger):
+            row = self._connection.execute(self._sql.head, name).fetchone()
+            if row is not None and row[-1] is None:
+                self._claim(trigger, row)
+                return
+        self._give_turn(name, trigger)
+
+    def _give_turn(self, name: LaneName, trigger: TriggerMirror) -> None:
+        row = self._connection.execute(self._sql.next_in_lane, name).fetchone()
+        if row is not None:
+            no, due_at_us = row
+            self._connection.execute(self._sql.give_turn, (no,))
+            if due_at_us is None:
+                self.ready(trigger)
+
+    def _may_claim_at_once(self, trigger: TriggerMirror) -> bool:
+        """Nobody waits for a slot that this one would take."""
+        mirror = self._mirror
+        return (
+            not mirror.turns
+            and not trigger.ready
+            and not trigger.paused
+            and trigger.running < trigger.concurrency
+            and mirror.free_slots() > 0
+        )
+
+    # --- turns ----------------------------------------------------------------------------------
+
+    def _take_turns(self) -> None:
+        mirror = self._mirror
+        turns = mirror.turns
+        while turns and (free := mirror.free_slots()) > 0:
+            trigger_no, trigger = next(iter(turns.items()))
+            del turns[trigger_no]
+            share = -(-free // (len(turns) + 1))
+            self._claim_of(trigger, min(share, trigger.concurrency - trigger.running))
+            mirror.offer(trigger)
+
+    def _claim_of(self, trigger: TriggerMirror, count: int) -> None:
+        if count <= 0 or trigger.paused:
+            return
+        # What was claimed before in this transaction must be out of the index.
+        rows = self._connection.execute(self._sql.ready, (trigger.no, count)).fetchall()
+        for row in rows:
+            self._claim(trigger, row)
+        self._write_claimed()
+        if len(rows) < count:
+            trigger.ready = False
+
+    def _claim(self, trigger: TriggerMirror, row: tuple[Any, ...]) -> None:
+        mirror = self._mirror
+        no, epoch, run, version_no, lane_key, attempt, counted, alone, first, *rest = row
+        message_id, sequence, received_at_us, consumer, request, body, _ = rest
+        now_us = mirror.wall_us
+        epoch, attempt, counted = epoch + 1, attempt + 1, counted + 1
+        first = now_us if first is None else first
+        self._claimed.append((mirror.session_no, epoch, attempt, counted, first, now_us, no))
+        mirror.running[no] = Running(epoch, trigger, lane_key, attempt, counted, now_us)
+        trigger.running += 1
+        trigger.waiting -= 1
+        self.started.append(
+            Claim(
+                no,
+                epoch,
+                f"{message_id}-{run}",
+                trigger.no,
+                version_no,
+                attempt,
+                counted,
+                first,
+                Message(message_id, sequence, received_at_us, consumer, request, body),
+                self._journal(no) if attempt > 1 else [],
+                bool(alone),
+            )
+        )
+
+    def _journal(self, execution_no: int) -> list[JournalEntry]:
+        rows = self._connection.execute(self._sql.journal, (execution_no,))
+        return [JournalEntry(*row) for row in rows]
+
+    def _write_claimed(self) -> None:
+        if self._claimed:
+            self._connection.executemany(self._sql.claim, self._claimed)
+            self._claimed = []
+
+
+def _whole() -> Select[Any]:
+    """Execution, message and payload, as a claim needs them; ``due_at_us`` last."""
+    e, m, p = execution.c, message.c, payload.c
+    return (
+        select(
+            e.no,
+            e.epoch,
+            e.run,
+            e.version_no,
+            e.lane_key,
+            e.attempt,
+            e.counted,
+            e.alone,
+            e.first_started_at_us,
+            m.id,
+            m.sequence,
+            m.received_at_us,
+            m.consumer,
+            p.request,
+            p.body,
+            e.due_at_us,
+        )
+        .join(message, m.no == e.message_no)
+        .join(payload, p.message_no == e.message_no)
+    )
+
+
+def _sql() -> _Sql:
+    e = execution.c
+    the_lane = (e.trigger_no == bindparam("trigger_no"), e.lane_key == bindparam("lane_key"))
+    in_lane = (WAITING, IN_LANE, *the_lane)
+    claim = (
+        update(execution)
+        .where(e.no == bindparam("the_no"))
+        .ordered_values(
+            (e.state, RUNNING.right),
+            (e.turn, ZERO),
+            (e.session_no, bindparam("the_session")),
+            (e.epoch, bindparam("the_epoch")),
+            (e.attempt, bindparam("the_attempt")),
+            (e.counted, bindparam("the_counted")),
+            (e.first_started_at_us, bindparam("first")),
+            (e.started_at_us, bindparam("started")),
+        )
+    )
+    one = update(execution).where(e.no == bindparam("the_no"))
+    journal = select(
+        *(entry.c[name] for name in ("step", "kind", "attempt", "started_at_us", "ended_at_us")),
+        entry.c.result,
+        entry.c.input,
+    )
+    return _Sql(
+        ready=compiled(
+            _whole()
+            .where(READY, e.trigger_no == bindparam("trigger_no"))
+            .order_by(e.no)
+            .limit(bindparam("count"))
+            .offset(ZERO),
+            "trigger_no",
+            "count",
+        ),
+        head=compiled(
+            _whole().where(*in_lane).order_by(e.position).limit(ONE).offset(ZERO),
+            "trigger_no",
+            "lane_key",
+        ),
+        next_in_lane=compiled(
+            select(e.no, e.due_at_us).where(*in_lane).order_by(e.position).limit(ONE).offset(ZERO),
+            "trigger_no",
+            "lane_key",
+        ),
+        claim=compiled(
+            claim,
+            *("the_session", "the_epoch", "the_attempt", "the_counted", "first", "started"),
+            "the_no",
+        ),
+        give_turn=compiled(one.values(turn=ONE), "the_no"),
+        due=compiled(
+            select(e.no, e.trigger_no)
+            .where(DUE_LATER, e.due_at_us <= bindparam("now"))
+            .order_by(e.due_at_us)
+            .limit(bindparam("count"))
+            .offset(ZERO),
+            "now",
+            "count",
+        ),
+        ripen=compiled(one.values(due_at_us=null()), "the_no"),
+        journal=compiled(
+            journal.where(entry.c.execution_no == bindparam("execution_no")).order_by(entry.c.no),
+            "execution_no",
+        ),
+    )

@@ -1,0 +1,151 @@
+"""The journal port on SQLite: one file, one writer thread, group commit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from firesteel.model.execution import JournalEntry, Response
+from firesteel.store.journal import (
+    Actor,
+    Appended,
+    Claim,
+    Ended,
+    LaneStatus,
+    NewMessage,
+    Postponement,
+    Settlement,
+    TriggerCounts,
+)
+from firesteel.store.sqlite.clock import Clocks
+from firesteel.store.sqlite.connection import StoreLock
+from firesteel.store.sqlite.lanes import LaneReader
+from firesteel.store.sqlite.ledger import JournalLedger
+from firesteel.store.sqlite.readers import Readers
+from firesteel.store.sqlite.writer import QUEUE_LIMIT, Writer
+
+T = TypeVar("T")
+
+
+def _wall_us() -> int:
+    return time.time_ns() // 1000
+
+
+class SqliteJournal:
+    """Implements ``store.journal.Journal``. ``writer`` and ``readers`` are shared with the catalog
+    and the history of the same file."""
+
+    def __init__(
+        self, writer: Writer, readers: Readers, ledger: JournalLedger, lock: StoreLock
+    ) -> None:
+        self.writer = writer
+        self.readers = readers
+        self._ledger = ledger
+        self._lock = lock
+        self._lanes = LaneReader()
+        self._append = ledger.appends.append
+        self._settle = ledger.outcomes.settle
+        self._postpone = ledger.outcomes.postpone
+        self._record = ledger.outcomes.record
+
+    async def close(self) -> None:
+        """Do what was put, end the session, give the file back. Safe to repeat."""
+        await self.writer.close()
+        await self.readers.close()
+        self._lock.release()
+
+    def rules_changed(self, trigger_no: int) -> None:
+        """To be called inside a work of ``writer.submit`` that changed the trigger's row: its
+        rules are read again at the end of that transaction."""
+        self._ledger.rules_changed(trigger_no)
+
+    # --- the port -------------------------------------------------------------------------------
+
+    def listen(
+        self,
+        on_claims: Callable[[Sequence[Claim]], None],
+        on_lost: Callable[[BaseException], None],
+    ) -> None:
+        self.writer.listen(on_claims, on_lost)
+
+    def grant(self, slots: int) -> None:
+        self.writer.post(self._ledger.grant, slots)
+
+    def append(self, message: NewMessage) -> Awaitable[Appended]:
+        return self.writer.put(self._append, message, bounded=True)
+
+    def record(self, execution_no: int, epoch: int, entry: JournalEntry) -> Awaitable[bool]:
+        return self.writer.put(self._record, (execution_no, epoch, entry))
+
+    def settle(self, settlement: Settlement) -> Awaitable[bool]:
+        return self.writer.put(self._settle, settlement)
+
+    def postpone(self, postponement: Postponement) -> Awaitable[bool]:
+        return self.writer.put(self._postpone, postponement)
+
+    def cancel(self, execution_no: int, actor: Actor, response: Response) -> Awaitable[Ended]:
+        return self._act(partial(self._ledger.acts.cancel, execution_no, actor, response))
+
+    def skip(self, execution_no: int, actor: Actor, response: Response) -> Awaitable[Ended]:
+        return self._act(partial(self._ledger.acts.skip, execution_no, actor, response))
+
+    def retry_now(self, execution_no: int, actor: Actor) -> Awaitable[Ended]:
+        return self._act(partial(self._ledger.acts.retry_now, execution_no, actor))
+
+    def replay(
+        self, execution_no: int, version_no: int, actor: Actor
+    ) -> Awaitable[tuple[int, str]]:
+        return self._act(partial(self._ledger.acts.replay, execution_no, version_no, actor))
+
+    def pause(self, trigger_no: int, lane_key: str | None, actor: Actor) -> Awaitable[None]:
+        return self._act(partial(self._ledger.acts.pause, trigger_no, lane_key, actor))
+
+    def resume(self, trigger_no: int, lane_key: str | None, actor: Actor) -> Awaitable[None]:
+        return self._act(partial(self._ledger.acts.resume, trigger_no, lane_key, actor))
+
+    def renew(self) -> Awaitable[bool]:
+        return self._act(self._ledger.sessions.renew)
+
+    def recover(self) -> Awaitable[int]:
+        return self._act(self._ledger.sessions.recover)
+
+    async def lanes(self, trigger_no: int | None = None, limit: int = 100) -> list[LaneStatus]:
+        return await self.readers.read(self._lanes.lanes(trigger_no, limit))
+
+    async def counts(self, trigger_no: int) -> TriggerCounts:
+        return await self.readers.read(self._lanes.counts(trigger_no))
+
+    def backlog(self, trigger_no: int) -> tuple[int, int]:
+        trigger = self._ledger.mirror.triggers.get(trigger_no)
+        return (0, 0) if trigger is None else (trigger.waiting, trigger.running)
+
+    def _act(self, act: Callable[[], T]) -> Awaitable[T]:
+        return self.writer.put(self._ledger.act, act)
+
+
+async def open_journal(
+    path: Path,
+    *,
+    wall_us: Callable[[], int] = _wall_us,
+    monotonic_s: Callable[[], float] = time.monotonic,
+    queue_limit: int = QUEUE_LIMIT,
+) -> SqliteJournal:
+    """Open the store's file, whose schema must be there, and begin a session.
+
+    ``wall_us``: wall-clock microseconds since 1970. At most ``queue_limit`` commands wait for the
+    writer; past it ``append`` fails at once. Raises OperatorError ``store_in_use`` where another
+    engine has the file, StoreUnavailable where it cannot be written.
+    """
+    lock = StoreLock(path)
+    lock.take()
+    try:
+        ledger = JournalLedger(Clocks(wall_us, monotonic_s))
+        writer = Writer(path, ledger, queue_limit=queue_limit)
+        await writer.start()
+    except BaseException:
+        lock.release()
+        raise
+    return SqliteJournal(writer, Readers(path), ledger, lock)

@@ -1,0 +1,211 @@
+"""Lanes and counts, as people see them: read beside the writer."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, bindparam, func, select
+
+from firesteel.model.execution import Reason
+from firesteel.store.journal import LaneStatus, TriggerCounts
+from firesteel.store.schema import (
+    DUE_LATER,
+    IN_LANE,
+    READY,
+    RUNNING,
+    WAITING,
+    execution,
+    integration,
+    message,
+    paused_lane,
+)
+from firesteel.store.sqlite.statements import ONE, ZERO, compiled
+
+_Name = tuple[int, str]
+
+
+@dataclass(slots=True)
+class _Lane:
+    trigger_no: int
+    key: str
+    waiting: int = 0
+    running: int = 0
+    because: str | None = None
+    trigger_paused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Sql:
+    longest: str
+    longest_of: str
+    running: str
+    running_of: str
+    paused: str
+    paused_of: str
+    paused_triggers: str
+    waiting: str
+    first_waiting: str
+    first_running: str
+    counts: str
+    total: str
+    ready_alone: str
+    due_alone: str
+    in_lanes: str
+    now_running: str
+
+
+class LaneReader:
+    """Queries for ``Journal.lanes`` and ``Journal.counts``, on any read-only connection."""
+
+    def __init__(self) -> None:
+        self._sql = _sql()
+
+    def lanes(
+        self, trigger_no: int | None, limit: int
+    ) -> Callable[[sqlite3.Connection], list[LaneStatus]]:
+        """As ``Journal.lanes``."""
+        return lambda connection: self._lanes(connection, trigger_no, limit)
+
+    def counts(self, trigger_no: int) -> Callable[[sqlite3.Connection], TriggerCounts]:
+        """As ``Journal.counts``; counted, not remembered, so that they can be checked (P07)."""
+        return lambda connection: self._counts(connection, trigger_no)
+
+    def _lanes(
+        self, connection: sqlite3.Connection, trigger_no: int | None, limit: int
+    ) -> list[LaneStatus]:
+        paused_triggers = dict(connection.execute(self._sql.paused_triggers).fetchall())
+        lanes = self._found(connection, trigger_no, limit)
+        whole = [
+            LaneStatus(no, None, 0, 0, True, because, None, None, None)
+            for no, because in paused_triggers.items()
+            if trigger_no in (None, no)
+        ]
+        longest = sorted(lanes.values(), key=lambda lane: (-lane.waiting, -lane.running, lane.key))
+        for lane in longest:
+            lane.trigger_paused = lane.trigger_no in paused_triggers
+        of_lanes = [self._status(connection, lane) for lane in longest[:limit]]
+        return [*whole, *of_lanes][:limit]
+
+    def _found(
+        self, connection: sqlite3.Connection, trigger_no: int | None, limit: int
+    ) -> dict[_Name, _Lane]:
+        sql, of = self._sql, () if trigger_no is None else (trigger_no,)
+        lanes: dict[_Name, _Lane] = {}
+        longest = sql.longest if trigger_no is None else sql.longest_of
+        for no, key, waiting in connection.execute(longest, (*of, limit)):
+            lanes[no, key] = _Lane(no, key, waiting)
+        running = sql.running if trigger_no is None else sql.running_of
+        for no, key in connection.execute(running, of):
+            self._lane(connection, lanes, (no, key)).running = 1
+        paused = sql.paused if trigger_no is None else sql.paused_of
+        for no, key, because in connection.execute(paused, (*of, limit)):
+            self._lane(connection, lanes, (no, key)).because = because
+        return lanes
+
+    def _lane(
+        self, connection: sqlite3.Connection, lanes: dict[_Name, _Lane], name: _Name
+    ) -> _Lane:
+        if name not in lanes:
+            (waiting,) = connection.execute(self._sql.waiting, name).fetchone()
+            lanes[name] = _Lane(*name, waiting)
+        return lanes[name]
+
+    def _status(self, connection: sqlite3.Connection, lane: _Lane) -> LaneStatus:
+        name = (lane.trigger_no, lane.key)
+        first = connection.execute(self._sql.first_waiting, name).fetchone()
+        oldest = None if first is None else first[1]
+        head, reason = None, None
+        if lane.running:
+            head, oldest_running = connection.execute(self._sql.first_running, name).fetchone()
+            oldest = oldest_running if oldest is None else min(oldest, oldest_running)
+        elif first is not None:
+            head, reason = first[0], _reason(lane, first[2])
+        return LaneStatus(
+            *name,
+            lane.waiting,
+            lane.running,
+            lane.because is not None,
+            lane.because or "",
+            head,
+            reason,
+            oldest,
+        )
+
+    def _counts(self, connection: sqlite3.Connection, trigger_no: int) -> TriggerCounts:
+        sql, of = self._sql, (trigger_no,)
+
+        def count(text: str) -> int:
+            number: int = connection.execute(text, of).fetchone()[0]
+            return number
+
+        row = connection.execute(sql.counts, of).fetchone()
+        accepted, replayed, purged = row or (0, 0, 0)
+        waiting = count(sql.ready_alone) + count(sql.due_alone) + count(sql.in_lanes)
+        running = count(sql.now_running)
+        terminal = count(sql.total) - waiting - running
+        return TriggerCounts(accepted, replayed, waiting, running, terminal, purged)
+
+
+def _reason(lane: _Lane, due_at_us: int | None) -> Reason:
+    if lane.because is not None or lane.trigger_paused:
+        return Reason.PAUSED
+    return Reason.SLOT if due_at_us is None else Reason.RETRY_AT
+
+
+def _sql() -> _Sql:
+    e, i, p, m = execution.c, integration.c, paused_lane.c, message.c
+    of_trigger = e.trigger_no == bindparam("trigger_no")
+    the_lane = (of_trigger, e.lane_key == bindparam("lane_key"))
+    longest = (
+        select(e.trigger_no, e.lane_key, func.count().label("waiting"))
+        .where(WAITING, IN_LANE)
+        .group_by(e.trigger_no, e.lane_key)
+        .order_by(func.count().desc())
+        .limit(bindparam("count"))
+        .offset(ZERO)
+    )
+    running = select(e.trigger_no, e.lane_key).where(RUNNING, IN_LANE)
+    paused = select(p.trigger_no, p.lane_key, p.because).limit(bindparam("count")).offset(ZERO)
+    head = select(m.id, m.received_at_us, e.due_at_us).join(message, m.no == e.message_no)
+
+    def number(*conditions: Any) -> str:
+        counted: Select[Any] = select(func.count()).select_from(execution)
+        return compiled(counted.where(of_trigger, *conditions), "trigger_no")
+
+    return _Sql(
+        longest=compiled(longest, "count"),
+        longest_of=compiled(longest.where(of_trigger), "trigger_no", "count"),
+        running=compiled(running),
+        running_of=compiled(running.where(of_trigger), "trigger_no"),
+        paused=compiled(paused, "count"),
+        paused_of=compiled(
+            paused.where(p.trigger_no == bindparam("trigger_no")), "trigger_no", "count"
+        ),
+        paused_triggers=compiled(select(i.no, i.paused_because).where(i.paused == ONE)),
+        waiting=compiled(
+            select(func.count()).select_from(execution).where(WAITING, IN_LANE, *the_lane),
+            *("trigger_no", "lane_key"),
+        ),
+        first_waiting=compiled(
+            head.where(WAITING, IN_LANE, *the_lane).order_by(e.position).limit(ONE).offset(ZERO),
+            *("trigger_no", "lane_key"),
+        ),
+        first_running=compiled(
+            select(m.id, m.received_at_us)
+            .join(execution, m.no == e.message_no)
+            .where(RUNNING, IN_LANE, *the_lane),
+            *("trigger_no", "lane_key"),
+        ),
+        counts=compiled(
+            select(i.last_sequence, i.replayed, i.purged).where(i.no == bindparam("trigger_no")),
+            "trigger_no",
+        ),
+        total=number(),
+        ready_alone=number(READY, e.lane_key.is_(None)),
+        due_alone=number(DUE_LATER, e.lane_key.is_(None)),
+        in_lanes=number(WAITING, IN_LANE),
+        now_running=number(RUNNING),
+    )

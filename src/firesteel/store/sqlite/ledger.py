@@ -1,0 +1,92 @@
+"""The journal's side in the writer's thread: one transaction of appends, outcomes, acts, claims."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from firesteel.store.journal import Claim
+from firesteel.store.sqlite.acts import Acts
+from firesteel.store.sqlite.appends import Appends
+from firesteel.store.sqlite.claims import Claims
+from firesteel.store.sqlite.clock import Clocks
+from firesteel.store.sqlite.mirror import Mirror
+from firesteel.store.sqlite.outcomes import Outcomes
+from firesteel.store.sqlite.sessions import Sessions
+
+T = TypeVar("T")
+
+
+class JournalLedger:
+    """Implements ``writer.Ledger``. Appends and outcomes are buffered; an act, or another's work,
+    finds everything before it in the tables."""
+
+    def __init__(self, clocks: Clocks) -> None:
+        self.mirror = Mirror(clocks)
+        self.claims = Claims(self.mirror)
+        self.appends = Appends(self.mirror, self.claims)
+        self.outcomes = Outcomes(self.mirror, self.claims)
+        self.acts = Acts(self.mirror, self.claims, self.outcomes)
+        self.sessions = Sessions(self.mirror, self.claims)
+        self._changed_rules: set[int] = set()
+        self._last_no = 0
+
+    def open(self, connection: sqlite3.Connection) -> None:
+        """Begin a session and remember what the tables say."""
+        for part in (self.mirror, self.claims, self.appends, self.outcomes, self.acts):
+            part.connect(connection)
+        self.sessions.connect(connection)
+        self.sessions.begin()
+        self.mirror.load()
+        self._last_no = self.mirror.last_no
+        self.sessions.note_last_no(self._last_no)
+
+    def begin(self) -> None:
+        self.mirror.tick()
+        self.claims.ripen()
+
+    def flush(self) -> None:
+        # Outcomes first: what they set free in a lane, an append may have taken.
+        self.outcomes.flush()
+        self.appends.flush()
+
+    def finish(self) -> Sequence[Claim]:
+        self.flush()
+        if self._changed_rules:
+            for trigger_no in self._changed_rules:
+                self.mirror.see_rules(trigger_no)
+            self._changed_rules = set()
+        claims = self.claims.finish()
+        if self.mirror.last_no != self._last_no:
+            self._last_no = self.mirror.last_no
+            self.sessions.note_last_no(self._last_no)
+        return claims
+
+    def reload(self) -> None:
+        for part in (self.claims, self.appends, self.outcomes):
+            part.forget()
+        self.mirror.load()
+        self._last_no = self.mirror.last_no
+
+    def wake_in_s(self) -> float | None:
+        due_us = self.mirror.next_due_us
+        return None if due_us is None else max(0.0, (due_us - self.mirror.steady.now_us()) / 1e6)
+
+    def close(self) -> None:
+        self.sessions.end()
+
+    # --- commands -------------------------------------------------------------------------------
+
+    def act(self, act: Callable[[], T]) -> T:
+        """An act of a person, a session's, or a change of the grant: after all before it."""
+        self.flush()
+        return act()
+
+    def grant(self, slots: int) -> None:
+        """As ``Journal.grant``."""
+        self.mirror.slots = slots
+
+    def rules_changed(self, trigger_no: int) -> None:
+        """The trigger's row was changed in this transaction; read at its end."""
+        self._changed_rules.add(trigger_no)
