@@ -55,10 +55,14 @@ def _integrations() -> None:
         sa.Column("last_sequence", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("replayed", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("purged", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
-        sa.CheckConstraint("managed_by IN ('files', 'console')", name="ck_integration_managed_by"),
-        sa.CheckConstraint("on_failure IN ('continue', 'pause')", name="ck_integration_on_failure"),
-        sa.CheckConstraint("concurrency >= 1", name="ck_integration_concurrency"),
-        sa.CheckConstraint("max_waiting >= 1", name="ck_integration_max_waiting"),
+        sa.CheckConstraint(
+            "managed_by IN ('files', 'console')", name=op.f("ck_integration_managed_by")
+        ),
+        sa.CheckConstraint(
+            "on_failure IN ('continue', 'pause')", name=op.f("ck_integration_on_failure")
+        ),
+        sa.CheckConstraint("concurrency >= 1", name=op.f("ck_integration_concurrency")),
+        sa.CheckConstraint("max_waiting >= 1", name=op.f("ck_integration_max_waiting")),
         sa.ForeignKeyConstraint(
             ["workspace_no"], ["workspace.no"], name="fk_integration_workspace_no"
         ),
@@ -102,7 +106,9 @@ def _rest_of_the_catalog() -> None:
         sa.Column("document", sa.Text(), nullable=False),
         sa.Column("managed_by", sa.Text(), nullable=False),
         sa.Column("changed_at_us", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint("managed_by IN ('files', 'console')", name="ck_connection_managed_by"),
+        sa.CheckConstraint(
+            "managed_by IN ('files', 'console')", name=op.f("ck_connection_managed_by")
+        ),
         sa.ForeignKeyConstraint(
             ["workspace_no"], ["workspace.no"], name="fk_connection_workspace_no"
         ),
@@ -192,16 +198,17 @@ def _messages() -> None:
         sa.Column("ended_why", sa.Text(), nullable=True),
         sa.CheckConstraint(
             "(state = 'running') = (session_no IS NOT NULL)",
-            name="ck_execution_running_has_session",
+            name=op.f("ck_execution_running_has_session"),
         ),
         sa.CheckConstraint(
-            "state = 'waiting' OR (NOT turn AND due_at_us IS NULL)", name="ck_execution_turn_waits"
+            "state = 'waiting' OR (NOT turn AND due_at_us IS NULL)",
+            name=op.f("ck_execution_turn_waits"),
         ),
         sa.CheckConstraint(
             "state IN ('waiting', 'running', 'succeeded', 'failed', 'cancelled', 'skipped')",
-            name="ck_execution_state",
+            name=op.f("ck_execution_state"),
         ),
-        sa.CheckConstraint("run > 1 OR no = message_no", name="ck_execution_first_run"),
+        sa.CheckConstraint("run > 1 OR no = message_no", name=op.f("ck_execution_first_run")),
         sa.PrimaryKeyConstraint("no", name="pk_execution"),
     )
 
