@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 Pointer = str
 """An RFC 6901 JSON pointer into a document: ``""``, ``/trigger/methods/0``."""
@@ -49,6 +50,7 @@ CODES: dict[str, str] = {
     "one_of": "Exactly one of several keys must stand there.",
     "order_invalid": "An item stands at a place where it may not stand.",
     "expression_unclosed": "An expression is not closed with %}.",
+    "expression_empty": "Nothing stands between {% and %}.",
     "expression_missing": "An expression between {% and %} is needed here.",
     "expression_not_allowed": "An expression may not stand here.",
     "expression_invalid": "The expression does not compile.",
@@ -93,6 +95,20 @@ def parts_of(pointer: Pointer) -> list[str]:
     """The unescaped parts of a pointer; none for the whole document."""
     parts = pointer.split("/")[1:]
     return [part.replace("~1", "/").replace("~0", "~") for part in parts]
+
+
+def value_at(document: Any, pointer: Pointer) -> Any:
+    """The value at ``pointer`` in a document, None where there is none."""
+    for part in parts_of(pointer):
+        if isinstance(document, dict):
+            document = document.get(part)
+        elif (
+            isinstance(document, list) and part.isdigit() and int(part) < len(document)
+        ):
+            document = document[int(part)]
+        else:
+            return None
+    return document
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -7,9 +7,9 @@ runs. Field names end in their unit; the file's key is the alias. ``document.py`
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import BeforeValidator, Field
 
 from firesteel.model.quantities import Duration, between
 from firesteel.model.section import (
@@ -87,20 +87,22 @@ _KEPT = between("1h", "36500d")
 class Workflow(Section):
     """Either ``python`` (module:function) or ``steps``."""
 
-    python: FunctionText | None = None
-    """A Python workflow, ``module:function``."""
-    steps: Annotated[list[Step], Field(min_length=1)] | None = None
-    """The steps, one after the other."""
     timeout_s: Timeout | None = Field(default=None, alias="timeout")
     """Of one attempt; 60s, or the Request-Response timeout if that is longer."""
     retry: Retry = Retry()
     """How attempts are repeated."""
+    python: FunctionText | None = None
+    """A Python workflow, ``module:function``."""
+    steps: Annotated[list[Step], Field(min_length=1)] | None = None
+    """The steps, one after the other."""
 
 
-def _status(value: int | str) -> int | str:
-    checked: int | str = expression_or(int)(value)
+def _status(value: Any) -> Any:
+    checked = expression_or(int)(value)
     if isinstance(checked, int) and not 200 <= checked <= 599:
-        raise refuse("status_invalid", "a status is a number from 200 to 599, or an expression")
+        raise refuse(
+            "status_invalid", "a status is a number from 200 to 599, or an expression"
+        )
     return checked
 
 
@@ -109,10 +111,13 @@ class ResponseTemplate(Section):
 
     status: Annotated[
         int | str,
-        AfterValidator(_status),
+        BeforeValidator(_status),
         Field(
             json_schema_extra={
-                "anyOf": [{"type": "integer", "minimum": 200, "maximum": 599}, {"type": "string"}]
+                "anyOf": [
+                    {"type": "integer", "minimum": 200, "maximum": 599},
+                    {"type": "string"},
+                ]
             }
         ),
     ] = 200
@@ -130,7 +135,9 @@ class Retention(Section):
 
     history_s: Annotated[Duration, _KEPT] | None = Field(default=None, alias="history")
     """Executions, their steps and outcomes, such as 30d."""
-    payloads_s: Annotated[Duration, _KEPT] | None = Field(default=None, alias="payloads")
+    payloads_s: Annotated[Duration, _KEPT] | None = Field(
+        default=None, alias="payloads"
+    )
     """Bodies, inputs and responses, such as 7d."""
 
 
@@ -152,9 +159,9 @@ class Integration(Section):
     """The work; left out: messages are only recorded."""
     response: ResponseTemplate | None = None
     """What the caller gets; left out: the last step's or the function's result."""
-    search: Annotated[dict[Identifier, PathText], Field(max_length=MAX_SEARCH_NAMES)] = Field(
-        default_factory=dict
-    )
+    search: Annotated[
+        dict[Identifier, PathText], Field(max_length=MAX_SEARCH_NAMES)
+    ] = Field(default_factory=dict)
     """Up to 8 names and paths, indexed, that filter the list of messages."""
     redact: list[Text] = Field(default_factory=list)
     """Paths and header names whose values are replaced before storing."""

@@ -19,7 +19,9 @@ MAX_KEY_CHARACTERS: Final = 512
 
 Root = Literal["query", "headers", "consumer", "body"]
 
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # token, RFC 9110 section 5.6.2
+_HEADER_NAME = re.compile(
+    r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+)  # token, RFC 9110 section 5.6.2
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # What a text column of every store can hold: no NUL, no lone surrogates.
@@ -57,7 +59,9 @@ class Path:
         """The path that ``text`` writes; raises PathError."""
         root, dot, rest = text.partition(".")
         if _CONTROL.search(text) or len(text) > 200:
-            raise PathError("a path has at most 200 characters and no control characters")
+            raise PathError(
+                "a path has at most 200 characters and no control characters"
+            )
         if root == "query":
             return _named(text, "query", rest)
         if root == "headers":
@@ -67,7 +71,8 @@ class Path:
         if root == "body":
             return cls(text, "body", _members(rest) if dot else ())
         raise PathError(
-            "a path begins with query., headers. or body., or is consumer", _root_hint(text, root)
+            "a path begins with query., headers. or body., or is consumer",
+            _root_hint(text, root),
         )
 
     @property
@@ -118,14 +123,18 @@ def _named(text: str, root: Literal["query", "headers"], name: str) -> Path:
     if root == "query":
         return Path(text, root, (name,))
     if not _HEADER_NAME.fullmatch(name):
-        raise PathError("this is not the name of a header", "write it as headers.x-event-id")
+        raise PathError(
+            "this is not the name of a header", "write it as headers.x-event-id"
+        )
     return Path(text, root, (name.lower(),))
 
 
 def _members(rest: str) -> tuple[str, ...]:
     parts = tuple(rest.split("."))
     if not all(parts):
-        raise PathError("a path has a name or a number between its dots", "remove the extra dot")
+        raise PathError(
+            "a path has a name or a number between its dots", "remove the extra dot"
+        )
     if any("[" in part for part in parts):
         dotted = rest.replace("[", ".").replace("]", "")
         raise PathError("items of a list are written with dots", f"write body.{dotted}")
@@ -137,10 +146,17 @@ def _root_hint(text: str, root: str) -> str:
         return "a path stands without {% %}: it is read before the call is accepted"
     if text.startswith("$"):
         return "write body.customer_no, without $"
-    near = {"header": "headers", "params": "query", "parameters": "query", "payload": "body"}
+    near = {
+        "header": "headers",
+        "params": "query",
+        "parameters": "query",
+        "payload": "body",
+    }
     if root.lower() in ("query", "headers", "body", "consumer"):
         return f"write {root.lower()}{text[len(root) :]}"
-    return f"write {near[root.lower()]}{text[len(root) :]}" if root.lower() in near else ""
+    return (
+        f"write {near[root.lower()]}{text[len(root) :]}" if root.lower() in near else ""
+    )
 
 
 def _header(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> str | Missing:
@@ -154,7 +170,11 @@ def _member(value: Any, parts: tuple[str, ...]) -> Any:
     for part in parts:
         if isinstance(value, dict):
             value = value.get(part, MISSING)
-        elif isinstance(value, list) and _INDEX.fullmatch(part) and int(part) < len(value):
+        elif (
+            isinstance(value, list)
+            and _INDEX.fullmatch(part)
+            and int(part) < len(value)
+        ):
             value = value[int(part)]
         else:
             return MISSING

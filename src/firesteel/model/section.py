@@ -13,7 +13,14 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
@@ -57,7 +64,9 @@ class Section(BaseModel):
         if not isinstance(data, dict) or not isinstance(info.context, Reading):
             return data
         info.context.seen[id(data)] = cls
-        return cls.normalised({key: value for key, value in data.items() if value is not None})
+        return cls.normalised(
+            {key: value for key, value in data.items() if value is not None}
+        )
 
     @classmethod
     def normalised(cls, written: dict[str, Any]) -> dict[str, Any]:
@@ -104,7 +113,9 @@ def is_date(text: object) -> bool:
 
 def _date(value: str) -> str:
     if not is_date(value):
-        raise refuse("date_invalid", "a date is written YYYY-MM-DD", "such as 2027-06-30")
+        raise refuse(
+            "date_invalid", "a date is written YYYY-MM-DD", "such as 2027-06-30"
+        )
     return value
 
 
@@ -140,8 +151,10 @@ def expression_or(*kinds: type) -> Callable[[Any], Any]:
         if isinstance(value, str):
             return _expression(value)
         if isinstance(value, bool) or not isinstance(value, kinds):
-            wanted = " or ".join(names[kind] for kind in kinds)
-            raise refuse("wrong_type", f"must be {wanted}, or an expression between {{% and %}}")
+            wanted = "".join(f"{names[kind]} or " for kind in kinds)
+            raise refuse(
+                "wrong_type", f"must be {wanted}an expression between {{% and %}}"
+            )
         return value
 
     return check
@@ -151,9 +164,11 @@ _MOST: Final = 1_000_000_000
 
 Count = Annotated[int, Field(ge=1, le=_MOST)]
 Text = Annotated[str, Field(min_length=1, max_length=1_000_000)]
-DateText = Annotated[str, AfterValidator(_date), Field(json_schema_extra={"pattern": DATE})]
+DateText = Annotated[
+    str, AfterValidator(_date), Field(json_schema_extra={"pattern": DATE})
+]
 PathText = Annotated[str, AfterValidator(_path), Field(min_length=1)]
-ExpressionText = Annotated[str, AfterValidator(_expression)]
+ExpressionText = Annotated[str, BeforeValidator(expression_or())]
 Label = Annotated[
     str,
     matching(

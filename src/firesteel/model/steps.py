@@ -5,7 +5,13 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_serializer
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    model_serializer,
+)
 from pydantic_core.core_schema import SerializerFunctionWrapHandler
 
 from firesteel.model.quantities import Duration, between
@@ -44,6 +50,10 @@ Timeout = Annotated[Duration, between("1ms", "24h")]
 Delay = Annotated[Duration, between("0s", "30d")]
 
 
+def _whole(value: float) -> float:
+    return int(value) if value.is_integer() else value
+
+
 class Retry(Section):
     """How often and how late an attempt is repeated; delays have a jitter of 20 % either way."""
 
@@ -51,7 +61,7 @@ class Retry(Section):
     """How many attempts may end with an error of unknown kind; transient errors do not count."""
     first_delay_s: Delay = Field(default=1.0, alias="first_delay")
     """Before the second attempt."""
-    factor: Annotated[float, Field(ge=1, le=100)] = 2.0
+    factor: Annotated[float, Field(ge=1, le=100), PlainSerializer(_whole)] = 2.0
     """By which the delay grows."""
     max_delay_s: Delay = Field(default=300.0, alias="max_delay")
     """The longest delay."""
@@ -88,13 +98,17 @@ class SqlStep(Section):
 
 
 def _expected(value: Any) -> Any:
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    return (
+        str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    )
 
 
 def _statuses(value: str) -> str:
     match = _STATUSES.fullmatch(value)
     if match is None or (match.group(2) and match.group(2) < match.group(1)):
-        raise refuse("status_invalid", "must be a status or a range of them", "such as 200-299")
+        raise refuse(
+            "status_invalid", "must be a status or a range of them", "such as 200-299"
+        )
     return value
 
 
@@ -124,7 +138,9 @@ class HttpStep(Section):
     """A body of text."""
     base64: str | None = None
     """A body of bytes, as base64."""
-    expect: Annotated[list[ExpectedStatus], Field(min_length=1)] = Field(default=["200-299"])
+    expect: Annotated[list[ExpectedStatus], Field(min_length=1)] = Field(
+        default=["200-299"]
+    )
     """Statuses that are a success; any other is an error."""
     result: Literal["body", "response"] = "body"
     """The parsed body, or ``{status, headers, body}``."""
@@ -235,10 +251,14 @@ class Step(Section):
 
     @classmethod
     def normalised(cls, written: dict[str, Any]) -> dict[str, Any]:
-        arguments = written.pop("arguments", None)  # without python: a fault of workflow_rules
+        arguments = written.pop(
+            "arguments", None
+        )  # without python: a fault of workflow_rules
         if isinstance(written.get("python"), str):
             function = {"function": written["python"], "arguments": arguments}
-            written["python"] = {key: value for key, value in function.items() if value is not None}
+            written["python"] = {
+                key: value for key, value in function.items() if value is not None
+            }
         return written
 
     @classmethod

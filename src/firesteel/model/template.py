@@ -22,7 +22,11 @@ class Expression:
 
 
 class TemplateError(ValueError):
-    """An expression is not closed, or is empty; the text says which."""
+    """An expression is not closed, or is empty: ``code`` is one of ``fault.CODES``."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
 
 
 def split(text: str) -> list[str | Expression]:
@@ -35,10 +39,12 @@ def split(text: str) -> list[str | Expression]:
     while (start := text.find(OPEN, at)) >= 0:
         end = text.find(CLOSE, start + 2)
         if end < 0:
-            raise TemplateError("an expression is not closed with %}")
+            raise TemplateError(
+                "expression_unclosed", "an expression is not closed with %}"
+            )
         source = text[start + 2 : end].strip()
         if not source:
-            raise TemplateError("an expression is empty")
+            raise TemplateError("expression_empty", "an expression is empty")
         if start > at:
             parts.append(text[at:start])
         parts.append(Expression(source))

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WrapSerializer
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    WrapSerializer,
+)
 from pydantic_core.core_schema import SerializerFunctionWrapHandler
 
 from firesteel.model.quantities import Duration, Rate, Size, between
@@ -21,6 +28,8 @@ from firesteel.model.section import (
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 ParameterType = Literal["string", "integer", "number", "boolean", "date"]
+
+BodyMode = Literal["any", "json", "xml", "form"]
 
 MAX_BODY = "100MiB"
 WINDOW_MOST = "30d"
@@ -56,7 +65,9 @@ class OrderedDelivery(Section):
 class RequestResponse(Section):
     """The call waits for the workflow's response."""
 
-    timeout_s: Annotated[Duration, between("1s", "15m")] = Field(default=30.0, alias="timeout")
+    timeout_s: Annotated[Duration, between("1s", "15m")] = Field(
+        default=30.0, alias="timeout"
+    )
     """How long a call waits, 1s to 15m."""
     on_timeout: Literal["error", "accepted"] = "error"
     """What the call gets then: 504, or 202."""
@@ -104,10 +115,16 @@ class Idempotency(Section):
     """How long a key is remembered, up to 30d."""
 
 
+def _schema(value: Any) -> Any:
+    if not isinstance(value, dict | bool):
+        raise refuse("schema_invalid", "a JSON Schema is a mapping, true or false")
+    return value
+
+
 class BodySchema(Section):
     """The body must be JSON that fits a JSON Schema."""
 
-    schema_: dict[str, Json] | bool = Field(alias="schema")
+    schema_: Annotated[Json, AfterValidator(_schema)] = Field(alias="schema")
     """A JSON Schema; ``$ref`` within itself only."""
 
 
@@ -120,7 +137,9 @@ def _switch(what: str, *, true: bool) -> BeforeValidator:
         if value is True and true:
             return {}
         if value is True or isinstance(value, str | int | float | list):
-            first, hint = ("false, true", "") if true else ("false", "left out, it is on")
+            first, hint = (
+                ("false, true", "") if true else ("false", "left out, it is on")
+            )
             raise refuse("wrong_type", f"must be {first} or {what}", hint)
         return value
 
@@ -141,7 +160,11 @@ def _rate_alone(value: Any) -> Any:
 
 def _rate_written(value: Any, handler: SerializerFunctionWrapHandler) -> Any:
     written = handler(value)
-    return written["rate"] if isinstance(written, dict) and set(written) == {"rate"} else written
+    return (
+        written["rate"]
+        if isinstance(written, dict) and set(written) == {"rate"}
+        else written
+    )
 
 
 def _body_mode(value: Any) -> Any:
@@ -151,11 +174,17 @@ def _body_mode(value: Any) -> Any:
     raise refuse("not_allowed", "must be any, json, xml, form or {schema: ...}", "")
 
 
+def _body_kind(value: Any) -> str:
+    return "mode" if isinstance(value, str) else "mapping"
+
+
 class Trigger(Section):
     """The public endpoint's rules. ``ordered_delivery``, ``request_response`` and ``idempotency``
     are None where the file says false, and a filled object where it says true."""
 
-    methods: Annotated[list[Method], Field(min_length=1)] = Field(default=["GET", "POST"])
+    methods: Annotated[list[Method], Field(min_length=1)] = Field(
+        default=["GET", "POST"]
+    )
     """The methods taken; any other is 405."""
     authentication: list[Authentication] = Field(default_factory=list)
     """Who may call; empty: anybody."""
@@ -176,19 +205,21 @@ class Trigger(Section):
     undeclared: Literal["keep", "reject"] = "keep"
     """What becomes of query parameters that are not declared: kept as texts, or 400."""
     body: Annotated[
-        Literal["any", "json", "xml", "form"] | BodySchema, BeforeValidator(_body_mode)
+        Annotated[BodyMode, Tag("mode")] | Annotated[BodySchema, Tag("mapping")],
+        Discriminator(_body_kind),
+        BeforeValidator(_body_mode),
     ] = "any"
     """What the body must be; anything else is 400."""
-    max_body_bytes: Annotated[Size, between("1B", MAX_BODY)] = Field(
-        default=10 * 1024 * 1024, alias="max_body"
-    )
-    """The largest body taken, up to 100MiB; above it 413."""
     concurrency: Count = 10
     """Executions at once over all nodes; each lane of an ordered trigger has at most 1."""
     rate_limit: Annotated[
         RateLimit | None, BeforeValidator(_rate_alone), WrapSerializer(_rate_written)
     ] = None
     """Calls over it are 429."""
+    max_body_bytes: Annotated[Size, between("1B", MAX_BODY)] = Field(
+        default=10 * 1024 * 1024, alias="max_body"
+    )
+    """The largest body taken, up to 100MiB; above it 413."""
     max_waiting: Count = 1_000_000
     """Messages that may wait; calls over it are 429."""
     idempotency: Annotated[

@@ -1,0 +1,198 @@
+"""Integration documents as a whole: read from a file or from JSON, checked, written back.
+
+The stored document is what the author wrote, made uniform: keys in the order of the reference,
+keys without a value left out, short forms short (``ordered_delivery: true``), durations and sizes
+in one form. Nothing that was not written is added, so that what a version holds, what ``export``
+writes and what ``diff`` shows are one short text.
+
+API keys live beside the document. A stored document keeps which labels were declared, for a list
+that is not empty means that calls need a key, and never a secret (``without_key_values``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from firesteel.errors import AuthorError
+from firesteel.model.expressions import ExpressionCheck, check_expressions
+from firesteel.model.fault import Fault, Pointer, child
+from firesteel.model.findings import (
+    Finding,
+    Findings,
+    items,
+    mapping,
+    model_findings,
+    place,
+)
+from firesteel.model.integration import ApiKeyAuth, Integration
+from firesteel.model.section import Reading
+from firesteel.model.trigger_rules import check_trigger
+from firesteel.model.workflow_rules import check_workflow
+from firesteel.model.yaml_source import Loaded, load_document
+
+
+class InvalidDocument(AuthorError):
+    """A document has faults; ``faults`` lists them all."""
+
+    code = "integration_invalid"
+
+    def __init__(self, faults: list[Fault]) -> None:
+        super().__init__("the integration document has faults")
+        self.faults = faults
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What a check found: ``integration`` is None exactly where there are ``faults``. ``warnings``
+    are of documents that work. ``loaded`` places further faults, by pointer, in the file."""
+
+    integration: Integration | None
+    faults: list[Fault]
+    warnings: list[Fault]
+    loaded: Loaded
+
+
+def check_integration(
+    text: str,
+    file: str,
+    *,
+    expression_check: ExpressionCheck | None = None,
+    connections: Collection[str] | None = None,
+) -> CheckResult:
+    """Read and check the text of a file (YAML or JSON); finds every fault at once, never raises.
+
+    ``expression_check`` compiles expressions; ``connections``: the names that there are. Without
+    them neither is looked at.
+    """
+    loaded = load_document(text, file)
+    if loaded.document is None and loaded.faults:
+        return CheckResult(None, loaded.faults, [], loaded)
+    _take_as_written(loaded)
+    return _check(loaded, expression_check, connections)
+
+
+def check_document(
+    document: Any,
+    *,
+    expression_check: ExpressionCheck | None = None,
+    connections: Collection[str] | None = None,
+) -> CheckResult:
+    """The same for a document that is JSON already (REST, console); faults have file ``""`` and
+    line 0, and are told by their pointers."""
+    loaded = Loaded("", document, {"": (0, 0)}, {}, {}, [])
+    return _check(loaded, expression_check, connections)
+
+
+def parse_document(document: dict[str, Any]) -> Integration:
+    """A document that was checked before, such as a stored version, as an Integration.
+
+    Only its shape is looked at, so that a version stays readable when rules become stricter.
+    Raises InvalidDocument.
+    """
+    reading = Reading()
+    try:
+        return Integration.model_validate(document, context=reading)
+    except ValidationError as error:
+        found = model_findings(error, document, reading)
+        raise InvalidDocument(
+            place(found, Loaded("", document, {"": (0, 0)}, {}, {}, []))
+        ) from error
+
+
+def integration_json(integration: Integration) -> dict[str, Any]:
+    """The document of an integration in its canonical form: plain JSON, secrets as written.
+
+    ``integration_json(parse_document(integration_json(x))) == integration_json(x)``.
+    """
+    return integration.model_dump(by_alias=True, exclude_unset=True)
+
+
+def without_key_values(document: dict[str, Any]) -> dict[str, Any]:
+    """A copy of a document without the secrets of its API keys, as it is stored and shown."""
+    trigger = document.get("trigger")
+    if not isinstance(trigger, dict) or not items(trigger.get("authentication")):
+        return dict(document)
+    declared = [_without_value(item) for item in items(trigger["authentication"])]
+    return {**document, "trigger": {**trigger, "authentication": declared}}
+
+
+def key_declarations(integration: Integration) -> list[ApiKeyAuth]:
+    """The API keys that a document declares: label, value (``${NAME}`` unresolved, None: to be
+    generated) and expiry."""
+    return [item.api_key for item in integration.trigger.authentication]
+
+
+def _without_value(item: Any) -> Any:
+    key = mapping(mapping(item).get("api_key"))
+    return {**item, "api_key": {name: key[name] for name in key if name != "value"}}
+
+
+def _check(
+    loaded: Loaded,
+    expression_check: ExpressionCheck | None,
+    connections: Collection[str] | None,
+) -> CheckResult:
+    document = loaded.document
+    if not isinstance(document, dict):
+        fault = loaded.fault(
+            "", "wrong_type", "an integration is a mapping of keys and values"
+        )
+        return CheckResult(None, [*loaded.faults, fault], [], loaded)
+    findings = Findings()
+    integration, found = _validated(document)
+    check_trigger(document, findings)
+    check_workflow(document, findings, connections)
+    check_expressions(document, findings, expression_check)
+    faults = loaded.faults + place(_first_of_each(found + findings.faults), loaded)
+    faults.sort(key=lambda fault: (fault.line, fault.column))
+    warnings = place(findings.warnings, loaded)
+    return CheckResult(None if faults else integration, faults, warnings, loaded)
+
+
+def _validated(document: dict[str, Any]) -> tuple[Integration | None, list[Finding]]:
+    reading = Reading()
+    try:
+        return Integration.model_validate(document, context=reading), []
+    except ValidationError as error:
+        return None, model_findings(error, document, reading)
+
+
+def _first_of_each(found: list[Finding]) -> list[Finding]:
+    """One finding for each pointer and code: the shape's before the rules'."""
+    kept: dict[tuple[Pointer, str], Finding] = {}
+    for finding in found:
+        at = (
+            finding.pointer
+            if finding.code != "required"
+            else finding.pointer + finding.detail
+        )
+        kept.setdefault((at, finding.code), finding)
+    return list(kept.values())
+
+
+def _take_as_written(loaded: Loaded) -> None:
+    """Give ``default`` and ``enum`` of string parameters the text that stands in the file: 012 is
+    a text there, and not the number 12."""
+    parameters = mapping(mapping(loaded.document).get("trigger")).get(
+        "query_parameters"
+    )
+    for index, parameter in enumerate(items(parameters)):
+        if mapping(parameter).get("type", "string") not in ("string", None):
+            continue
+        at = child("/trigger/query_parameters", index)
+        for key in ("default", "enum"):
+            if isinstance(parameter, dict) and parameter.get(key) is not None:
+                parameter[key] = _written(parameter[key], child(at, key), loaded)
+
+
+def _written(value: Any, pointer: Pointer, loaded: Loaded) -> Any:
+    if isinstance(value, list):
+        return [
+            _written(item, child(pointer, index), loaded)
+            for index, item in enumerate(value)
+        ]
+    return value if value is None else loaded.written.get(pointer, value)

@@ -1,0 +1,82 @@
+"""The JSON Schema of the integration file, for editors: docs/reference/integration.schema.json.
+
+It describes the shape. Rules between keys (unique names, exactly one kind) are ``firesteel
+check``'s.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from firesteel.model.integration import Integration
+
+SCHEMA = "https://json-schema.org/draft/2020-12/schema"
+_FUNCTION = {"type": "string", "description": "``module:function``."}
+
+
+def integration_schema() -> dict[str, Any]:
+    """The schema (2020-12) of what may be written, short forms included."""
+    schema = Integration.model_json_schema(by_alias=True, mode="validation")
+    definitions = schema["$defs"]
+    _short_forms(definitions)
+    whole = {
+        "$schema": SCHEMA,
+        "title": "Firesteel integration",
+        **_without_titles(schema),
+    }
+    return whole
+
+
+def schema_text() -> str:
+    """The published file: JSON, indented, with a line break at its end."""
+    return json.dumps(integration_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _short_forms(definitions: dict[str, Any]) -> None:
+    """What is written shorter in a file than the classes hold it."""
+    trigger = definitions["Trigger"]["properties"]
+    for key, constants in (
+        ("ordered_delivery", [True, False]),
+        ("request_response", [True, False]),
+        ("idempotency", [False]),
+    ):
+        _replace_null(trigger[key], {"enum": constants})
+        trigger[key]["default"] = False
+    trigger["idempotency"]["default"] = {
+        "key": "headers.idempotency-key",
+        "window": "96h",
+    }
+    _replace_null(trigger["rate_limit"], definitions["RateLimit"]["properties"]["rate"])
+    del trigger["rate_limit"]["default"]
+    step = definitions["Step"]["properties"]
+    step["python"] = {**_FUNCTION, "pattern": _pattern(definitions)}
+    step["arguments"] = {"description": "A document, passed to the Python function."}
+    branch = definitions["Branch"]
+    branch["properties"]["otherwise"] = branch["properties"]["steps"]
+    branch["oneOf"] = [{"required": ["when", "steps"]}, {"required": ["otherwise"]}]
+    branch.pop("required", None)
+    del definitions["PythonStep"]
+
+
+def _pattern(definitions: dict[str, Any]) -> Any:
+    return definitions["PythonStep"]["properties"]["function"]["pattern"]
+
+
+def _replace_null(schema: dict[str, Any], form: dict[str, Any]) -> None:
+    schema["anyOf"] = [
+        form if item == {"type": "null"} else item for item in schema["anyOf"]
+    ]
+
+
+def _without_titles(value: Any) -> Any:
+    """pydantic's titles repeat the names; a property that is called title would be a mapping."""
+    if isinstance(value, dict):
+        return {
+            key: _without_titles(item)
+            for key, item in value.items()
+            if key != "title" or not isinstance(item, str)
+        }
+    return (
+        [_without_titles(item) for item in value] if isinstance(value, list) else value
+    )
