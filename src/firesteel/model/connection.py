@@ -9,9 +9,8 @@ is; a reference that is the whole URL is put in unchanged.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import quote, urlsplit
 
 from pydantic import AfterValidator, Field, ValidationError
@@ -29,14 +28,13 @@ from firesteel.model.references import (
 from firesteel.model.section import CONNECTION_NAME, Reading, Section, Text, refuse
 from firesteel.model.yaml_source import Loaded, load_document
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
 _NAME = re.compile(CONNECTION_NAME, re.ASCII)
-_HEADER_NAME: Final = re.compile(
-    r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-)  # token, RFC 9110 section 5.6.2
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # token, RFC 9110 section 5.6.2
 _SQL_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+_]*://.*", re.DOTALL)
-_AUTHORITY = re.compile(
-    r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+_]*://)(?P<user>[^/?#]*)@", re.DOTALL
-)
+_AUTHORITY = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+_]*://)(?P<user>[^/?#]*)@", re.DOTALL)
 _KEPT_BY_US = frozenset({"host", "content-length", "transfer-encoding", "connection"})
 
 PoolSize = Annotated[int, Field(ge=1, le=1000)]
@@ -62,13 +60,9 @@ def _http_url(value: str) -> str:
         raise refuse("url_invalid", "must be an http:// or https:// URL with a host")
     if url.username is not None or url.password is not None:
         hint = 'write headers: {Authorization: "Bearer ${NAME}"}'
-        raise refuse(
-            "url_invalid", "credentials stand in headers, not in the URL", hint
-        )
+        raise refuse("url_invalid", "credentials stand in headers, not in the URL", hint)
     if url.query or url.fragment:
-        raise refuse(
-            "url_invalid", "the URL of a connection has no query and no fragment"
-        )
+        raise refuse("url_invalid", "the URL of a connection has no query and no fragment")
     return value
 
 
@@ -97,13 +91,9 @@ class HttpConnection(Section):
 
     http: Annotated[Text, AfterValidator(_http_url)]
     """Such as ``https://crm.example.com/api``; paths of steps come after it."""
-    headers: Annotated[dict[str, str], AfterValidator(_headers)] = Field(
-        default_factory=dict
-    )
+    headers: Annotated[dict[str, str], AfterValidator(_headers)] = Field(default_factory=dict)
     """Sent with every call."""
-    timeout_s: Annotated[Duration, between("1ms", "24h")] = Field(
-        default=30.0, alias="timeout"
-    )
+    timeout_s: Annotated[Duration, between("1ms", "24h")] = Field(default=30.0, alias="timeout")
     """Of one call."""
     max_connections: PoolSize = 20
     """For the node, shared out over its workers."""
@@ -114,7 +104,7 @@ class HttpConnection(Section):
 
 
 Connection = SqlConnection | HttpConnection
-KINDS: Final[dict[str, type[SqlConnection] | type[HttpConnection]]] = {
+KINDS: Final[dict[str, type[SqlConnection | HttpConnection]]] = {
     "sql": SqlConnection,
     "http": HttpConnection,
 }
@@ -158,9 +148,7 @@ def parse_connection(document: Any) -> Connection:
     """One connection from JSON (REST, or as stored). Raises InvalidConnection."""
     connection, found, _ = _one(document, "", None)
     if connection is None:
-        raise InvalidConnection(
-            place(found, Loaded("", document, {"": (0, 0)}, {}, {}, []))
-        )
+        raise InvalidConnection(place(found, Loaded("", document, {"": (0, 0)}, {}, {}, [])))
     return connection
 
 
@@ -169,17 +157,13 @@ def connection_json(connection: Connection) -> dict[str, Any]:
     return connection.model_dump(by_alias=True, exclude_unset=True)
 
 
-def resolved(
-    connection: Connection, lookup: Callable[[str], str | None]
-) -> dict[str, Any]:
+def resolved(connection: Connection, lookup: Callable[[str], str | None]) -> dict[str, Any]:
     """The document of a connection with every ``${NAME}`` put in.
 
     Raises ReferenceMissing with all the names for which ``lookup`` yields None.
     """
     document = connection_json(connection)
-    missing = [
-        name for name in connection_references(connection) if lookup(name) is None
-    ]
+    missing = [name for name in connection_references(connection) if lookup(name) is None]
     if missing:
         raise ReferenceMissing(missing)
     if isinstance(connection, SqlConnection):
@@ -209,25 +193,21 @@ def _resolved_url(url: str, lookup: Callable[[str], str | None]) -> str:
     return f"{match['scheme']}{user}@{resolve(url[match.end() :], lookup)}"
 
 
-def _check(
-    loaded: Loaded, lookup: Callable[[str], str | None] | None
-) -> ConnectionsResult:
+def _check(loaded: Loaded, lookup: Callable[[str], str | None] | None) -> ConnectionsResult:
     if not isinstance(loaded.document, dict):
         detail = "connections.yaml is a mapping of names to connections"
-        return ConnectionsResult(
-            {}, [*loaded.faults, loaded.fault("", "wrong_type", detail)], []
-        )
+        return ConnectionsResult({}, [*loaded.faults, loaded.fault("", "wrong_type", detail)], [])
     connections: dict[str, Connection] = {}
     findings = Findings()
     for name, document in loaded.document.items():
         pointer = child("", name)
-        if not _NAME.fullmatch(name):
-            detail = "the name of a connection has 1 to 64 of letters, digits, _ and -"
-            findings.fault_at_key(pointer, "name_invalid", detail)
         connection, found, warnings = _one(document, pointer, lookup)
         findings.faults.extend(found)
         findings.warnings.extend(warnings)
-        if connection is not None and not found:
+        if not _NAME.fullmatch(name):
+            detail = "the name of a connection has 1 to 64 of letters, digits, _ and -"
+            findings.fault_at_key(pointer, "name_invalid", detail)
+        elif connection is not None:
             connections[name] = connection
     faults = loaded.faults + place(findings.faults, loaded)
     faults.sort(key=lambda fault: (fault.line, fault.column))
@@ -251,9 +231,7 @@ def _one(
     except ValidationError as error:
         shape = model_findings(error, document, reading)
         moved = [
-            Finding(
-                pointer + item.pointer, item.code, item.detail, item.hint, item.at_key
-            )
+            Finding(pointer + item.pointer, item.code, item.detail, item.hint, item.at_key)
             for item in shape
         ]
         return None, moved + findings.faults, findings.warnings
@@ -303,14 +281,10 @@ def _check_secrets(document: Any, pointer: str, findings: Findings) -> None:
             detail = "a password stands in the file itself"
             findings.warning(child(pointer, "sql"), "secret_in_clear", detail, hint)
     for name, text in mapping(value_at(document, "/headers")).items():
-        if name.lower() in ("authorization", "x-api-key", "cookie") and "${" not in str(
-            text
-        ):
+        if name.lower() in ("authorization", "x-api-key", "cookie") and "${" not in str(text):
             hint = "take it from a secret: ${NAME}"
             detail = "a credential stands in the file itself"
-            findings.warning(
-                child(pointer, "headers", name), "secret_in_clear", detail, hint
-            )
+            findings.warning(child(pointer, "headers", name), "secret_in_clear", detail, hint)
 
 
 def _texts(value: Any, pointer: str) -> Iterator[tuple[str, str]]:

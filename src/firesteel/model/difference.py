@@ -23,15 +23,15 @@ class Change:
 def diff_documents(old: Any, new: Any) -> list[Change]:
     """The changes that lead from ``old`` to ``new``, both plain JSON, in the order of ``new``, what
     was removed at the end of its mapping. Items of lists are compared by their place. Empty where
-    both are the same: ``1`` and ``true``, or ``1`` and ``1.0``, are not."""
+    both are the same: ``1`` and ``true``, or ``1`` and ``1.0``, are not.
+    """
     return _changes(old, new, "")
 
 
-def diff_text(
-    old: Any, new: Any, *, names: tuple[str, str] = ("published", "file")
-) -> str:
+def diff_text(old: Any, new: Any, *, names: tuple[str, str] = ("published", "file")) -> str:
     """A unified diff of the canonical YAML of both; empty where they are the same. None for
-    ``old`` or ``new``: there is none on that side."""
+    ``old`` or ``new``: there is none on that side.
+    """
     sides = ["" if side is None else write_yaml(side) for side in (old, new)]
     lines = difflib.unified_diff(
         sides[0].splitlines(keepends=True),
@@ -51,9 +51,7 @@ def _changes(old: Any, new: Any, pointer: Pointer) -> list[Change]:
     return [] if same else [Change(pointer, "changed", old, new)]
 
 
-def _of_mappings(
-    old: dict[str, Any], new: dict[str, Any], pointer: Pointer
-) -> list[Change]:
+def _of_mappings(old: dict[str, Any], new: dict[str, Any], pointer: Pointer) -> list[Change]:
     found: list[Change] = []
     for key, value in new.items():
         at = child(pointer, key)
@@ -62,17 +60,16 @@ def _of_mappings(
         else:
             found.append(Change(at, "added", None, value))
     removed = [key for key in old if key not in new]
-    return found + [
-        Change(child(pointer, key), "removed", old[key], None) for key in removed
-    ]
+    return found + [Change(child(pointer, key), "removed", old[key], None) for key in removed]
 
 
 def _of_lists(old: list[Any], new: list[Any], pointer: Pointer) -> list[Change]:
     found: list[Change] = []
     for index, (before, after) in enumerate(zip(old, new, strict=False)):
         found.extend(_changes(before, after, child(pointer, index)))
-    for index in range(len(old), len(new)):
-        found.append(Change(child(pointer, index), "added", None, new[index]))
-    for index in range(len(new), len(old)):
-        found.append(Change(child(pointer, index), "removed", old[index], None))
+    both = min(len(old), len(new))
+    added = enumerate(new[both:], both)
+    removed = enumerate(old[both:], both)
+    found.extend(Change(child(pointer, at), "added", None, value) for at, value in added)
+    found.extend(Change(child(pointer, at), "removed", value, None) for at, value in removed)
     return found

@@ -11,9 +11,8 @@ that is not empty means that calls need a key, and never a secret (``without_key
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -34,6 +33,9 @@ from firesteel.model.trigger_rules import check_trigger
 from firesteel.model.workflow_rules import check_workflow
 from firesteel.model.yaml_source import Loaded, load_document
 
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
 
 class InvalidDocument(AuthorError):
     """A document has faults; ``faults`` lists them all."""
@@ -48,7 +50,8 @@ class InvalidDocument(AuthorError):
 @dataclass(frozen=True, slots=True)
 class CheckResult:
     """What a check found: ``integration`` is None exactly where there are ``faults``. ``warnings``
-    are of documents that work. ``loaded`` places further faults, by pointer, in the file."""
+    are of documents that work. ``loaded`` places further faults, by pointer, in the file.
+    """
 
     integration: Integration | None
     faults: list[Fault]
@@ -82,7 +85,8 @@ def check_document(
     connections: Collection[str] | None = None,
 ) -> CheckResult:
     """The same for a document that is JSON already (REST, console); faults have file ``""`` and
-    line 0, and are told by their pointers."""
+    line 0, and are told by their pointers.
+    """
     loaded = Loaded("", document, {"": (0, 0)}, {}, {}, [])
     return _check(loaded, expression_check, connections)
 
@@ -122,7 +126,8 @@ def without_key_values(document: dict[str, Any]) -> dict[str, Any]:
 
 def key_declarations(integration: Integration) -> list[ApiKeyAuth]:
     """The API keys that a document declares: label, value (``${NAME}`` unresolved, None: to be
-    generated) and expiry."""
+    generated) and expiry.
+    """
     return [item.api_key for item in integration.trigger.authentication]
 
 
@@ -138,9 +143,7 @@ def _check(
 ) -> CheckResult:
     document = loaded.document
     if not isinstance(document, dict):
-        fault = loaded.fault(
-            "", "wrong_type", "an integration is a mapping of keys and values"
-        )
+        fault = loaded.fault("", "wrong_type", "an integration is a mapping of keys and values")
         return CheckResult(None, [*loaded.faults, fault], [], loaded)
     findings = Findings()
     integration, found = _validated(document)
@@ -165,21 +168,16 @@ def _first_of_each(found: list[Finding]) -> list[Finding]:
     """One finding for each pointer and code: the shape's before the rules'."""
     kept: dict[tuple[Pointer, str], Finding] = {}
     for finding in found:
-        at = (
-            finding.pointer
-            if finding.code != "required"
-            else finding.pointer + finding.detail
-        )
+        at = finding.pointer if finding.code != "required" else finding.pointer + finding.detail
         kept.setdefault((at, finding.code), finding)
     return list(kept.values())
 
 
 def _take_as_written(loaded: Loaded) -> None:
     """Give ``default`` and ``enum`` of string parameters the text that stands in the file: 012 is
-    a text there, and not the number 12."""
-    parameters = mapping(mapping(loaded.document).get("trigger")).get(
-        "query_parameters"
-    )
+    a text there, and not the number 12.
+    """
+    parameters = mapping(mapping(loaded.document).get("trigger")).get("query_parameters")
     for index, parameter in enumerate(items(parameters)):
         if mapping(parameter).get("type", "string") not in ("string", None):
             continue
@@ -191,8 +189,5 @@ def _take_as_written(loaded: Loaded) -> None:
 
 def _written(value: Any, pointer: Pointer, loaded: Loaded) -> Any:
     if isinstance(value, list):
-        return [
-            _written(item, child(pointer, index), loaded)
-            for index, item in enumerate(value)
-        ]
+        return [_written(item, child(pointer, index), loaded) for index, item in enumerate(value)]
     return value if value is None else loaded.written.get(pointer, value)

@@ -33,7 +33,8 @@ def templates(document: dict[str, Any]) -> Iterator[tuple[Pointer, str]]:
 
 def expressions(document: dict[str, Any]) -> Iterator[tuple[Pointer, str]]:
     """Every expression with its pointer: data processing, steps and response. Texts with an
-    expression that is not closed yield nothing."""
+    expression that is not closed yield nothing.
+    """
     data_processing = document.get("data_processing")
     if isinstance(data_processing, str):
         yield "/data_processing", data_processing
@@ -73,13 +74,12 @@ def check_expressions(
 
 def uses_parameter(document: dict[str, Any], name: str) -> bool:
     """Whether data processing or a path may read the query parameter ``name``; told from the text,
-    so that it may say yes wrongly, and no only where the name is nowhere to be seen."""
+    so that it may say yes wrongly, and no only where the name is nowhere to be seen.
+    """
     source = document.get("data_processing")
     if not isinstance(source, str):
         return True
-    whole = re.search(
-        r"\bquery\b(?!\s*[.\[])|\bquery\s*\.\s*\*|\*\*|\$\$?\s*\.\s*\*", source
-    )
+    whole = re.search(r"\bquery\b(?!\s*[.\[])|\bquery\s*\.\s*\*|\*\*|\$\$?\s*\.\s*\*", source)
     if whole or re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", source):
         return True
     return f"query.{name}" in _paths(document)
@@ -87,10 +87,7 @@ def uses_parameter(document: dict[str, Any], name: str) -> bool:
 
 def _paths(document: dict[str, Any]) -> set[str]:
     trigger = mapping(document.get("trigger"))
-    keys = (
-        mapping(trigger.get(part)).get("key")
-        for part in ("ordered_delivery", "idempotency")
-    )
+    keys = (mapping(trigger.get(part)).get("key") for part in ("ordered_delivery", "idempotency"))
     search = mapping(document.get("search")).values()
     return {key for key in (*keys, *search) if isinstance(key, str)}
 
@@ -99,9 +96,7 @@ def _data_processing(document: dict[str, Any], findings: Findings) -> None:
     source = document.get("data_processing")
     if isinstance(source, str) and source.strip().startswith(OPEN):
         detail = "data_processing is an expression itself and takes no {% %}"
-        findings.fault(
-            "/data_processing", "expression_not_allowed", detail, "remove {% and %}"
-        )
+        findings.fault("/data_processing", "expression_not_allowed", detail, "remove {% and %}")
 
 
 def _statements(sql: dict[str, Any], pointer: Pointer, findings: Findings) -> None:
@@ -125,9 +120,7 @@ def _steps(value: Any, pointer: Pointer) -> Iterator[tuple[Pointer, dict[str, An
         yield at, step
         for number, branch in enumerate(items(step.get("choose"))):
             for key in ("steps", "otherwise"):
-                yield from _steps(
-                    mapping(branch).get(key), child(at, "choose", number, key)
-                )
+                yield from _steps(mapping(branch).get(key), child(at, "choose", number, key))
         inner = mapping(step.get("for_each")).get("steps")
         yield from _steps(inner, child(at, "for_each", "steps"))
 
@@ -148,9 +141,7 @@ def _of_step(step: dict[str, Any], pointer: Pointer) -> Iterator[tuple[Pointer, 
         child(pointer, "python", "arguments"),
     )
     for index, branch in enumerate(items(step.get("choose"))):
-        yield from _texts(
-            mapping(branch).get("when"), child(pointer, "choose", index, "when")
-        )
+        yield from _texts(mapping(branch).get("when"), child(pointer, "choose", index, "when"))
 
 
 def _texts(value: Any, pointer: Pointer) -> Iterator[tuple[Pointer, str]]:

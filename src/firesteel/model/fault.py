@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Pointer = str
 """An RFC 6901 JSON pointer into a document: ``""``, ``/trigger/methods/0``."""
@@ -102,9 +104,7 @@ def value_at(document: Any, pointer: Pointer) -> Any:
     for part in parts_of(pointer):
         if isinstance(document, dict):
             document = document.get(part)
-        elif (
-            isinstance(document, list) and part.isdigit() and int(part) < len(document)
-        ):
+        elif isinstance(document, list) and part.isdigit() and int(part) < len(document):
             document = document[int(part)]
         else:
             return None

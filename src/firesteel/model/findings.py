@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
-
-from pydantic import ValidationError
+from typing import TYPE_CHECKING, Any
 
 from firesteel.model.fault import CODES, Fault, Pointer, child, did_you_mean, value_at
-from firesteel.model.section import Reading, Section
-from firesteel.model.yaml_source import Loaded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pydantic import ValidationError
+
+    from firesteel.model.section import Reading, Section
+    from firesteel.model.yaml_source import Loaded
 
 _QUOTED = re.compile(r"'([^']*)'")
 _BOUNDS = {
@@ -54,9 +57,7 @@ class Findings:
         """Something that must be mended."""
         self.faults.append(Finding(pointer, code, detail, hint))
 
-    def fault_at_key(
-        self, pointer: Pointer, code: str, detail: str, hint: str = ""
-    ) -> None:
+    def fault_at_key(self, pointer: Pointer, code: str, detail: str, hint: str = "") -> None:
         """The same, where the key is wrong and not its value."""
         self.faults.append(Finding(pointer, code, detail, hint, at_key=True))
 
@@ -77,7 +78,8 @@ def items(value: Any) -> list[Any]:
 
 def place(findings: Sequence[Finding], loaded: Loaded) -> list[Fault]:
     """The findings as faults of a file, in its order, each once. What YAML could not read is
-    reported already and is left out here."""
+    reported already and is left out here.
+    """
     faults: dict[tuple[Pointer, str, str], Fault] = {}
     for finding in findings:
         pointer = finding.pointer
@@ -98,9 +100,7 @@ def place(findings: Sequence[Finding], loaded: Loaded) -> list[Fault]:
     return sorted(faults.values(), key=lambda fault: (fault.line, fault.column))
 
 
-def model_findings(
-    error: ValidationError, document: Any, reading: Reading
-) -> list[Finding]:
+def model_findings(error: ValidationError, document: Any, reading: Reading) -> list[Finding]:
     """Every fault that pydantic found in ``document``, with our codes and words."""
     found = []
     for item in error.errors(include_url=False, include_input=False):
@@ -118,7 +118,8 @@ def _resolve(
     document: Any, location: Sequence[str | int]
 ) -> tuple[Pointer, Any, tuple[str | int, ...]]:
     """Where pydantic's location is in the document: the pointer, the value there, and what of the
-    location is not in the document (a missing key; the names of a union's members are dropped)."""
+    location is not in the document (a missing key; the names of a union's members are dropped).
+    """
     pointer, value = "", document
     for index, part in enumerate(location):
         key = "otherwise" if part == "steps" and _is_otherwise(value) else part
@@ -162,9 +163,7 @@ def _finding(item: Any, pointer: Pointer, at: tuple[Any, Any]) -> Finding:
 
 def _unknown_key(key: str, pointer: Pointer, class_: type[Section] | None) -> Finding:
     hint = did_you_mean(key, class_.keys()) if class_ else ""
-    return Finding(
-        pointer, "unknown_key", f"there is no key {key} here", hint, at_key=True
-    )
+    return Finding(pointer, "unknown_key", f"there is no key {key} here", hint, at_key=True)
 
 
 def _literal(pointer: Pointer, value: Any, expected: str) -> Finding:
@@ -189,9 +188,7 @@ def _type(pointer: Pointer, value: Any, kind: str) -> Finding:
 
 def _unquoted_works(value: str, kind: str) -> bool:
     return (
-        value in ("true", "false")
-        if kind == "bool_type"
-        else value.isascii() and value.isdigit()
+        value in ("true", "false") if kind == "bool_type" else value.isascii() and value.isdigit()
     )
 
 
@@ -199,9 +196,7 @@ def _length(pointer: Pointer, kind: str, context: dict[str, Any]) -> Finding:
     what = "characters" if kind.startswith("string") else "items"
     if kind.endswith("short"):
         least = context["min_length"]
-        detail = (
-            "must not be empty" if least == 1 else f"must have at least {least} {what}"
-        )
+        detail = "must not be empty" if least == 1 else f"must have at least {least} {what}"
     else:
         detail = f"must have at most {context['max_length']} {what}"
     return Finding(pointer, "out_of_range", detail)

@@ -100,9 +100,7 @@ class Workflow(Section):
 def _status(value: Any) -> Any:
     checked = expression_or(int)(value)
     if isinstance(checked, int) and not 200 <= checked <= 599:
-        raise refuse(
-            "status_invalid", "a status is a number from 200 to 599, or an expression"
-        )
+        raise refuse("status_invalid", "a status is a number from 200 to 599, or an expression")
     return checked
 
 
@@ -135,9 +133,7 @@ class Retention(Section):
 
     history_s: Annotated[Duration, _KEPT] | None = Field(default=None, alias="history")
     """Executions, their steps and outcomes, such as 30d."""
-    payloads_s: Annotated[Duration, _KEPT] | None = Field(
-        default=None, alias="payloads"
-    )
+    payloads_s: Annotated[Duration, _KEPT] | None = Field(default=None, alias="payloads")
     """Bodies, inputs and responses, such as 7d."""
 
 
@@ -159,9 +155,9 @@ class Integration(Section):
     """The work; left out: messages are only recorded."""
     response: ResponseTemplate | None = None
     """What the caller gets; left out: the last step's or the function's result."""
-    search: Annotated[
-        dict[Identifier, PathText], Field(max_length=MAX_SEARCH_NAMES)
-    ] = Field(default_factory=dict)
+    search: Annotated[dict[Identifier, PathText], Field(max_length=MAX_SEARCH_NAMES)] = Field(
+        default_factory=dict
+    )
     """Up to 8 names and paths, indexed, that filter the list of messages."""
     redact: list[Text] = Field(default_factory=list)
     """Paths and header names whose values are replaced before storing."""

@@ -8,26 +8,27 @@ escape that is not one, or bytes that are not UTF-8, are faults. Faults never sh
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_to_bytes
 
 import msgspec
 
 from firesteel.errors import CallerError
 from firesteel.model.section import is_date
-from firesteel.model.trigger import ParameterType, QueryParameter, Trigger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from firesteel.model.trigger import ParameterType, QueryParameter, Trigger
 
 MAX_PAIRS: Final = 1000
 MAX_DIGITS: Final = 4300
 MAX_EXPONENT: Final = 308
 
 _INTEGER = re.compile(r"-?[0-9]+", re.ASCII)
-_NUMBER = re.compile(
-    r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?0*([0-9]+))?", re.ASCII
-)
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?0*([0-9]+))?", re.ASCII)
 _BOOLEAN = {"true": True, "false": False, "1": True, "0": False}
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
@@ -35,7 +36,8 @@ _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 class Query(msgspec.Struct, frozen=True, gc=False):
     """``values``: declared parameters by name (str, int, Decimal, bool; a date is its text
     ``YYYY-MM-DD``; a list where ``many``), then undeclared ones as texts, a list if repeated.
-    ``pairs``: all as received, decoded. Both are the caller's own and may be altered."""
+    ``pairs``: all as received, decoded. Both are the caller's own and may be altered.
+    """
 
     values: dict[str, Any]
     pairs: list[tuple[str, str]]
@@ -44,7 +46,8 @@ class Query(msgspec.Struct, frozen=True, gc=False):
 @dataclass(frozen=True, slots=True)
 class ParameterFault:
     """One fault; ``code`` is of ``problem.FAULTS``. ``parameter`` is the declared name, and empty
-    where the fault is not of a declared parameter, for what was sent is not repeated."""
+    where the fault is not of a declared parameter, for what was sent is not repeated.
+    """
 
     parameter: str
     code: str
@@ -112,14 +115,11 @@ READERS: dict[ParameterType, Callable[[str], Any]] = {
 
 def declared_value(value: Any, type_: ParameterType) -> Any:
     """An item of ``default`` or ``enum`` as ``Query.values`` holds it; ValueError says what it must
-    be. Numbers of the document become Decimals by their shortest text."""
+    be. Numbers of the document become Decimals by their shortest text.
+    """
     if type_ == "integer" and isinstance(value, int) and not isinstance(value, bool):
         return value
-    if (
-        type_ == "number"
-        and isinstance(value, int | float)
-        and not isinstance(value, bool)
-    ):
+    if type_ == "number" and isinstance(value, int | float) and not isinstance(value, bool):
         return Decimal(value if isinstance(value, int) else repr(value))
     if type_ == "boolean" and isinstance(value, bool):
         return value
@@ -159,9 +159,7 @@ class ParameterRules:
         self._declared = declared
         self._by_name = {rule.name: rule for rule in declared}
         self._defaults = defaults
-        self._lists = [
-            name for name, value in defaults.items() if isinstance(value, list)
-        ]
+        self._lists = [name for name, value in defaults.items() if isinstance(value, list)]
         self._required = any(rule.required for rule in declared)
         self._reject = reject
 
@@ -207,24 +205,21 @@ class ParameterRules:
                 values[name] = sent[0] if len(sent) == 1 else sent
             return
         known = ", ".join(self._by_name) or "none"
-        number = (
-            "a parameter that is" if len(received) == 1 else f"{len(received)} that are"
-        )
+        number = "a parameter that is" if len(received) == 1 else f"{len(received)} that are"
         detail = f"the query string holds {number} not declared; declared: {known}"
         faults.append(ParameterFault("", "undeclared", detail))
 
 
 def compile_parameters(trigger: Trigger) -> ParameterRules:
     """The rules of a trigger whose document has been checked; ValueError where a default or enum
-    does not fit its type."""
+    does not fit its type.
+    """
     declared = [_compile(parameter) for parameter in trigger.query_parameters]
     defaults: dict[str, Any] = {}
     for parameter in trigger.query_parameters:
         default = parameter.default
         if isinstance(default, list):
-            defaults[parameter.name] = [
-                declared_value(item, parameter.type) for item in default
-            ]
+            defaults[parameter.name] = [declared_value(item, parameter.type) for item in default]
         elif default is not None:
             defaults[parameter.name] = declared_value(default, parameter.type)
     return ParameterRules(declared, defaults, reject=trigger.undeclared == "reject")
@@ -233,14 +228,10 @@ def compile_parameters(trigger: Trigger) -> ParameterRules:
 def _compile(parameter: QueryParameter) -> _Declared:
     enum, allowed = None, ""
     if parameter.enum is not None:
-        enum = frozenset(
-            declared_value(item, parameter.type) for item in parameter.enum
-        )
+        enum = frozenset(declared_value(item, parameter.type) for item in parameter.enum)
         allowed = ", ".join(_shown(item) for item in parameter.enum)
     read = READERS[parameter.type]
-    return _Declared(
-        parameter.name, read, parameter.required, parameter.many, enum, allowed
-    )
+    return _Declared(parameter.name, read, parameter.required, parameter.many, enum, allowed)
 
 
 def _shown(item: Any) -> str:
@@ -287,9 +278,7 @@ def _pairs(raw_query: bytes, faults: list[ParameterFault]) -> list[tuple[str, st
         try:
             pairs.append((_decoded(name), _decoded(value)))
         except ValueError:
-            detail = (
-                f"parameter {number} of the query string is not percent-encoded UTF-8"
-            )
+            detail = f"parameter {number} of the query string is not percent-encoded UTF-8"
             faults.append(ParameterFault("", "not_utf8", detail))
     return pairs
 

@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 MAX_KEY_CHARACTERS: Final = 512
 
 Root = Literal["query", "headers", "consumer", "body"]
 
-_HEADER_NAME = re.compile(
-    r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-)  # token, RFC 9110 section 5.6.2
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # token, RFC 9110 section 5.6.2
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # What a text column of every store can hold: no NUL, no lone surrogates.
@@ -48,7 +48,8 @@ class PathError(ValueError):
 @dataclass(frozen=True, slots=True)
 class Path:
     """A parsed path. ``parts``: the name for query and headers (headers in lower case), the
-    members and indexes for the body, nothing for the consumer."""
+    members and indexes for the body, nothing for the consumer.
+    """
 
     text: str
     root: Root
@@ -59,9 +60,7 @@ class Path:
         """The path that ``text`` writes; raises PathError."""
         root, dot, rest = text.partition(".")
         if _CONTROL.search(text) or len(text) > 200:
-            raise PathError(
-                "a path has at most 200 characters and no control characters"
-            )
+            raise PathError("a path has at most 200 characters and no control characters")
         if root == "query":
             return _named(text, "query", rest)
         if root == "headers":
@@ -123,18 +122,14 @@ def _named(text: str, root: Literal["query", "headers"], name: str) -> Path:
     if root == "query":
         return Path(text, root, (name,))
     if not _HEADER_NAME.fullmatch(name):
-        raise PathError(
-            "this is not the name of a header", "write it as headers.x-event-id"
-        )
+        raise PathError("this is not the name of a header", "write it as headers.x-event-id")
     return Path(text, root, (name.lower(),))
 
 
 def _members(rest: str) -> tuple[str, ...]:
     parts = tuple(rest.split("."))
     if not all(parts):
-        raise PathError(
-            "a path has a name or a number between its dots", "remove the extra dot"
-        )
+        raise PathError("a path has a name or a number between its dots", "remove the extra dot")
     if any("[" in part for part in parts):
         dotted = rest.replace("[", ".").replace("]", "")
         raise PathError("items of a list are written with dots", f"write body.{dotted}")
@@ -154,9 +149,9 @@ def _root_hint(text: str, root: str) -> str:
     }
     if root.lower() in ("query", "headers", "body", "consumer"):
         return f"write {root.lower()}{text[len(root) :]}"
-    return (
-        f"write {near[root.lower()]}{text[len(root) :]}" if root.lower() in near else ""
-    )
+    if root.lower() in near:
+        return f"write {near[root.lower()]}{text[len(root) :]}"
+    return f"did you mean body.{text}?"
 
 
 def _header(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> str | Missing:
@@ -170,11 +165,7 @@ def _member(value: Any, parts: tuple[str, ...]) -> Any:
     for part in parts:
         if isinstance(value, dict):
             value = value.get(part, MISSING)
-        elif (
-            isinstance(value, list)
-            and _INDEX.fullmatch(part)
-            and int(part) < len(value)
-        ):
+        elif isinstance(value, list) and _INDEX.fullmatch(part) and int(part) < len(value):
             value = value[int(part)]
         else:
             return MISSING

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from firesteel.model.expressions import steps
 from firesteel.model.fault import Fault, Pointer, child, did_you_mean
 from firesteel.model.findings import mapping
-from firesteel.model.yaml_source import Loaded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from firesteel.model.yaml_source import Loaded
 
 
 def called(document: dict[str, Any]) -> list[tuple[Pointer, str]]:
@@ -34,9 +37,7 @@ def check_together(files: Iterable[Loaded], known: Iterable[str] = ()) -> list[F
             continue
         if name in by_name:
             detail = f"{by_name[name].file} holds an integration {name} already"
-            faults.append(
-                loaded.fault("/name", "not_unique", detail, "names are unique")
-            )
+            faults.append(loaded.fault("/name", "not_unique", detail, "names are unique"))
         by_name.setdefault(name, loaded)
     calls = {name: called(loaded.document) for name, loaded in by_name.items()}
     names = {*by_name, *known}
@@ -59,9 +60,7 @@ def _call_faults(
         return [loaded.fault(pointer, "integration_unknown", detail, hint)]
     circle = _way(target, name, calls)
     if target != name and circle:
-        detail = (
-            f"integrations call each other in a circle: {' > '.join((name, *circle))}"
-        )
+        detail = f"integrations call each other in a circle: {' > '.join((name, *circle))}"
         return [loaded.fault(pointer, "call_cycle", detail)]
     return []
 

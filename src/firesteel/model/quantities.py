@@ -9,12 +9,15 @@ number itself.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
-from pydantic_core.core_schema import ValidationInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pydantic_core.core_schema import ValidationInfo
 
 DURATION_PATTERN = r"^[0-9]{1,12}(ms|s|m|h|d)$"
 SIZE_PATTERN = r"^[0-9]{1,15}(B|KiB|MiB|GiB)$"
@@ -36,9 +39,7 @@ def parse_duration(text: str) -> float:
     """Seconds of ``500ms``, ``10s``, ``5m``, ``24h`` or ``30d``; ValueError otherwise."""
     match = _DURATION.fullmatch(text)
     if match is None:
-        raise ValueError(
-            "a duration is a whole number with ms, s, m, h or d, such as 30s"
-        )
+        raise ValueError("a duration is a whole number with ms, s, m, h or d, such as 30s")
     unit = match.group(1)
     return int(text[: -len(unit)]) * _MILLISECONDS[unit] / 1000
 
@@ -59,9 +60,7 @@ def parse_size(text: str) -> int:
     """Bytes of ``512B``, ``64KiB``, ``10MiB`` or ``1GiB``; ValueError otherwise."""
     match = _SIZE.fullmatch(text)
     if match is None:
-        raise ValueError(
-            "a size is a whole number with B, KiB, MiB or GiB, such as 10MiB"
-        )
+        raise ValueError("a size is a whole number with B, KiB, MiB or GiB, such as 10MiB")
     unit = match.group(1)
     return int(text[: -len(unit)]) * _BYTES[unit]
 
@@ -81,9 +80,7 @@ def parse_rate(text: str) -> float:
     """Calls a second of ``100/s``, ``20/m`` or ``1000/h``; ValueError otherwise."""
     match = _RATE.fullmatch(text)
     if match is None:
-        raise ValueError(
-            "a rate is a whole number, a slash, and s, m or h, such as 100/s"
-        )
+        raise ValueError("a rate is a whole number, a slash, and s, m or h, such as 100/s")
     return int(text[:-2]) / _SECONDS[match.group(1)]
 
 
@@ -105,9 +102,7 @@ def _hint(value: Any, pattern: re.Pattern[str], examples: tuple[str, str]) -> st
     if _NUMBER.fullmatch(text):
         return f"add the unit, such as {text}{unit}"
     compact = text.replace(" ", "")
-    return (
-        f"write {compact}" if pattern.fullmatch(compact) else f"write it as {example}"
-    )
+    return f"write {compact}" if pattern.fullmatch(compact) else f"write it as {example}"
 
 
 def _reader(
@@ -147,9 +142,7 @@ def between(least: str, most: str) -> AfterValidator:
         if low <= value <= high:
             return value
         detail = f"must be from {least} to {most}"
-        raise PydanticCustomError(
-            "out_of_range", "{detail}", {"detail": detail, "hint": ""}
-        )
+        raise PydanticCustomError("out_of_range", "{detail}", {"detail": detail, "hint": ""})
 
     return AfterValidator(check)
 
@@ -158,9 +151,7 @@ Duration = Annotated[
     float,
     BeforeValidator(_reader("duration", parse_duration, _DURATION, ("s", "30s"))),
     PlainSerializer(format_duration, return_type=str),
-    WithJsonSchema(
-        {"type": "string", "pattern": DURATION_PATTERN, "examples": ["30s", "5m"]}
-    ),
+    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "examples": ["30s", "5m"]}),
 ]
 """Seconds; written ``500ms``, ``10s``, ``5m``, ``24h``, ``30d``."""
 
@@ -168,9 +159,7 @@ Size = Annotated[
     int,
     BeforeValidator(_reader("size", parse_size, _SIZE, ("B", "10MiB"))),
     PlainSerializer(format_size, return_type=str),
-    WithJsonSchema(
-        {"type": "string", "pattern": SIZE_PATTERN, "examples": ["64KiB", "10MiB"]}
-    ),
+    WithJsonSchema({"type": "string", "pattern": SIZE_PATTERN, "examples": ["64KiB", "10MiB"]}),
 ]
 """Bytes; written ``512B``, ``64KiB``, ``10MiB``, ``1GiB``."""
 
@@ -178,8 +167,6 @@ Rate = Annotated[
     float,
     BeforeValidator(_reader("rate", parse_rate, _RATE, ("/s", "100/s"))),
     PlainSerializer(format_rate, return_type=str),
-    WithJsonSchema(
-        {"type": "string", "pattern": RATE_PATTERN, "examples": ["100/s", "20/m"]}
-    ),
+    WithJsonSchema({"type": "string", "pattern": RATE_PATTERN, "examples": ["100/s", "20/m"]}),
 ]
 """Calls a second; written ``100/s``, ``20/m``, ``1000/h``."""

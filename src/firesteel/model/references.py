@@ -7,9 +7,12 @@ itself. What is put in is never looked at again.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from firesteel.errors import AuthorError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^}]*)(\}?)")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}", re.ASCII)
@@ -38,9 +41,7 @@ def references(text: str) -> list[str]:
         if match.group() == "$${":
             continue
         if not match.group(2) or not _NAME.fullmatch(match.group(1)):
-            raise ReferenceInvalid(
-                "${...} holds a name of letters, digits and _; $${ writes ${"
-            )
+            raise ReferenceInvalid("${...} holds a name of letters, digits and _; $${ writes ${")
         names[match.group(1)] = None
     return list(names)
 
@@ -55,9 +56,7 @@ def resolve(text: str, lookup: Callable[[str], str | None]) -> str:
     missing = [name for name, value in values.items() if value is None]
     if missing:
         raise ReferenceMissing(missing)
-    return _REFERENCE.sub(
-        lambda match: values.get(match.group(1)) or _plain(match), text
-    )
+    return _REFERENCE.sub(lambda match: values.get(match.group(1)) or _plain(match), text)
 
 
 def _plain(match: re.Match[str]) -> str:

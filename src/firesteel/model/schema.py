@@ -20,12 +20,7 @@ def integration_schema() -> dict[str, Any]:
     schema = Integration.model_json_schema(by_alias=True, mode="validation")
     definitions = schema["$defs"]
     _short_forms(definitions)
-    whole = {
-        "$schema": SCHEMA,
-        "title": "Firesteel integration",
-        **_without_titles(schema),
-    }
-    return whole
+    return {"$schema": SCHEMA, "title": "Firesteel integration", **_for_editors(schema)}
 
 
 def schema_text() -> str:
@@ -64,19 +59,27 @@ def _pattern(definitions: dict[str, Any]) -> Any:
 
 
 def _replace_null(schema: dict[str, Any], form: dict[str, Any]) -> None:
-    schema["anyOf"] = [
-        form if item == {"type": "null"} else item for item in schema["anyOf"]
-    ]
+    schema["anyOf"] = [form if item == {"type": "null"} else item for item in schema["anyOf"]]
 
 
-def _without_titles(value: Any) -> Any:
-    """pydantic's titles repeat the names; a property that is called title would be a mapping."""
-    if isinstance(value, dict):
-        return {
-            key: _without_titles(item)
-            for key, item in value.items()
-            if key != "title" or not isinstance(item, str)
-        }
-    return (
-        [_without_titles(item) for item in value] if isinstance(value, list) else value
-    )
+def _for_editors(value: Any) -> Any:
+    """Without what only repeats or confuses: pydantic's titles, which are the names again (but not
+    a property that is called title), and null, which counts as left out.
+    """
+    if isinstance(value, list):
+        return [_for_editors(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    kept = {key: _for_editors(item) for key, item in value.items() if not _is_title(key, item)}
+    forms = kept.get("anyOf")
+    if isinstance(forms, list) and {"type": "null"} in forms:
+        rest = [form for form in forms if form != {"type": "null"}]
+        kept.pop("anyOf")
+        kept = {**rest[0], **kept} if len(rest) == 1 else {"anyOf": rest, **kept}
+    if kept.get("default", 0) is None:
+        del kept["default"]
+    return kept
+
+
+def _is_title(key: str, value: Any) -> bool:
+    return key == "title" and isinstance(value, str)

@@ -8,10 +8,9 @@ A key whose value is null counts as left out. Both hold where a document is read
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import (
     AfterValidator,
@@ -22,10 +21,14 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import PydanticCustomError
-from pydantic_core.core_schema import ValidationInfo
 
 from firesteel.model.path import Path, PathError
 from firesteel.model.template import TemplateError, whole_expression
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pydantic_core.core_schema import ValidationInfo
 
 Json = Any
 """A JSON value, expressions included."""
@@ -42,7 +45,8 @@ _DATE = re.compile(DATE, re.ASCII)
 @dataclass(slots=True)
 class Reading:
     """What is noted while a document is read: the class of each mapping met, by identity, so that
-    an unknown key can be told which keys there are."""
+    an unknown key can be told which keys there are.
+    """
 
     seen: dict[int, type[Section]] = field(default_factory=dict)
 
@@ -64,9 +68,7 @@ class Section(BaseModel):
         if not isinstance(data, dict) or not isinstance(info.context, Reading):
             return data
         info.context.seen[id(data)] = cls
-        return cls.normalised(
-            {key: value for key, value in data.items() if value is not None}
-        )
+        return cls.normalised({key: value for key, value in data.items() if value is not None})
 
     @classmethod
     def normalised(cls, written: dict[str, Any]) -> dict[str, Any]:
@@ -113,9 +115,7 @@ def is_date(text: object) -> bool:
 
 def _date(value: str) -> str:
     if not is_date(value):
-        raise refuse(
-            "date_invalid", "a date is written YYYY-MM-DD", "such as 2027-06-30"
-        )
+        raise refuse("date_invalid", "a date is written YYYY-MM-DD", "such as 2027-06-30")
     return value
 
 
@@ -152,9 +152,7 @@ def expression_or(*kinds: type) -> Callable[[Any], Any]:
             return _expression(value)
         if isinstance(value, bool) or not isinstance(value, kinds):
             wanted = "".join(f"{names[kind]} or " for kind in kinds)
-            raise refuse(
-                "wrong_type", f"must be {wanted}an expression between {{% and %}}"
-            )
+            raise refuse("wrong_type", f"must be {wanted}an expression between {{% and %}}")
         return value
 
     return check
@@ -164,9 +162,7 @@ _MOST: Final = 1_000_000_000
 
 Count = Annotated[int, Field(ge=1, le=_MOST)]
 Text = Annotated[str, Field(min_length=1, max_length=1_000_000)]
-DateText = Annotated[
-    str, AfterValidator(_date), Field(json_schema_extra={"pattern": DATE})
-]
+DateText = Annotated[str, AfterValidator(_date), Field(json_schema_extra={"pattern": DATE})]
 PathText = Annotated[str, AfterValidator(_path), Field(min_length=1)]
 ExpressionText = Annotated[str, BeforeValidator(expression_or())]
 Label = Annotated[

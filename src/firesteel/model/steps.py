@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -12,7 +12,6 @@ from pydantic import (
     PlainSerializer,
     model_serializer,
 )
-from pydantic_core.core_schema import SerializerFunctionWrapHandler
 
 from firesteel.model.quantities import Duration, between
 from firesteel.model.section import (
@@ -28,6 +27,9 @@ from firesteel.model.section import (
     expression_or,
     refuse,
 )
+
+if TYPE_CHECKING:
+    from pydantic_core.core_schema import SerializerFunctionWrapHandler
 
 ResultKind = Literal["one", "all", "count"]
 HttpMethod = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -98,17 +100,13 @@ class SqlStep(Section):
 
 
 def _expected(value: Any) -> Any:
-    return (
-        str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-    )
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _statuses(value: str) -> str:
     match = _STATUSES.fullmatch(value)
     if match is None or (match.group(2) and match.group(2) < match.group(1)):
-        raise refuse(
-            "status_invalid", "must be a status or a range of them", "such as 200-299"
-        )
+        raise refuse("status_invalid", "must be a status or a range of them", "such as 200-299")
     return value
 
 
@@ -138,9 +136,7 @@ class HttpStep(Section):
     """A body of text."""
     base64: str | None = None
     """A body of bytes, as base64."""
-    expect: Annotated[list[ExpectedStatus], Field(min_length=1)] = Field(
-        default=["200-299"]
-    )
+    expect: Annotated[list[ExpectedStatus], Field(min_length=1)] = Field(default=["200-299"])
     """Statuses that are a success; any other is an error."""
     result: Literal["body", "response"] = "body"
     """The parsed body, or ``{status, headers, body}``."""
@@ -165,6 +161,7 @@ class Branch(Section):
 
     @classmethod
     def normalised(cls, written: dict[str, Any]) -> dict[str, Any]:
+        """``otherwise`` becomes ``steps`` without ``when``."""
         otherwise = written.pop("otherwise", None)
         if otherwise is not None:
             written.setdefault(
@@ -174,6 +171,7 @@ class Branch(Section):
 
     @classmethod
     def keys(cls) -> list[str]:
+        """Those of both forms of a branch."""
         return ["when", "steps", "otherwise"]
 
     @model_serializer(mode="wrap")
@@ -251,18 +249,16 @@ class Step(Section):
 
     @classmethod
     def normalised(cls, written: dict[str, Any]) -> dict[str, Any]:
-        arguments = written.pop(
-            "arguments", None
-        )  # without python: a fault of workflow_rules
+        """``arguments`` goes into the python step beside which it stands."""
+        arguments = written.pop("arguments", None)  # without python: a fault of workflow_rules
         if isinstance(written.get("python"), str):
             function = {"function": written["python"], "arguments": arguments}
-            written["python"] = {
-                key: value for key, value in function.items() if value is not None
-            }
+            written["python"] = {key: value for key, value in function.items() if value is not None}
         return written
 
     @classmethod
     def keys(cls) -> list[str]:
+        """The fields, and ``arguments`` beside ``python``."""
         return [*super().keys(), "arguments"]
 
     @model_serializer(mode="wrap")

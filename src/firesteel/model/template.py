@@ -39,9 +39,7 @@ def split(text: str) -> list[str | Expression]:
     while (start := text.find(OPEN, at)) >= 0:
         end = text.find(CLOSE, start + 2)
         if end < 0:
-            raise TemplateError(
-                "expression_unclosed", "an expression is not closed with %}"
-            )
+            raise TemplateError("expression_unclosed", "an expression is not closed with %}")
         source = text[start + 2 : end].strip()
         if not source:
             raise TemplateError("expression_empty", "an expression is empty")

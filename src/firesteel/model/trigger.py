@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -12,7 +12,6 @@ from pydantic import (
     Tag,
     WrapSerializer,
 )
-from pydantic_core.core_schema import SerializerFunctionWrapHandler
 
 from firesteel.model.quantities import Duration, Rate, Size, between
 from firesteel.model.section import (
@@ -25,6 +24,9 @@ from firesteel.model.section import (
     Text,
     refuse,
 )
+
+if TYPE_CHECKING:
+    from pydantic_core.core_schema import SerializerFunctionWrapHandler
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 ParameterType = Literal["string", "integer", "number", "boolean", "date"]
@@ -65,9 +67,7 @@ class OrderedDelivery(Section):
 class RequestResponse(Section):
     """The call waits for the workflow's response."""
 
-    timeout_s: Annotated[Duration, between("1s", "15m")] = Field(
-        default=30.0, alias="timeout"
-    )
+    timeout_s: Annotated[Duration, between("1s", "15m")] = Field(default=30.0, alias="timeout")
     """How long a call waits, 1s to 15m."""
     on_timeout: Literal["error", "accepted"] = "error"
     """What the call gets then: 504, or 202."""
@@ -75,7 +75,8 @@ class RequestResponse(Section):
 
 class QueryParameter(Section):
     """A declared query parameter. ``default`` and ``enum`` are values of ``type``: texts for
-    string and date (YYYY-MM-DD), and a list of them where ``many``."""
+    string and date (YYYY-MM-DD), and a list of them where ``many``.
+    """
 
     name: Annotated[Text, Field(max_length=200)]
     """As in the URL; case-sensitive."""
@@ -137,9 +138,7 @@ def _switch(what: str, *, true: bool) -> BeforeValidator:
         if value is True and true:
             return {}
         if value is True or isinstance(value, str | int | float | list):
-            first, hint = (
-                ("false, true", "") if true else ("false", "left out, it is on")
-            )
+            first, hint = ("false, true", "") if true else ("false", "left out, it is on")
             raise refuse("wrong_type", f"must be {first} or {what}", hint)
         return value
 
@@ -160,11 +159,7 @@ def _rate_alone(value: Any) -> Any:
 
 def _rate_written(value: Any, handler: SerializerFunctionWrapHandler) -> Any:
     written = handler(value)
-    return (
-        written["rate"]
-        if isinstance(written, dict) and set(written) == {"rate"}
-        else written
-    )
+    return written["rate"] if isinstance(written, dict) and set(written) == {"rate"} else written
 
 
 def _body_mode(value: Any) -> Any:
@@ -180,11 +175,10 @@ def _body_kind(value: Any) -> str:
 
 class Trigger(Section):
     """The public endpoint's rules. ``ordered_delivery``, ``request_response`` and ``idempotency``
-    are None where the file says false, and a filled object where it says true."""
+    are None where the file says false, and a filled object where it says true.
+    """
 
-    methods: Annotated[list[Method], Field(min_length=1)] = Field(
-        default=["GET", "POST"]
-    )
+    methods: Annotated[list[Method], Field(min_length=1)] = Field(default=["GET", "POST"])
     """The methods taken; any other is 405."""
     authentication: list[Authentication] = Field(default_factory=list)
     """Who may call; empty: anybody."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 
@@ -11,9 +11,12 @@ from firesteel.model.api_key import check_pasted
 from firesteel.model.expressions import uses_parameter
 from firesteel.model.fault import Pointer, child
 from firesteel.model.findings import Findings, items, mapping
-from firesteel.model.parameters import declared_value
+from firesteel.model.parameters import READERS, declared_value
 from firesteel.model.quantities import parse_duration
 from firesteel.model.references import ReferenceInvalid, references
+
+if TYPE_CHECKING:
+    from firesteel.model.trigger import ParameterType
 
 _PATIENCE_S = 60.0
 _TYPES = ("string", "integer", "number", "boolean", "date")
@@ -34,9 +37,7 @@ def _methods(trigger: dict[str, Any], findings: Findings) -> None:
     for index, method in enumerate(items(trigger.get("methods"))):
         if isinstance(method, str) and method in seen:
             pointer = child("/trigger/methods", index)
-            findings.fault(
-                pointer, "not_unique", f"{method} stands twice", "remove one"
-            )
+            findings.fault(pointer, "not_unique", f"{method} stands twice", "remove one")
         seen.add(str(method))
 
 
@@ -44,9 +45,7 @@ def _authentication(trigger: dict[str, Any], findings: Findings) -> None:
     declared = trigger.get("authentication")
     if declared is None or declared == []:
         detail = "the trigger is open: anybody who knows the URL may call it"
-        findings.warning(
-            "/trigger", "trigger_open", detail, "add authentication with an api_key"
-        )
+        findings.warning("/trigger", "trigger_open", detail, "add authentication with an api_key")
     labels: set[str] = set()
     values: dict[str, str] = {}
     for index, item in enumerate(items(declared)):
@@ -62,9 +61,7 @@ def _authentication(trigger: dict[str, Any], findings: Findings) -> None:
             _key_value(value, child(pointer, "value"), values, findings)
 
 
-def _key_value(
-    value: str, pointer: Pointer, values: dict[str, str], findings: Findings
-) -> None:
+def _key_value(value: str, pointer: Pointer, values: dict[str, str], findings: Findings) -> None:
     """A pasted secret; no text of a fault ever repeats it."""
     if value in values:
         detail = "the same secret stands twice in this trigger"
@@ -77,23 +74,16 @@ def _key_value(
     except ReferenceInvalid as error:
         findings.fault(pointer, "reference_invalid", error.detail)
     except CallerError as error:
-        findings.fault(
-            pointer, "key_value_invalid", error.detail, "leave it out to generate one"
-        )
+        findings.fault(pointer, "key_value_invalid", error.detail, "leave it out to generate one")
     else:
-        hint = "take it from a secret: ${NAME}"
-        findings.warning(
-            pointer, "secret_in_clear", "the secret itself stands in the file", hint
-        )
         if weak:
-            findings.warning(
-                pointer, "key_value_weak", weak, "leave it out to generate one"
-            )
+            findings.warning(pointer, "key_value_weak", weak, "leave it out to generate one")
+            return
+        hint = "take it from a secret: ${NAME}"
+        findings.warning(pointer, "secret_in_clear", "the secret itself stands in the file", hint)
 
 
-def _parameters(
-    trigger: dict[str, Any], document: dict[str, Any], findings: Findings
-) -> None:
+def _parameters(trigger: dict[str, Any], document: dict[str, Any], findings: Findings) -> None:
     names: set[str] = set()
     for index, item in enumerate(items(trigger.get("query_parameters"))):
         parameter = mapping(item)
@@ -107,9 +97,7 @@ def _parameters(
             if not uses_parameter(document, name):
                 detail = f"data_processing does not use the query parameter {name}"
                 hint = f"pass it on, such as query.{name}"
-                findings.warning(
-                    child(pointer, "name"), "parameter_unused", detail, hint
-                )
+                findings.warning(child(pointer, "name"), "parameter_unused", detail, hint)
         _values(parameter, pointer, findings)
 
 
@@ -128,9 +116,7 @@ def _values(parameter: dict[str, Any], pointer: Pointer, findings: Findings) -> 
         findings.fault(at, "default_invalid", detail, "remove default or required")
     many = parameter.get("many") is True
     if many != isinstance(default, list):
-        wanted = (
-            "a list, for many is true" if many else "one value, for many is not set"
-        )
+        wanted = "a list, for many is true" if many else "one value, for many is not set"
         findings.fault(at, "default_invalid", f"the default must be {wanted}")
         return
     defaults = _typed(default if many else [default], type_, at, findings, within=many)
@@ -153,21 +139,21 @@ def _typed(
             typed.append(declared_value(value, type_))
         except ValueError as error:
             at = child(pointer, index) if within else pointer
-            hint = (
-                "quote it"
-                if type_ == "string" and isinstance(value, int | float)
-                else ""
-            )
-            if type_ != "string" and isinstance(value, str):
-                hint = (
-                    "write it without quotes"
-                    if type_ != "date"
-                    else "such as 2027-06-30"
-                )
-            findings.fault(
-                at, "default_invalid", f"a value of type {type_} {error}", hint
-            )
+            detail = f"a value of type {type_} {error}"
+            findings.fault(at, "default_invalid", detail, _value_hint(value, type_))
     return typed
+
+
+def _value_hint(value: Any, type_: ParameterType) -> str:
+    if type_ == "string":
+        return "quote it" if isinstance(value, int | float) else ""
+    if type_ == "date":
+        return "such as 2027-06-30"
+    try:
+        READERS[type_](value)
+    except (TypeError, ValueError):
+        return ""
+    return "write it without quotes"
 
 
 def _body_schema(trigger: dict[str, Any], findings: Findings) -> None:
@@ -175,9 +161,7 @@ def _body_schema(trigger: dict[str, Any], findings: Findings) -> None:
     if not isinstance(schema, dict):
         return
     pointer = "/trigger/body/schema"
-    outside = [
-        at for at, target in _schema_references(schema, pointer) if target[:1] != "#"
-    ]
+    outside = [at for at, target in _schema_references(schema, pointer) if target[:1] != "#"]
     for at in outside:
         detail = "a $ref leads to a part of the same schema: nothing is fetched"
         findings.fault(at, "schema_invalid", detail, "begin it with #")
@@ -193,9 +177,7 @@ def _body_schema(trigger: dict[str, Any], findings: Findings) -> None:
     ) as error:
         path = getattr(error, "instance_path", [])
         message = str(getattr(error, "message", error))
-        findings.fault(
-            child(pointer, *path), "schema_invalid", f"not a JSON Schema: {message}"
-        )
+        findings.fault(child(pointer, *path), "schema_invalid", f"not a JSON Schema: {message}")
 
 
 def _schema_references(value: Any, pointer: Pointer) -> list[tuple[Pointer, str]]:
@@ -222,6 +204,4 @@ def _patience(trigger: dict[str, Any], findings: Findings) -> None:
         # nginx's proxy_read_timeout and the idle timeout of AWS's load balancers are 60 s.
         detail = "proxies on the way commonly end a call that is silent for 60 s"
         hint = "have callers send Prefer: respond-async, or fetch the response later"
-        findings.warning(
-            "/trigger/request_response/timeout", "timeout_long", detail, hint
-        )
+        findings.warning("/trigger/request_response/timeout", "timeout_long", detail, hint)

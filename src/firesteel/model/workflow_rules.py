@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from firesteel.model.expressions import steps
 from firesteel.model.fault import Pointer, child, did_you_mean
@@ -13,10 +12,11 @@ from firesteel.model.path import Path, PathError
 from firesteel.model.steps import STEP_KINDS
 from firesteel.model.template import OPEN
 
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
 _BODIES = ("json", "form", "text", "base64")
-_HEADER_NAME = re.compile(
-    r"[!#$%&'*+^_`|~0-9A-Za-z-]+"
-)  # token, RFC 9110, without the dot
+_HEADER_NAME = re.compile(r"[!#$%&'*+^_`|~0-9A-Za-z-]+")  # token, RFC 9110, without the dot
 # How SQLAlchemy's text() finds names: a colon that is not doubled, escaped or after a letter.
 _BOUND = re.compile(r"(?<![:\w\\]):(\w+)(?!:)")
 
@@ -27,7 +27,8 @@ def check_workflow(
     connections: Collection[str] | None = None,
 ) -> None:
     """Look at ``/workflow``, ``/response`` and ``/redact``. ``connections``: the names that there
-    are; None: they are not known here."""
+    are; None: they are not known here.
+    """
     _workflow(document, findings)
     names: dict[str, Pointer] = {}
     for pointer, step in steps(document):
@@ -65,23 +66,15 @@ def _exactly_one(
 def _workflow(document: dict[str, Any], findings: Findings) -> None:
     workflow = document.get("workflow")
     if isinstance(workflow, dict):
-        _exactly_one(
-            workflow, ("python", "steps"), ("/workflow", "a workflow"), findings
-        )
+        _exactly_one(workflow, ("python", "steps"), ("/workflow", "a workflow"), findings)
 
 
-def _name(
-    name: Any, pointer: Pointer, names: dict[str, Pointer], findings: Findings
-) -> None:
+def _name(name: Any, pointer: Pointer, names: dict[str, Pointer], findings: Findings) -> None:
     if not isinstance(name, str):
         return
     if name in names:
-        detail = (
-            f"the step {name} stands twice in this workflow, first at {names[name]}"
-        )
-        findings.fault(
-            pointer, "not_unique", detail, "names are unique, within steps too"
-        )
+        detail = f"the step {name} stands twice in this workflow, first at {names[name]}"
+        findings.fault(pointer, "not_unique", detail, "names are unique, within steps too")
     names.setdefault(name, pointer)
 
 
@@ -182,9 +175,7 @@ def _connection(
         if isinstance(name, str) and name not in connections:
             detail = f"there is no connection {name}"
             hint = did_you_mean(name, sorted(connections))
-            findings.fault(
-                child(pointer, kind, "connection"), "connection_unknown", detail, hint
-            )
+            findings.fault(child(pointer, kind, "connection"), "connection_unknown", detail, hint)
 
 
 def _response(document: dict[str, Any], findings: Findings) -> None:
@@ -203,7 +194,5 @@ def _redact(document: dict[str, Any], findings: Findings) -> None:
             if Path.parse(item).root == "consumer":
                 findings.fault(pointer, "path_invalid", "the consumer is not redacted")
         except PathError as error:
-            hint = (
-                error.hint or "write a path such as body.iban, or the name of a header"
-            )
+            hint = error.hint or "write a path such as body.iban, or the name of a header"
             findings.fault(pointer, "path_invalid", str(error), hint)

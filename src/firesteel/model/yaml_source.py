@@ -37,9 +37,7 @@ _CONTROL = re.compile(
     r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
 _NOT_STORABLE = re.compile(r"[\x00\ud800-\udfff]")
-_SURROGATES = re.compile(
-    r"(\\[^u])|\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE
-)
+_SURROGATES = re.compile(r"(\\[^u])|\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,8 @@ class Loaded:
 
     def position(self, pointer: Pointer) -> Position:
         """Where the value at ``pointer`` stands, or the nearest thing around it that there is. For
-        a mapping or list that is the place of its key."""
+        a mapping or list that is the place of its key.
+        """
         while pointer and pointer not in self.positions:
             pointer = pointer.rpartition("/")[0]
         return self.positions.get(pointer, (1, 1))
@@ -82,9 +81,7 @@ def load_document(text: str, file: str) -> Loaded:
     A ``document`` of None with faults: nothing could be read.
     """
     if len(text) > MAX_BYTES or len(text.encode("utf-8", "replace")) > MAX_BYTES:
-        return _nothing(
-            file, (1, 1), "document_too_large", "a file holds at most 1 MiB"
-        )
+        return _nothing(file, (1, 1), "document_too_large", "a file holds at most 1 MiB")
     text = text.removeprefix("\ufeff")
     if control := _control_faults(text, file):
         return Loaded(file, None, {}, {}, {}, control)
@@ -168,9 +165,7 @@ class _Composer:
     def loaded(self) -> Loaded:
         """What was read."""
         if not self.positions and not self.faults:
-            self.faults.append(
-                Fault(self.file, 1, 1, "", "document_empty", "the file is empty")
-            )
+            self.faults.append(Fault(self.file, 1, 1, "", "document_empty", "the file is empty"))
         return Loaded(
             self.file,
             self.document,
@@ -186,13 +181,9 @@ class _Composer:
         if self.documents > 1:
             self.ended = True
             detail = "a file holds one document"
-            self._fault(
-                event, "", "yaml_documents", detail, "put each into a file of its own"
-            )
+            self._fault(event, "", "yaml_documents", detail, "put each into a file of its own")
 
-    def _fault(
-        self, event: Any, pointer: Pointer, code: str, detail: str, hint: str = ""
-    ) -> None:
+    def _fault(self, event: Any, pointer: Pointer, code: str, detail: str, hint: str = "") -> None:
         line, column = _place(event.start_mark)
         self.faults.append(Fault(self.file, line, column, pointer, code, detail, hint))
 
@@ -222,7 +213,8 @@ class _Composer:
 
     def _key(self, event: Any, parent: _Open) -> None:
         """The key of the entry to come. One that cannot be used gets a name that no text has, so
-        that its value is read, for the faults in it, and then dropped."""
+        that its value is read, for the faults in it, and then dropped.
+        """
         parent.skip = True
         parent.key = "?"
         if not isinstance(event, yaml.ScalarEvent):
@@ -237,16 +229,10 @@ class _Composer:
             self._fault(event, parent.pointer, "yaml_key", detail, f'write "{key}":')
         elif key in parent.value:
             first = self.keys[pointer][0]
-            detail = (
-                f"the key {key} stands twice in this mapping, first in line {first}"
-            )
-            self._fault(
-                event, pointer, "yaml_duplicate_key", detail, "remove one of the two"
-            )
+            detail = f"the key {key} stands twice in this mapping, first in line {first}"
+            self._fault(event, pointer, "yaml_duplicate_key", detail, "remove one of the two")
         elif _NOT_STORABLE.search(key):
-            self._fault(
-                event, parent.pointer, "yaml_character", "a key holds no NUL character"
-            )
+            self._fault(event, parent.pointer, "yaml_character", "a key holds no NUL character")
         else:
             parent.skip = False
             self.keys[pointer] = _place(event.start_mark)
@@ -268,9 +254,7 @@ class _Composer:
             return child(parent.pointer, len(parent.value))
         return child(parent.pointer, parent.key or "")
 
-    def _add(
-        self, event: Any, parent: _Open | None, pointer: Pointer, value: Any
-    ) -> None:
+    def _add(self, event: Any, parent: _Open | None, pointer: Pointer, value: Any) -> None:
         if parent is None:
             self.document = value
         elif isinstance(parent.value, list):
@@ -282,9 +266,7 @@ class _Composer:
             assert key is not None
             parent.value[key] = value
         key_position = self.keys.get(pointer)
-        place = (
-            key_position if key_position and isinstance(value, dict | list) else None
-        )
+        place = key_position if key_position and isinstance(value, dict | list) else None
         self.positions[pointer] = place or _place(event.start_mark)
 
     def _decorations(self, event: Any, pointer: Pointer) -> None:
@@ -302,9 +284,7 @@ class _Composer:
     def _scalar(self, event: Any, pointer: Pointer) -> Any:
         if _NOT_STORABLE.search(event.value):
             self.broken.add(pointer)
-            self._fault(
-                event, pointer, "yaml_character", "a text holds no NUL character"
-            )
+            self._fault(event, pointer, "yaml_character", "a text holds no NUL character")
             return None
         if event.style:
             return event.value
@@ -313,9 +293,7 @@ class _Composer:
             return core_scalar(event.value)
         except ValueError as error:
             self.broken.add(pointer)
-            self._fault(
-                event, pointer, "yaml_number", str(error), "quote it if it is a text"
-            )
+            self._fault(event, pointer, "yaml_number", str(error), "quote it if it is a text")
             return None
 
 
@@ -342,9 +320,7 @@ def _control_faults(text: str, file: str) -> list[Fault]:
         start = text.rfind("\n", 0, match.start()) + 1
         line, column = text.count("\n", 0, start) + 1, match.start() - start + 1
         detail = f"the control character U+{ord(match.group()):04X} may not stand here"
-        fault = Fault(
-            file, line, column, "", "yaml_character", detail, "remove it, or escape it"
-        )
+        fault = Fault(file, line, column, "", "yaml_character", detail, "remove it, or escape it")
         faults.setdefault(line, fault)
         if len(faults) >= 20:
             break
@@ -375,9 +351,7 @@ def _without_surrogate_pairs(text: str) -> str:
 def _syntax_fault(error: yaml.YAMLError, text: str, file: str) -> Fault:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     line, column = _place(mark) if mark is not None else (1, 1)
-    problem = (
-        getattr(error, "problem", None) or getattr(error, "reason", None) or "not YAML"
-    )
+    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "not YAML"
     lines = text.splitlines() or [""]
     source = lines[min(line, len(lines)) - 1]
     if unquoted := _unquoted_expression(source):
@@ -386,14 +360,10 @@ def _syntax_fault(error: yaml.YAMLError, text: str, file: str) -> Fault:
     elif "\t" in source[: len(source) - len(source.lstrip())]:
         hint = "indent with spaces, not with tabs"
     elif "mapping values are not allowed" in problem:
-        hint = (
-            "quote a text that holds a colon and a space, and look at the indentation"
-        )
+        hint = "quote a text that holds a colon and a space, and look at the indentation"
     else:
         hint = "look at the indentation, the quotes and the brackets here and in the line above"
-    return Fault(
-        file, line, column, "", "yaml_syntax", f"this is not YAML: {problem}", hint
-    )
+    return Fault(file, line, column, "", "yaml_syntax", f"this is not YAML: {problem}", hint)
 
 
 def _unquoted_expression(source: str) -> int:

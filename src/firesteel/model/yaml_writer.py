@@ -34,11 +34,11 @@ def write_yaml(document: Any) -> str:
 class _Dumper(yaml.SafeDumper):
     """PyYAML's emitter with our choice of styles."""
 
-    def ignore_aliases(self, data: Any) -> bool:
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - PyYAML's signature
         """No anchors: they are faults when read."""
         return True
 
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002 - PyYAML's
         """Items of a list stand two columns in, as in the documentation."""
         super().increase_indent(flow, indentless=False)
 
@@ -48,10 +48,7 @@ class _Dumper(yaml.SafeDumper):
 
     def listed(self, data: list[Any]) -> yaml.SequenceNode:
         """A list, in one line where it is short and of plain words and numbers."""
-        node = self.represent_sequence(
-            "tag:yaml.org,2002:seq", data, flow_style=_is_short(data)
-        )
-        return node
+        return self.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=_is_short(data))
 
 
 _Dumper.add_representer(str, _Dumper.text)
@@ -68,11 +65,10 @@ def _style(text: str) -> str | None:
 
 def _keeps_as_block(text: str) -> bool:
     """Whether a literal block holds the text: no line ends in a space, begins the block with one,
-    or has characters that need escapes."""
+    or has characters that need escapes.
+    """
     lines = text.split("\n")
-    if text[0] in " \n\t" or any(
-        line != line.rstrip() or "\t" in line for line in lines
-    ):
+    if text[0] in " \n\t" or any(line != line.rstrip() or "\t" in line for line in lines):
         return False
     return all(line.isprintable() for line in lines)
 
@@ -89,6 +85,4 @@ def _is_short(items: list[Any]) -> bool:
     if any(isinstance(item, dict | list) for item in items):
         return False
     texts = [str(item) for item in items]
-    return (
-        "\n" not in "".join(texts) and sum(len(text) + 2 for text in texts) <= _ONE_LINE
-    )
+    return "\n" not in "".join(texts) and sum(len(text) + 2 for text in texts) <= _ONE_LINE
