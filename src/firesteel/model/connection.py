@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _NAME = re.compile(CONNECTION_NAME, re.ASCII)
-_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # token, RFC 9110 section 5.6.2
+_NAME_RULE = "the name of a connection has 1 to 64 of letters, digits, _ and -"
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # token, RFC 9110 section 5.6.2
 _SQL_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+_]*://.*", re.DOTALL)
 _AUTHORITY = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+_]*://)(?P<user>[^/?#]*)@", re.DOTALL)
 _KEPT_BY_US = frozenset({"host", "content-length", "transfer-encoding", "connection"})
@@ -144,6 +145,18 @@ def check_connections(
     return _check(loaded, lookup)
 
 
+def check_connection(
+    name: str, document: Any, *, lookup: Callable[[str], str | None] | None = None
+) -> ConnectionsResult:
+    """Check one connection that is JSON already (REST); pointers lead into ``document``."""
+    connection, found, warnings = _one(document, "", lookup)
+    if not _NAME.fullmatch(name):
+        found = [Finding("", "name_invalid", _NAME_RULE), *found]
+    loaded = Loaded("", document, {"": (0, 0)}, {}, {}, [])
+    sound = {} if connection is None or found else {name: connection}
+    return ConnectionsResult(sound, place(found, loaded), place(warnings, loaded))
+
+
 def parse_connection(document: Any) -> Connection:
     """One connection from JSON (REST, or as stored). Raises InvalidConnection."""
     connection, found, _ = _one(document, "", None)
@@ -157,25 +170,24 @@ def connection_json(connection: Connection) -> dict[str, Any]:
     return connection.model_dump(by_alias=True, exclude_unset=True)
 
 
-def resolved(connection: Connection, lookup: Callable[[str], str | None]) -> dict[str, Any]:
-    """The document of a connection with every ``${NAME}`` put in.
+def resolved(document: dict[str, Any], lookup: Callable[[str], str | None]) -> dict[str, Any]:
+    """The document of a connection with every ``${NAME}`` put in; see the module for URLs.
 
     Raises ReferenceMissing with all the names for which ``lookup`` yields None.
     """
-    document = connection_json(connection)
-    missing = [name for name in connection_references(connection) if lookup(name) is None]
+    missing = [name for name in connection_references(document) if lookup(name) is None]
     if missing:
         raise ReferenceMissing(missing)
-    if isinstance(connection, SqlConnection):
-        return {**document, "sql": _resolved_url(connection.sql, lookup)}
     whole: dict[str, Any] = _map_texts(document, lambda text: resolve(text, lookup))
+    if isinstance(document.get("sql"), str):
+        whole["sql"] = _resolved_url(document["sql"], lookup)
     return whole
 
 
-def connection_references(connection: Connection) -> list[str]:
-    """The names that a connection refers to, each once, in order."""
+def connection_references(document: dict[str, Any]) -> list[str]:
+    """The names that a connection's document refers to, each once. Raises ReferenceInvalid."""
     names: dict[str, None] = {}
-    for _, text in _texts(connection_json(connection), ""):
+    for _, text in _texts(document, ""):
         names.update(dict.fromkeys(references(text)))
     return list(names)
 
@@ -205,8 +217,7 @@ def _check(loaded: Loaded, lookup: Callable[[str], str | None] | None) -> Connec
         findings.faults.extend(found)
         findings.warnings.extend(warnings)
         if not _NAME.fullmatch(name):
-            detail = "the name of a connection has 1 to 64 of letters, digits, _ and -"
-            findings.fault_at_key(pointer, "name_invalid", detail)
+            findings.fault_at_key(pointer, "name_invalid", _NAME_RULE)
         elif connection is not None:
             connections[name] = connection
     faults = loaded.faults + place(findings.faults, loaded)

@@ -7,11 +7,24 @@ check``'s.
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from firesteel.model.integration import Integration
+from firesteel.model.quantities import (
+    DURATION_PATTERN,
+    SIZE_PATTERN,
+    format_duration,
+    format_size,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SCHEMA = "https://json-schema.org/draft/2020-12/schema"
+_WRITTEN: dict[str, Callable[[Any], str]] = {
+    DURATION_PATTERN: format_duration,
+    SIZE_PATTERN: format_size,
+}
 _FUNCTION = {"type": "string", "description": "``module:function``."}
 
 
@@ -76,8 +89,11 @@ def _for_editors(value: Any) -> Any:
         rest = [form for form in forms if form != {"type": "null"}]
         kept.pop("anyOf")
         kept = {**rest[0], **kept} if len(rest) == 1 else {"anyOf": rest, **kept}
-    if kept.get("default", 0) is None:
-        del kept["default"]
+    default = kept.get("default")
+    if default is None or "$ref" in kept:
+        kept.pop("default", None)  # of a mapping: each of its keys shows its own
+    elif kept.get("pattern") in _WRITTEN:
+        kept["default"] = _WRITTEN[kept["pattern"]](default)
     return kept
 
 
