@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -20,6 +21,7 @@ from firesteel.store.journal import (
     Settlement,
     TriggerCounts,
 )
+from firesteel.store.migrations import migrate
 from firesteel.store.sqlite.clock import Clocks
 from firesteel.store.sqlite.connection import StoreLock
 from firesteel.store.sqlite.lanes import LaneReader
@@ -133,15 +135,16 @@ async def open_journal(
     monotonic_s: Callable[[], float] = time.monotonic,
     queue_limit: int = QUEUE_LIMIT,
 ) -> SqliteJournal:
-    """Open the store's file, whose schema must be there, and begin a session.
+    """Open the store's file, made or migrated where that is needed, and begin a session.
 
     ``wall_us``: wall-clock microseconds since 1970. At most ``queue_limit`` commands wait for the
     writer; past it ``append`` fails at once. Raises OperatorError ``store_in_use`` where another
-    engine has the file, StoreUnavailable where it cannot be written.
+    engine has the file, what ``migrate`` raises, and StoreUnavailable where it cannot be written.
     """
     lock = StoreLock(path)
     lock.take()
     try:
+        await asyncio.to_thread(migrate, path)
         ledger = JournalLedger(Clocks(wall_us, monotonic_s))
         writer = Writer(path, ledger, queue_limit=queue_limit)
         await writer.start()

@@ -17,6 +17,10 @@ from firesteel.store.sqlite.sessions import Sessions
 
 T = TypeVar("T")
 
+# Numbers are reserved in blocks, so that not every transaction must write the session's row. What
+# is left of a block at the end of a session is never given.
+_RESERVED = 10_000
+
 
 class JournalLedger:
     """Implements ``writer.Ledger``. Appends and outcomes are buffered; an act, or another's work,
@@ -30,7 +34,7 @@ class JournalLedger:
         self.acts = Acts(self.mirror, self.claims, self.outcomes)
         self.sessions = Sessions(self.mirror, self.claims)
         self._changed_rules: set[int] = set()
-        self._last_no = 0
+        self._reserved_no = 0
 
     def open(self, connection: sqlite3.Connection) -> None:
         """Begin a session and remember what the tables say."""
@@ -39,8 +43,7 @@ class JournalLedger:
         self.sessions.connect(connection)
         self.sessions.begin()
         self.mirror.load()
-        self._last_no = self.mirror.last_no
-        self.sessions.note_last_no(self._last_no)
+        self._reserve()
 
     def begin(self) -> None:
         self.mirror.tick()
@@ -58,16 +61,15 @@ class JournalLedger:
                 self.mirror.see_rules(trigger_no)
             self._changed_rules = set()
         claims = self.claims.finish()
-        if self.mirror.last_no != self._last_no:
-            self._last_no = self.mirror.last_no
-            self.sessions.note_last_no(self._last_no)
+        if self.mirror.last_no > self._reserved_no:
+            self._reserve()
         return claims
 
     def reload(self) -> None:
         for part in (self.claims, self.appends, self.outcomes):
             part.forget()
         self.mirror.load()
-        self._last_no = self.mirror.last_no
+        self._reserved_no = self.mirror.last_no
 
     def wake_in_s(self) -> float | None:
         due_us = self.mirror.next_due_us
@@ -75,6 +77,10 @@ class JournalLedger:
 
     def close(self) -> None:
         self.sessions.end()
+
+    def _reserve(self) -> None:
+        self._reserved_no = self.mirror.last_no + _RESERVED
+        self.sessions.note_last_no(self._reserved_no)
 
     # --- commands -------------------------------------------------------------------------------
 

@@ -10,6 +10,8 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+UNSUCCESSFUL = "state != 'succeeded' AND state != 'running' AND state != 'waiting'"
+
 
 def upgrade() -> None:
     """The tables of the first release."""
@@ -205,7 +207,8 @@ def _messages() -> None:
             name=op.f("ck_execution_turn_waits"),
         ),
         sa.CheckConstraint(
-            "state IN ('waiting', 'running', 'succeeded', 'failed', 'cancelled', 'skipped')",
+            "state = 'running' OR state = 'succeeded' OR state = 'waiting'"
+            " OR state = 'failed' OR state = 'cancelled' OR state = 'skipped'",
             name=op.f("ck_execution_state"),
         ),
         sa.CheckConstraint("run > 1 OR no = message_no", name=op.f("ck_execution_first_run")),
@@ -321,8 +324,8 @@ def _execution_indexes() -> None:
         "execution",
         ["trigger_no", "state", "no"],
         unique=False,
-        sqlite_where=sa.text("state IN ('failed', 'cancelled', 'skipped')"),
-        postgresql_where=sa.text("state IN ('failed', 'cancelled', 'skipped')"),
+        sqlite_where=sa.text(UNSUCCESSFUL),
+        postgresql_where=sa.text(UNSUCCESSFUL),
     )
     op.create_index(
         "uq_execution_replay",
