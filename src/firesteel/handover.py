@@ -34,9 +34,11 @@ class Handover:
 
     @property
     def fds(self) -> tuple[int, ...]:
+        """All that must stay open in the child."""
         return (self.public_fd, self.admin_fd, self.workers_fd, self.lifeline_fd, self.ready_fd)
 
     def encode(self) -> str:
+        """As text for the environment."""
         return msgspec.json.encode(self, enc_hook=str).decode()
 
     @classmethod

@@ -54,6 +54,7 @@ class Child:
     pause_s: float = 0.0
 
     def start(self) -> None:
+        """Start the process."""
         self.started_at = time.monotonic()
         self.process = subprocess.Popen(
             self.command,
@@ -78,6 +79,7 @@ class Child:
         return code
 
     def signal(self, number: int) -> None:
+        """Send it a signal, if it runs."""
         if self.process is not None:
             with contextlib.suppress(ProcessLookupError):
                 self.process.send_signal(number)
@@ -101,6 +103,7 @@ class Sockets:
 
     @property
     def workers_path(self) -> Path:
+        """Where workers connect."""
         return self.folder / "workers"
 
     @classmethod
@@ -115,6 +118,7 @@ class Sockets:
         return cls(public, admin, workers, folder)
 
     def close(self) -> None:
+        """Give everything back."""
         for bound in (self.public, self.admin, self.workers):
             bound.close()
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -122,6 +126,8 @@ class Sockets:
 
 @dataclass
 class Supervisor:
+    """Two kinds of children: one engine, and its workers."""
+
     settings: Settings
     announce: Callable[[dict[str, Any]], None]
     sockets: Sockets
@@ -248,9 +254,7 @@ class Supervisor:
             "FIRESTEEL_WORKER_MEMORY_BYTES": str(self.settings.worker_memory_bytes),
             "FIRESTEEL_LIFELINE_FD": str(self._lifeline[0]),
         }
-        return Child(
-            [sys.executable, "-m", "firesteel.worker"], environment, (self._lifeline[0],)
-        )
+        return Child([sys.executable, "-m", "firesteel.worker"], environment, (self._lifeline[0],))
 
 
 def serve(settings: Settings, *, announce: Callable[[dict[str, Any]], None]) -> int:

@@ -1,4 +1,4 @@
-"""The final answers that are not the workflow's own: of failed, cancelled and skipped executions."""
+"""The final answers that are not the workflow's own: failed, cancelled, skipped."""
 
 from __future__ import annotations
 
@@ -23,10 +23,12 @@ def failure_response(failure: Failure, message_id: str) -> Response:
 
 
 def cancelled_response(message_id: str) -> Response:
+    """502 ``execution_cancelled``."""
     return _response(Problem("execution_cancelled", id=message_id))
 
 
 def skipped_response(message_id: str) -> Response:
+    """502 ``execution_skipped``."""
     return _response(Problem("execution_skipped", id=message_id))
 
 

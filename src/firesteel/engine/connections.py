@@ -14,16 +14,16 @@ import structlog
 
 from firesteel.errors import FiresteelError
 from firesteel.model import frames
-from firesteel.model.connection import resolve
+from firesteel.model.connection import resolved
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from firesteel.engine.keyring import Keyring
     from firesteel.settings import Settings
     from firesteel.store.catalog import Catalog
 
-SECRET = "secret"
+SECRET = "secret"  # noqa: S105  # a purpose of the keyring, not a password
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +38,7 @@ class Connections:
         self._frames: dict[str, frames.Connections] = {}
 
     def ready(self, workspace: str) -> bool:
+        """Whether the workspace was loaded."""
         return workspace in self._frames
 
     def frame(self, workspace: str) -> frames.Connections:
@@ -53,15 +54,15 @@ class Connections:
     async def reload(self, workspace: str) -> None:
         """Read the workspace's connections and secrets anew."""
         lookup = await self.lookup(workspace)
-        resolved: dict[str, Any] = {}
+        documents: dict[str, Any] = {}
         for stored in await self._catalog.connections(workspace):
             try:
-                resolved[stored.name] = _resolved(stored.document, lookup)
+                documents[stored.name] = resolved(stored.document, lookup)
             except FiresteelError as error:
                 log.error("connection_unresolved", connection=stored.name, code=error.code)
         self._frames[workspace] = frames.Connections(
             workspace,
-            json.dumps(resolved).encode(),
+            json.dumps(documents).encode(),
             self._settings.workers,
             list(self._settings.outgoing_allow),
         )
@@ -69,16 +70,7 @@ class Connections:
     async def lookup(self, workspace: str) -> Callable[[str], str | None]:
         """How ``${NAME}`` is resolved in this workspace: its secrets, then the environment."""
         sealed = await self._catalog.secrets(workspace)
-        secrets = {name: self._keyring.open(value, SECRET).decode() for name, value in sealed.items()}
+        secrets = {
+            name: self._keyring.open(value, SECRET).decode() for name, value in sealed.items()
+        }
         return lambda name: secrets.get(name, os.environ.get(name))
-
-
-def _resolved(value: Any, lookup: Callable[[str], str | None]) -> Any:
-    if isinstance(value, str):
-        return resolve(value, lookup)
-    if isinstance(value, list):
-        return [_resolved(item, lookup) for item in value]
-    if isinstance(value, dict):
-        items: Mapping[str, Any] = value
-        return {name: _resolved(item, lookup) for name, item in items.items()}
-    return value

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from firesteel.engine.link import Definition
 from firesteel.errors import InternalError
 from firesteel.model.document import parse_document
+from firesteel.model.integration import Retry
 from firesteel.model.retry import attempt_timeout_s, give_up_after_s
 
 if TYPE_CHECKING:
-    from firesteel.model.integration import Integration, Retry
+    from firesteel.model.integration import Integration
     from firesteel.store.catalog import Catalog, Version
 
 LIMIT = 1000
@@ -64,8 +65,6 @@ class Definitions:
 
 
 def _plan(version: Version) -> Plan:
-    from firesteel.model.integration import Retry
-
     integration = parse_document(version.document)
     workflow = integration.workflow
     return Plan(

@@ -8,7 +8,7 @@ callers are answered. While the store cannot commit, outcomes are kept and offer
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -21,7 +21,7 @@ from firesteel.model.retry import Again, Tries, decide
 from firesteel.store.journal import Postponement, Settlement
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
     from firesteel.engine.clock import Clock
     from firesteel.engine.connections import Connections
@@ -57,7 +57,7 @@ class Dispatcher:
         self._clock = clock
         self._pool: Pool | None = None
         self._loop = asyncio.get_running_loop()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Future[Any]] = set()
         self._stopping = False
         self.answer_to: Callable[[Link, frames.Frame], None] = lambda _link, _frame: None
 
@@ -98,10 +98,12 @@ class Dispatcher:
     # from the pool
 
     def capacity(self, slots: int) -> None:
+        """Grant the journal what the workers can take."""
         if not self._stopping:
             self._journal.grant(slots)
 
     def asked(self, link: Link, frame: frames.Frame) -> None:
+        """Pass on what is no attempt's end."""
         self.answer_to(link, frame)
 
     def recorded(self, link: Link, record: frames.Record) -> None:
@@ -213,9 +215,7 @@ class Dispatcher:
     def _postpone(self, postponement: Postponement) -> None:
         self._commit(lambda: self._journal.postpone(postponement), lambda _accepted: None)
 
-    def _commit(
-        self, write: Callable[[], Awaitable[bool]], then: Callable[[bool], None]
-    ) -> None:
+    def _commit(self, write: Callable[[], Awaitable[bool]], then: Callable[[bool], None]) -> None:
         """Write, again and again while the store is unavailable, and go on when committed. The
         first try costs no task."""
         future = asyncio.ensure_future(write())
@@ -235,9 +235,9 @@ class Dispatcher:
         if isinstance(future, asyncio.Task):
             self._keep(future)
 
-    def _spawn(self, work: Awaitable[None]) -> None:
-        self._keep(asyncio.ensure_future(work))
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        self._keep(self._loop.create_task(work))
 
-    def _keep(self, task: asyncio.Future[None] | asyncio.Task[bool]) -> None:
-        self._tasks.add(task)  # type: ignore[arg-type]
-        task.add_done_callback(self._tasks.discard)  # type: ignore[arg-type]
+    def _keep(self, task: asyncio.Future[Any]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

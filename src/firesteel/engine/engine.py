@@ -109,6 +109,7 @@ class Engine:
 
     @property
     def waiting_callers(self) -> int:
+        """Callers that wait for a response now."""
         return len(self._waiters)
 
     # acts of people
@@ -153,9 +154,7 @@ class Engine:
             version_no = route.version_no
         return await self.journal.replay(detail.summary.execution_no, version_no, actor)
 
-    async def check_document(
-        self, workspace: str, document: dict[str, object]
-    ) -> list[InputFault]:
+    async def check_document(self, workspace: str, document: dict[str, object]) -> list[InputFault]:
         """Faults that only a worker can find: expressions and Python functions."""
         return await self._parts.questions.check(workspace, document)
 
@@ -247,4 +246,3 @@ def fingerprint(call: Call) -> bytes:
         digest.update(len(part).to_bytes(8, "big"))
         digest.update(part)
     return digest.digest()
-

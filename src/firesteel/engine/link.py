@@ -41,17 +41,24 @@ class Definition:
     document: bytes
 
     def frame(self) -> frames.Define:
+        """As it goes to a worker."""
         return frames.Define(self.version_no, self.workspace, self.trigger_no, self.document)
 
 
 class Listener(Protocol):
     """Who is told what happens on a link; called in the event loop's thread."""
 
-    def joined(self, link: Link) -> None: ...
+    def joined(self, link: Link) -> None:
+        """The worker said Hello."""
+        ...
 
-    def left(self, link: Link) -> None: ...
+    def left(self, link: Link) -> None:
+        """The worker has gone; its attempts are still in ``link.running``."""
+        ...
 
-    def received(self, link: Link, frame: frames.Frame) -> None: ...
+    def received(self, link: Link, frame: frames.Frame) -> None:
+        """A frame of a worker that has joined."""
+        ...
 
 
 class Link(asyncio.Protocol):
@@ -74,9 +81,11 @@ class Link(asyncio.Protocol):
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The worker has connected; it is nobody until it said Hello."""
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
+        """Frames of the worker, in order."""
         try:
             received = self._reader.feed(data)
         except (ValueError, msgspec.DecodeError):
@@ -88,7 +97,8 @@ class Link(asyncio.Protocol):
             else:
                 self._greet(frame)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's name
+        """The worker has ended."""
         self._transport = None
         if self.pid:
             self._listener.left(self)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
+    """Everything that an Engine works with."""
+
     settings: Settings
     clock: Clock
     keyring: Keyring

@@ -1,10 +1,10 @@
 """The worker processes that are connected: who gets an attempt, and what happens when one dies.
 
-An attempt goes to the worker with the fewest. A *suspect* (``claim.alone``) gets a worker for itself:
-one is kept free until its last attempt has ended. An attempt past its deadline gets its worker
-drained and, when its neighbours have ended or ``NEIGHBOUR_GRACE_S`` is over, killed. A worker that
-ends takes its attempts along: a single one is to blame and counts; of several none counts, each runs
-again alone (P16).
+An attempt goes to the worker with the fewest. A *suspect* (``claim.alone``) gets a worker for
+itself: one is kept free until its last attempt has ended. An attempt past its deadline gets its
+worker drained and, when its neighbours have ended or ``NEIGHBOUR_GRACE_S`` is over, killed. A
+worker that ends takes its attempts along: a single one is to blame and counts; of several none
+counts, each runs again alone (P16).
 """
 
 from __future__ import annotations
@@ -35,9 +35,13 @@ SWEEP_S = 0.25
 class Attempts(Protocol):
     """Who is told how attempts go on."""
 
-    def ended(self, claim: Claim, outcome: frames.Outcome) -> None: ...
+    def ended(self, claim: Claim, outcome: frames.Outcome) -> None:
+        """The attempt has an outcome."""
+        ...
 
-    def recorded(self, link: Link, record: frames.Record) -> None: ...
+    def recorded(self, link: Link, record: frames.Record) -> None:
+        """A step is done: journal it and answer."""
+        ...
 
     def crashed(self, claim: Claim, failure: Failure, *, alone: bool) -> None:
         """``alone``: nothing else was in the worker, so the attempt is to blame."""
@@ -97,6 +101,7 @@ class Pool:
 
     @property
     def links(self) -> tuple[Link, ...]:
+        """The workers that have joined."""
         return tuple(self._links)
 
     @property
@@ -177,6 +182,7 @@ class Pool:
     # Listener of the links
 
     def joined(self, link: Link) -> None:
+        """Give it what waits."""
         self._links.append(link)
         self._report_capacity()
         joining, self._joining = self._joining, []
@@ -186,6 +192,7 @@ class Pool:
         self._place()
 
     def left(self, link: Link) -> None:
+        """Find out what of its attempts is to blame."""
         self._links.remove(link)
         self._overdue.pop(link, None)
         self._report_capacity()
@@ -197,11 +204,16 @@ class Pool:
         self._tell_idle()
 
     def received(self, link: Link, frame: frames.Frame) -> None:
+        """Outcomes and records are about attempts; all else is passed on."""
         if isinstance(frame, frames.Outcome):
             self._ended(link, frame)
         elif isinstance(frame, frames.Record):
             running = link.running.get(frame.execution_no)
-            if running is None or running.claim.epoch != frame.epoch or running.cancelled is not None:
+            if (
+                running is None
+                or running.claim.epoch != frame.epoch
+                or running.cancelled is not None
+            ):
                 link.send(frames.Recorded(frame.execution_no, frame.epoch, frame.entry.step, False))
             else:
                 self._attempts.recorded(link, frame)
@@ -282,9 +294,9 @@ class Pool:
                 link.exclusive = True
                 self._hand(link, self._alone.popleft())
         reserved = any(link.exclusive for link in self._links)
-        link = self._least_busy()
-        if self._alone and not reserved and link is not None:
-            link.exclusive = True
+        next_free = self._least_busy()
+        if self._alone and not reserved and next_free is not None:
+            next_free.exclusive = True
 
     def _report_capacity(self) -> None:
         self._attempts.capacity(self._slots * sum(not link.draining for link in self._links))

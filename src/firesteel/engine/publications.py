@@ -56,7 +56,11 @@ class Publications:
         by_digest = {k.digest: RouteKey(k.key_no, k.label, k.expires_at_us) for k in keys}
         old = self._compiled.get(item.trigger_no)
         same_version = old is not None and old.version_no == item.version_no
-        if old is not None and same_version and (old.enabled, old.keys) == (item.enabled, by_digest):
+        if (
+            old is not None
+            and same_version
+            and (old.enabled, old.keys) == (item.enabled, by_digest)
+        ):
             return old
         return compile_route(
             self._plan(item).integration,

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 
 from firesteel.engine.calls import BodyKeys
 from firesteel.errors import OperatorError
@@ -118,7 +118,7 @@ class Questions:
             del self._open[number]
         if not isinstance(answer, expected):
             raise NoWorker("a worker answered with the wrong frame")
-        return cast("Answer", answer)
+        return answer
 
     async def _worker(self) -> Link:
         deadline = asyncio.get_running_loop().time() + WORKER_WAIT_S

@@ -47,6 +47,7 @@ class Route:
 
     @property
     def trigger(self) -> Trigger:
+        """The rules of the webhook trigger."""
         return self.integration.trigger
 
     @property
@@ -56,6 +57,7 @@ class Route:
 
     @property
     def ordered(self) -> bool:
+        """Whether its messages stand in lanes."""
         return self.integration.trigger.ordered_delivery is not None
 
 
@@ -99,6 +101,7 @@ class Routes:
         return self._by_name.get((workspace, name))
 
     def of_trigger(self, trigger_no: int) -> Route | None:
+        """The route of that trigger; None where there is none."""
         return self._by_trigger.get(trigger_no)
 
     def __iter__(self):  # type: ignore[no-untyped-def]

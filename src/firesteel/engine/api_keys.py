@@ -1,0 +1,170 @@
+"""API keys of triggers: added, changed, deleted, revealed, and brought in line with a document.
+
+Keys live beside the document, matched by label within a trigger. The secret is kept twice: as a
+keyed hash by which calls are recognised, and sealed, for those who may reveal it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from firesteel.errors import CallerError
+from firesteel.model.api_key import (
+    ENTROPY_BYTES,
+    check_pasted,
+    display_prefix,
+    expiry_us,
+    generated_key,
+)
+from firesteel.store.catalog import NewApiKey
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from firesteel.engine.keyring import Keyring
+    from firesteel.model.trigger import ApiKeyAuth
+    from firesteel.store.catalog import ApiKey, Catalog
+
+Act = Literal["added", "changed", "kept", "removed", "undeclared"]
+
+
+@dataclass(frozen=True, slots=True)
+class WantedKey:
+    """A declared key with ``${...}`` resolved. ``secret`` None: any; generated where there is
+    none of that label."""
+
+    label: str
+    secret: str | None
+    expires_at_us: int | None
+
+    @classmethod
+    def of(cls, declared: ApiKeyAuth, secret: str | None) -> WantedKey:
+        """A declaration with its secret."""
+        expires_at_us = expiry_us(declared.expires) if declared.expires else None
+        return cls(declared.label, secret, expires_at_us)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyChange:
+    """What becomes of one key. ``secret`` is set for a generated one only: it is shown this once.
+    ``undeclared``: not in the document, and kept."""
+
+    label: str
+    act: Act
+    secret: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AddedKey:
+    """``secret`` in clear; ``warning`` where a pasted one is weak."""
+
+    key: ApiKey
+    secret: str
+    warning: str | None
+
+
+class ApiKeys:
+    """The keys of all triggers. Whoever changes one refreshes the engine's routes after it."""
+
+    def __init__(self, catalog: Catalog, keyring: Keyring) -> None:
+        self._catalog = catalog
+        self._keyring = keyring
+
+    async def of(self, trigger_no: int) -> list[ApiKey]:
+        """The trigger's keys by label."""
+        return sorted(await self._catalog.keys(trigger_no), key=lambda key: key.label)
+
+    async def find(self, trigger_no: int, label: str) -> ApiKey:
+        """Raises CallerError ``unknown_key``."""
+        for key in await self._catalog.keys(trigger_no):
+            if key.label == label:
+                return key
+        raise CallerError(f"the trigger has no API key labelled {label}", code="unknown_key")
+
+    async def add(self, trigger_no: int, wanted: WantedKey, actor: str) -> AddedKey:
+        """A new key, pasted or generated. Raises CallerError ``label_taken``, ``secret_taken``,
+        ``key_invalid``."""
+        warning = check_pasted(wanted.secret) if wanted.secret is not None else None
+        secret = wanted.secret or generated_key(secrets.token_bytes(ENTROPY_BYTES))
+        row = self._row(trigger_no, wanted.label, secret, wanted.expires_at_us)
+        return AddedKey(await self._catalog.add_key(trigger_no, row, actor), secret, warning)
+
+    async def change(self, trigger_no: int, label: str, *, wanted: WantedKey, actor: str) -> ApiKey:
+        """Give the key of that label another label, secret (None: as it is) or expiry."""
+        key = await self.find(trigger_no, label)
+        if wanted.secret is None:
+            row = NewApiKey(wanted.label, key.digest, key.prefix, key.sealed, wanted.expires_at_us)
+        else:
+            check_pasted(wanted.secret)
+            row = self._row(trigger_no, wanted.label, wanted.secret, wanted.expires_at_us)
+        return await self._catalog.change_key(trigger_no, label, row, actor)
+
+    async def delete(self, trigger_no: int, label: str, actor: str) -> None:
+        """Raises CallerError ``unknown_key``."""
+        await self._catalog.delete_key(trigger_no, label, actor)
+
+    async def reveal(self, trigger_no: int, label: str, *, subject: str, actor: str) -> str:
+        """The secret in clear; the audit log says who saw it, before it is seen."""
+        key = await self.find(trigger_no, label)
+        await self._catalog.note(actor, "key.reveal", f"{subject} {label}")
+        return self._keyring.open(key.sealed, _purpose(trigger_no)).decode()
+
+    def plan(
+        self, existing: Sequence[ApiKey], wanted: Sequence[WantedKey], *, prune: bool
+    ) -> list[KeyChange]:
+        """What ``bring_in_line`` would do; secrets that it would generate are not made."""
+        by_label = {key.label: key for key in existing}
+        changes = [KeyChange(key.label, self._act(by_label.get(key.label), key)) for key in wanted]
+        labels = {key.label for key in wanted}
+        rest: Act = "removed" if prune else "undeclared"
+        changes += [KeyChange(label, rest) for label in by_label if label not in labels]
+        return changes
+
+    async def bring_in_line(
+        self, trigger_no: int, wanted: Sequence[WantedKey], *, prune: bool, actor: str
+    ) -> list[KeyChange]:
+        """Make the trigger's keys those of its document. Old ones go first, so that their secrets
+        are free; undeclared ones are kept unless ``prune``."""
+        plan = self.plan(await self.of(trigger_no), wanted, prune=prune)
+        by_label = {key.label: key for key in wanted}
+        done: list[KeyChange] = []
+        for change in sorted(plan, key=lambda change: change.act != "removed"):
+            secret = None
+            if change.act == "removed":
+                await self.delete(trigger_no, change.label, actor)
+            elif change.act == "changed":
+                key = by_label[change.label]
+                await self.change(trigger_no, change.label, wanted=key, actor=actor)
+            elif change.act == "added":
+                key = by_label[change.label]
+                added = await self.add(trigger_no, key, actor)
+                secret = added.secret if key.secret is None else None
+            done.append(KeyChange(change.label, change.act, secret))
+        return done
+
+    def digest(self, secret: str) -> bytes:
+        """The keyed hash of a secret."""
+        return self._keyring.digest(secret)
+
+    def _act(self, key: ApiKey | None, wanted: WantedKey) -> Act:
+        if key is None:
+            return "added"
+        same_secret = wanted.secret is None or self.digest(wanted.secret) == key.digest
+        return "kept" if same_secret and key.expires_at_us == wanted.expires_at_us else "changed"
+
+    def _row(
+        self, trigger_no: int, label: str, secret: str, expires_at_us: int | None
+    ) -> NewApiKey:
+        return NewApiKey(
+            label=label,
+            digest=self._keyring.digest(secret),
+            prefix=display_prefix(secret),
+            sealed=self._keyring.seal(secret.encode(), _purpose(trigger_no)),
+            expires_at_us=expires_at_us,
+        )
+
+
+def _purpose(trigger_no: int) -> str:
+    return f"api key of trigger {trigger_no}"

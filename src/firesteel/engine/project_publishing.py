@@ -1,0 +1,84 @@
+"""Publishes a project folder at the node's start; what is wrong in it is logged and left out.
+
+A node that starts anew after a crash must come up whatever stands in the folder by then, so one bad
+file costs its own integration the new version and nothing else. ``firesteel serve`` refuses a
+project with faults before it starts a node, and ``firesteel apply`` publishes all or nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from firesteel.engine.publishing import PublishOptions
+from firesteel.errors import FiresteelError
+from firesteel.model.connection import InvalidConnection, connection_json
+from firesteel.model.document import InvalidDocument
+from firesteel.project import load_project
+from firesteel.store.journal import Actor
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from firesteel.engine.publishing import Publisher
+    from firesteel.model.fault import Fault
+    from firesteel.project import IntegrationFile, Project
+
+ACTOR = Actor("project folder")
+FILES = PublishOptions("files")
+
+log = structlog.get_logger(__name__)
+
+
+async def apply_project(publisher: Publisher, folder: Path, workspace: str) -> None:
+    """Publish connections, then integrations. Raises OSError where the folder cannot be read."""
+    project = load_project(folder)
+    _log_faults(project.faults)
+    await _apply_connections(publisher, project, workspace)
+    broken = {fault.file for fault in project.faults}
+    for file in project.integrations:
+        if file.file not in broken:
+            await _apply(publisher, file, workspace)
+
+
+async def _apply_connections(publisher: Publisher, project: Project, workspace: str) -> None:
+    for name, connection in project.connections.items():
+        document = connection_json(connection)
+        try:
+            await publisher.connections.put(
+                workspace, name, document, managed_by="files", actor=ACTOR
+            )
+        except InvalidConnection as error:
+            _log_faults(error.faults)
+        except FiresteelError as error:
+            log.error("connection_not_published", connection=name, detail=error.detail)
+
+
+async def _apply(publisher: Publisher, file: IntegrationFile, workspace: str) -> None:
+    document = file.result.loaded.document
+    try:
+        publication = await publisher.publish(workspace, document, options=FILES, actor=ACTOR)
+    except InvalidDocument as error:
+        placed = [
+            file.fault(item.pointer, item.code, item.detail, item.hint) for item in error.faults
+        ]
+        _log_faults(placed)
+    except FiresteelError as error:
+        log.error("integration_not_published", file=file.file, detail=error.detail)
+    else:
+        if publication.changed:
+            log.info("integration_published", name=file.name, version=publication.version)
+        for change in publication.keys:
+            if change.secret is not None:
+                log.warning(
+                    "api_key_generated",
+                    integration=file.name,
+                    label=change.label,
+                    hint=f"firesteel key reveal {file.name} {change.label!r} shows it",
+                )
+
+
+def _log_faults(faults: list[Fault]) -> None:
+    for fault in faults:
+        log.error("fault", at=f"{fault.file}:{fault.line}:{fault.column}", detail=fault.detail)

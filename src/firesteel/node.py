@@ -1,0 +1,274 @@
+"""The engine process: puts the parts together, runs them, and takes them down in good order.
+
+The only module that names concrete parts. Started by the supervisor with a ``Handover``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import signal
+import socket
+import string
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+
+from firesteel.admin.app import create_app
+from firesteel.engine.clock import SystemClock
+from firesteel.engine.connections import Connections
+from firesteel.engine.definitions import Definitions
+from firesteel.engine.dispatch import Dispatcher
+from firesteel.engine.engine import Engine
+from firesteel.engine.housekeeping import Housekeeper
+from firesteel.engine.keyring import Keyring, load_or_create, verify
+from firesteel.engine.parts import Parts
+from firesteel.engine.pool import Pool
+from firesteel.engine.publications import Publications
+from firesteel.engine.publishing import Publisher
+from firesteel.engine.questions import Questions
+from firesteel.engine.waiters import Waiters
+from firesteel.errors import OperatorError
+from firesteel.gateway.app import Gateway
+from firesteel.gateway.server import Listener
+from firesteel.gateway.tls import TlsFiles, self_signed
+from firesteel.handover import Handover
+from firesteel.lifeline import hold_on_to
+from firesteel.store.sqlite.safety import check_directory
+from firesteel.store.sqlite.store import SqliteStore, open_store
+from firesteel.supervisor import SETUP_EXIT_CODE
+from firesteel.telemetry.logs import configure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from firesteel.settings import Settings
+
+NODE_FILE = "node.json"
+WORKSPACE_SETTING = "workspace"
+LOCK_PATIENCE_S = 5.0
+LOST_STORE_EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h
+STOP_RESERVE_S = 5.0
+LISTENER_GRACE_S = 3.0
+
+log = structlog.get_logger(__name__)
+
+
+def main() -> int:
+    """The engine process from beginning to end; its exit code."""
+    import uvloop
+
+    handover = Handover.take(os.environ)
+    hold_on_to(handover.lifeline_fd)
+    configure(handover.settings.log_level, handover.settings.log_format)
+    try:
+        return uvloop.run(_run(handover))
+    except OperatorError as error:
+        log.error("node_cannot_start", code=error.code, detail=error.detail)
+        return SETUP_EXIT_CODE
+
+
+async def _run(handover: Handover) -> int:
+    stop: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    _stop_on_signals(stop)
+    store = await _open_store(handover.settings)
+    node = await Node.assemble(handover, store, lambda code: _end(stop, code))
+    await node.start()
+    code = await stop
+    if code == 0:
+        await node.stop()
+        await store.close()
+    return code
+
+
+class Node:
+    """The running parts of one engine process."""
+
+    def __init__(self, handover: Handover, engine: Engine, parts: Parts) -> None:
+        self._handover = handover
+        self._settings = handover.settings
+        self._engine = engine
+        self._parts = parts
+        self._end: Callable[[int], None] = lambda _code: None
+        self._housekeeper = Housekeeper(engine, lambda: self._end(LOST_STORE_EXIT_CODE))
+        self._publisher = Publisher(engine)
+        self._listeners: list[Listener] = []
+        self._addresses: dict[str, str] = {}
+        self._admin_token = secrets.token_urlsafe(32)
+        self._workspace = ""
+
+    @classmethod
+    async def assemble(
+        cls, handover: Handover, store: SqliteStore, end: Callable[[int], None]
+    ) -> Node:
+        """Wire everything; nothing runs yet."""
+        settings = handover.settings
+        key = settings.encryption_key or load_or_create(settings.data_dir)
+        keyring = Keyring(key)
+        await verify(keyring, store.catalog)
+        clock = SystemClock()
+        definitions = Definitions(store.catalog)
+        connections = Connections(store.catalog, keyring, settings)
+        waiters = Waiters()
+        dispatcher = Dispatcher(
+            store.journal, definitions, connections, waiters=waiters, clock=clock
+        )
+        pool = Pool(dispatcher, token=handover.token, slots=settings.worker_slots)
+        publications = Publications(store.catalog, definitions)
+        parts = Parts(
+            settings=settings,
+            clock=clock,
+            keyring=keyring,
+            catalog=store.catalog,
+            history=store.history,
+            journal=store.journal,
+            definitions=definitions,
+            connections=connections,
+            waiters=waiters,
+            pool=pool,
+            dispatcher=dispatcher,
+            questions=Questions(pool, publications.find, connections.load),
+            publications=publications,
+        )
+        dispatcher.use(pool)
+        dispatcher.answer_to = parts.questions.received
+        node = cls(handover, Engine(parts), parts)
+        node._end = end
+        return node
+
+    async def start(self) -> None:
+        """Recover, let workers join, publish the project, open the doors, say so."""
+        parts, settings = self._parts, self._settings
+        parts.journal.listen(parts.dispatcher.claimed, self._store_lost)
+        await parts.journal.recover()
+        self._workspace = await self._own_workspace()
+        await self._engine.refresh_routes()
+        await parts.pool.start(socket.socket(fileno=self._handover.workers_fd))
+        if settings.project_dir is not None:
+            await self._publisher.apply_project(settings.project_dir, self._workspace)
+        self._housekeeper.start()
+        await self._open_doors()
+        self._announce()
+
+    async def stop(self) -> None:
+        """Accept no more, let what runs finish, hand back the rest, close the store (P28)."""
+        parts = self._parts
+        deadline = time.monotonic() + self._settings.shutdown_timeout_s - STOP_RESERVE_S
+        self._engine.refusal = "node_stopping"
+        parts.dispatcher.stop_claiming()
+        running = {no for link in parts.pool.links for no in link.running}
+        for execution_no in parts.waiters.waited_for():
+            if execution_no not in running:
+                parts.waiters.refuse(execution_no)
+        await parts.pool.idle(deadline - time.monotonic())
+        for claim in parts.pool.withdraw():
+            parts.dispatcher.hand_back(claim)
+        await parts.dispatcher.flush()
+        parts.waiters.stop()
+        await asyncio.gather(*(listener.stop(LISTENER_GRACE_S) for listener in self._listeners))
+        await self._housekeeper.stop()
+        await parts.pool.stop()
+        with contextlib.suppress(FileNotFoundError):
+            (self._settings.data_dir / NODE_FILE).unlink()
+
+    # inside
+
+    def _store_lost(self, error: BaseException) -> None:
+        log.critical("store_lost", error=type(error).__name__)
+        self._end(LOST_STORE_EXIT_CODE)
+
+    async def _own_workspace(self) -> str:
+        catalog = self._parts.catalog
+        name = self._settings.workspace or await catalog.setting(WORKSPACE_SETTING)
+        if name is None:
+            alphabet = string.ascii_lowercase + string.digits
+            name = "".join(secrets.choice(alphabet) for _ in range(5))
+        await catalog.ensure_workspace(name)
+        await catalog.put_setting(WORKSPACE_SETTING, name)
+        return name
+
+    async def _open_doors(self) -> None:
+        settings, handover = self._settings, self._handover
+        public, admin = (
+            socket.socket(fileno=handover.public_fd),
+            socket.socket(fileno=handover.admin_fd),
+        )
+        app = create_app(self._engine, self._publisher, token=self._admin_token)
+        self._addresses = {
+            "public_url": settings.public_url or _url(public, settings),
+            "admin_url": _url(admin, settings),
+        }
+        self._listeners = [
+            Listener(
+                Gateway(self._engine, public_url=settings.public_url),
+                [public],
+                tls=_tls_files(settings),
+            ),
+            Listener(app, [admin], tls=_tls_files(settings)),
+        ]
+        for listener in self._listeners:
+            await listener.start()
+
+    def _announce(self) -> None:
+        """Write the file by which the CLI finds the node, then tell the supervisor."""
+        ready = {**self._addresses, "workspace": self._workspace}
+        node = {**ready, "token": self._admin_token, "pid": os.getpid()}
+        write_private(self._settings.data_dir / NODE_FILE, json.dumps(node))
+        os.write(self._handover.ready_fd, json.dumps(ready).encode() + b"\n")
+
+
+def _tls_files(settings: Settings) -> TlsFiles | None:
+    if settings.tls_cert is not None and settings.tls_key is not None:
+        return TlsFiles(settings.tls_cert, settings.tls_key)
+    if settings.tls == "self-signed":
+        return self_signed(settings.data_dir, [settings.host, settings.admin_host])
+    return None
+
+
+async def _open_store(settings: Settings) -> SqliteStore:
+    """The store; a former engine that is still dying keeps its lock for a moment."""
+    check_directory(settings.data_dir)
+    deadline = time.monotonic() + LOCK_PATIENCE_S
+    while True:
+        try:
+            return await open_store(settings.store_path)
+        except OperatorError as error:
+            if error.code != "store_in_use" or time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(0.05)
+
+
+def _stop_on_signals(stop: asyncio.Future[int]) -> None:
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, _end, stop, 0)
+    loop.add_signal_handler(signal.SIGINT, lambda: None)  # the supervisor decides
+
+
+def _end(stop: asyncio.Future[int], code: int) -> None:
+    if not stop.done():
+        stop.set_result(code)
+
+
+def _url(bound: socket.socket, settings: Settings) -> str:
+    host, port = bound.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    return f"{'https' if settings.tls_enabled else 'http'}://{shown}:{port}"
+
+
+def write_private(path: Path, text: str) -> None:
+    """A file that only this user may read; it appears whole."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+    Path(name).replace(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
