@@ -41,6 +41,7 @@ class Setting:
 
     @property
     def variable(self) -> str:
+        """The name of its environment variable."""
         return ENVIRONMENT_PREFIX + self.name.upper()
 
 
@@ -214,6 +215,7 @@ class Settings:
 
     @property
     def tls_enabled(self) -> bool:
+        """True where both ports speak HTTPS."""
         return self.tls_cert is not None or self.tls == "self-signed"
 
     def warnings(self) -> list[str]:

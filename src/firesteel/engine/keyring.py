@@ -35,9 +35,13 @@ _CHECK_TEXT = b"firesteel"
 class SettingStore(Protocol):
     """The part of the catalog in which the check value lies."""
 
-    async def setting(self, name: str) -> str | None: ...
+    async def setting(self, name: str) -> str | None:
+        """As ``Catalog.setting``."""
+        ...
 
-    async def put_setting(self, name: str, value: str) -> None: ...
+    async def put_setting(self, name: str, value: str) -> None:
+        """As ``Catalog.put_setting``."""
+        ...
 
 
 class Keyring:
@@ -158,7 +162,7 @@ def _create(path: Path) -> None:
             return
         _flush_directory(path.parent)
     finally:
-        os.unlink(name)
+        Path(name).unlink()
 
 
 def _flush_directory(directory: Path) -> None:

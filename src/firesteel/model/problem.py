@@ -282,26 +282,36 @@ FAULTS: Mapping[str, str] = {
 """Codes of single ``errors`` items, beside those that a JSON Schema or a type check gives."""
 
 
-class AtPointer(Protocol):
-    """A fault at an RFC 6901 pointer into a body or document."""
+class Fault(Protocol):
+    """What is wrong at one place; ``code`` is of ``FAULTS``, or what a schema or type check says."""
 
     @property
-    def pointer(self) -> str: ...
+    def code(self) -> str:
+        """Stable, for programs."""
+        ...
+
     @property
-    def code(self) -> str: ...
-    @property
-    def detail(self) -> str: ...
+    def detail(self) -> str:
+        """For people; holds no input."""
+        ...
 
 
-class AtParameter(Protocol):
+class AtPointer(Fault, Protocol):
+    """A fault in a body or document."""
+
+    @property
+    def pointer(self) -> str:
+        """RFC 6901 JSON pointer."""
+        ...
+
+
+class AtParameter(Fault, Protocol):
     """A fault of a query parameter."""
 
     @property
-    def parameter(self) -> str: ...
-    @property
-    def code(self) -> str: ...
-    @property
-    def detail(self) -> str: ...
+    def parameter(self) -> str:
+        """Its name."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,10 +340,12 @@ class Problem:
 
     @property
     def type(self) -> ProblemType:
+        """What the code stands for."""
         return PROBLEMS[self.code]
 
     @property
     def status(self) -> int:
+        """The HTTP status."""
         return PROBLEMS[self.code].status
 
     def all_headers(self) -> list[tuple[str, str]]:

@@ -31,6 +31,8 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True)
 class NewApiKey:
+    """A key to add, or what a key is to become. ``label`` is the consumer's name."""
+
     label: str
     digest: bytes
     prefix: str
@@ -81,6 +83,8 @@ class TriggerRules:
 
 @dataclass(frozen=True, slots=True)
 class StoredConnection:
+    """A connection of a workspace; ``document`` as in connections.yaml, ``${NAME}`` unresolved."""
+
     workspace: str
     name: str
     document: dict[str, Any]
@@ -106,17 +110,29 @@ class Catalog(Protocol):
     ``changed_meanwhile``; a method that raises has changed nothing. What a method returned or
     changed is seen by every read that begins afterwards."""
 
-    async def setting(self, name: str) -> str | None: ...
+    async def setting(self, name: str) -> str | None:
+        """The value of a setting that the store keeps; None where there is none."""
+        ...
 
-    async def put_setting(self, name: str, value: str) -> None: ...
+    async def put_setting(self, name: str, value: str) -> None:
+        """Write or replace it."""
+        ...
 
-    async def workspaces(self) -> list[str]: ...
+    async def workspaces(self) -> list[str]:
+        """Names, sorted."""
+        ...
 
-    async def ensure_workspace(self, name: str) -> None: ...
+    async def ensure_workspace(self, name: str) -> None:
+        """Make it where there is none. Safe to repeat."""
+        ...
 
-    async def integrations(self, workspace: str | None = None) -> list[PublishedIntegration]: ...
+    async def integrations(self, workspace: str | None = None) -> list[PublishedIntegration]:
+        """Of one workspace or all, by workspace and name; removed ones are not among them."""
+        ...
 
-    async def integration(self, workspace: str, name: str) -> PublishedIntegration | None: ...
+    async def integration(self, workspace: str, name: str) -> PublishedIntegration | None:
+        """The one of that name; None where there is none."""
+        ...
 
     async def publish(  # noqa: PLR0913  # all but two are named at the call
         self,
@@ -135,7 +151,9 @@ class Catalog(Protocol):
         ``expect_version``: the published version must be that one; 0: there must be none."""
         ...
 
-    async def set_enabled(self, workspace: str, name: str, enabled: bool, actor: str) -> None: ...
+    async def set_enabled(self, workspace: str, name: str, enabled: bool, actor: str) -> None:
+        """Switch the trigger on or off. Safe to repeat."""
+        ...
 
     async def remove(self, workspace: str, name: str, actor: str) -> None:
         """The name is free again and its calls are 404; messages stay until retention ends."""
@@ -145,11 +163,17 @@ class Catalog(Protocol):
         """Latest first."""
         ...
 
-    async def version(self, version_no: int) -> Version | None: ...
+    async def version(self, version_no: int) -> Version | None:
+        """Of any integration, a removed one too; never altered."""
+        ...
 
-    async def keys(self, trigger_no: int | None = None) -> list[ApiKey]: ...
+    async def keys(self, trigger_no: int | None = None) -> list[ApiKey]:
+        """Of one trigger or all, in the order in which they were added."""
+        ...
 
-    async def add_key(self, trigger_no: int, key: NewApiKey, actor: str) -> ApiKey: ...
+    async def add_key(self, trigger_no: int, key: NewApiKey, actor: str) -> ApiKey:
+        """A label and a secret stand once on a trigger: ``label_taken``, ``secret_taken``."""
+        ...
 
     async def change_key(
         self, trigger_no: int, label: str, change: NewApiKey, actor: str
@@ -157,13 +181,17 @@ class Catalog(Protocol):
         """Replace label, secret and expiry of the key of that label."""
         ...
 
-    async def delete_key(self, trigger_no: int, label: str, actor: str) -> None: ...
+    async def delete_key(self, trigger_no: int, label: str, actor: str) -> None:
+        """The sealed secret goes with it."""
+        ...
 
     async def touch_keys(self, used: dict[int, int]) -> None:
         """``key_no -> last_used_at_us``, written in batches."""
         ...
 
-    async def connections(self, workspace: str) -> list[StoredConnection]: ...
+    async def connections(self, workspace: str) -> list[StoredConnection]:
+        """By name; none where there is no such workspace."""
+        ...
 
     async def put_connection(
         self,
@@ -177,15 +205,21 @@ class Catalog(Protocol):
         """True if it changed."""
         ...
 
-    async def delete_connection(self, workspace: str, name: str, actor: str) -> None: ...
+    async def delete_connection(self, workspace: str, name: str, actor: str) -> None:
+        """``unknown_connection`` where there is none."""
+        ...
 
     async def secrets(self, workspace: str) -> dict[str, bytes]:
         """Name -> sealed value."""
         ...
 
-    async def put_secret(self, workspace: str, name: str, sealed: bytes, actor: str) -> None: ...
+    async def put_secret(self, workspace: str, name: str, sealed: bytes, actor: str) -> None:
+        """Write or replace it."""
+        ...
 
-    async def delete_secret(self, workspace: str, name: str, actor: str) -> None: ...
+    async def delete_secret(self, workspace: str, name: str, actor: str) -> None:
+        """``unknown_secret`` where there is none."""
+        ...
 
     async def note(self, actor: str, action: str, subject: str, detail: str = "") -> None:
         """Write an audit entry of an act that changes nothing here: a key revealed, a backup."""

@@ -91,23 +91,34 @@ class ExecutionDetail:
 
 
 class History(Protocol):
-    async def status(self, message_id: str) -> MessageStatus | None: ...
+    """Answers about what is committed; only ``purge`` changes anything. Messages of a removed
+    integration stay visible until their retention ends."""
+
+    async def status(self, message_id: str) -> MessageStatus | None:
+        """Of the message's latest execution; None where there is no such message."""
+        ...
 
     async def response(self, execution_no: int) -> Response | None:
         """The stored response of a terminal execution; None while there is none or once purged."""
         ...
 
-    async def messages(self, filter: MessageFilter) -> list[MessageSummary]: ...
+    async def messages(self, filter: MessageFilter) -> list[MessageSummary]:
+        """A page, latest first; the next one begins behind the last row's ``execution_no``. A row
+        that ends or is purged meanwhile moves no other row to another page."""
+        ...
 
     async def executions(self, message_id: str) -> list[ExecutionDetail]:
         """All executions of the message, the original first; [] if unknown."""
         ...
 
     async def purge(self, *, default_history_s: float, batch: int = 500) -> int:
-        """Delete one batch of terminal executions (and, with their last one, messages) that are
-        older than retention says, and payloads older than ``payloads``; how many rows went.
-        Ages are measured so that a jump of the wall clock purges nothing too early (P32): the
-        adapter holds still for a retention step when wall and monotonic clock disagree."""
+        """Delete up to ``batch`` messages whose executions have all ended and are older than
+        retention says, with everything that belongs to them, and payloads that may go earlier;
+        how many went. 0: nothing is left to do now.
+
+        The trigger's ``purged`` counter rises by the executions that went, in the same transaction
+        (P07). Ages are measured so that a jump of the wall clock purges nothing too early (P32).
+        Idempotency keys go when their window is over."""
         ...
 
     async def backup(self, target: Path) -> None:

@@ -7,35 +7,55 @@ conditions that are put together as they are needed.
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Delete, Insert, Select, Update
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.selectable import CompoundSelect
 
+Row = tuple[Any, ...]
 Statement = Select[Any] | CompoundSelect[Any] | Insert | Update | Delete
 
 # The types' own processors do not run: what is bound are numbers, texts, bytes and booleans.
 _DIALECT = sqlite.dialect(paramstyle="qmark")
 
 
-def text_of(statement: Statement) -> tuple[str, list[Any]]:
-    """The SQL text and its values in order."""
-    done = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
-    return done.string, [done.params[name] for name in done.positiontup or ()]
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """SQL text and the values that it binds, in order; to be run any number of times."""
+
+    text: str
+    names: tuple[str, ...]
+    values: dict[str, Any]
+
+    @classmethod
+    def of(cls, statement: Statement) -> Prepared:
+        """Compile a statement; lists in ``IN`` are written out."""
+        done = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
+        return cls(done.string, tuple(done.positiontup or ()), dict(done.params))
+
+    def bound(self, **given: Any) -> list[Any]:
+        """The values in order, with those ``given`` for parameters that had none."""
+        values = {**self.values, **given}
+        return [values[name] for name in self.names]
+
+    def run(self, connection: sqlite3.Connection, **given: Any) -> sqlite3.Cursor:
+        """The cursor has its rows as tuples."""
+        return connection.execute(self.text, self.bound(**given))
 
 
 def execute(connection: sqlite3.Connection, statement: Statement) -> sqlite3.Cursor:
-    """Run the statement; the cursor has its rows as tuples."""
-    return connection.execute(*text_of(statement))
+    """Run the statement once."""
+    return Prepared.of(statement).run(connection)
 
 
-def fetch_all(connection: sqlite3.Connection, statement: Statement) -> list[tuple[Any, ...]]:
+def fetch_all(connection: sqlite3.Connection, statement: Statement) -> list[Row]:
     """All rows."""
     return execute(connection, statement).fetchall()
 
 
-def fetch_one(connection: sqlite3.Connection, statement: Statement) -> tuple[Any, ...] | None:
+def fetch_one(connection: sqlite3.Connection, statement: Statement) -> Row | None:
     """The first row, or None."""
-    row: tuple[Any, ...] | None = execute(connection, statement).fetchone()
+    row: Row | None = execute(connection, statement).fetchone()
     return row

@@ -1,0 +1,260 @@
+"""Letting go of what retention no longer keeps: found beside the writer, deleted by it in pieces.
+
+A message goes as a whole, with all its executions, when the last of them has ended and is older
+than the trigger's retention; its payload, and what else was made of it, may go earlier. The writer
+gets a few dozen messages at a time, so that calls do not wait for it (P34), and looks again
+whether they may go.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+from sqlalchemy import Select, bindparam, func, literal_column, or_, select
+
+from firesteel.store.schema import REPLAYS, execution, idempotency, integration, message, payload
+from firesteel.store.sqlite.queries import Prepared, Row, fetch_all
+from firesteel.store.sqlite.results import decode_failure, encode_failure
+
+# At most so many messages, and so many bytes of bodies, in one piece of work for the writer.
+PIECE_MESSAGES = 50
+_PIECE_BYTES = 4 * 1024 * 1024
+# Messages looked at in one query.
+_WINDOW = 1000
+_US = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Messages of a trigger whose executions ended before ``ended_before_us`` go; ``whole`` False:
+    only their payloads."""
+
+    trigger_no: int
+    ended_before_us: int
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """A message that may go by that rule."""
+
+    rule: Rule
+    message_no: int
+    body_bytes: int
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a round has come with each trigger and kind of rule: the last sequence looked at.
+
+    The next round begins anew with whole messages, since those that went leave no trace. With
+    payloads it begins at the first message that was kept: those before it have none.
+    """
+
+    seen: dict[tuple[int, bool], int] = field(default_factory=dict)
+    kept: dict[tuple[int, bool], int] = field(default_factory=dict)
+
+    def end_round(self) -> None:
+        """Everything that may go now has been found."""
+        payloads = {name: seen for name, seen in self.seen.items() if not name[1]}
+        self.seen = {name: self.kept.get(name, seen) for name, seen in payloads.items()}
+        self.kept = {}
+
+
+def rules(connection: sqlite3.Connection, now_us: int, default_history_us: int) -> list[Rule]:
+    """The rules of all triggers, removed ones too, at this time."""
+    c = integration.c
+    found: list[Rule] = []
+    for number, history_s, payloads_s in fetch_all(
+        connection, select(c.no, c.history_s, c.payloads_s).order_by(c.no)
+    ):
+        history_us = default_history_us if history_s is None else history_s * _US
+        found.append(Rule(number, now_us - history_us, whole=True))
+        if payloads_s is not None and payloads_s * _US < history_us:
+            found.append(Rule(number, now_us - payloads_s * _US, whole=False))
+    return found
+
+
+def longest_retention_us(connection: sqlite3.Connection, default_history_us: int) -> int:
+    """How long the trigger that keeps longest keeps its messages."""
+    (row,) = fetch_all(connection, select(func.max(integration.c.history_s)))
+    return max(default_history_us, (row[0] or 0) * _US)
+
+
+def find(
+    connection: sqlite3.Connection, rules: Sequence[Rule], progress: Progress, most: int
+) -> list[Expired]:
+    """Up to ``most`` messages that may go, from where the round has come to. Fewer: the round has
+    found all."""
+    window = Prepared.of(_window())
+    found: list[Expired] = []
+    for rule in rules:
+        while len(found) < most and _look(connection, window, rule, progress, found):
+            pass
+        if len(found) >= most:
+            break
+    return found
+
+
+def _look(
+    connection: sqlite3.Connection,
+    window: Prepared,
+    rule: Rule,
+    progress: Progress,
+    found: list[Expired],
+) -> bool:
+    """Look at the next window of a trigger; False where there is nothing old behind it."""
+    name = (rule.trigger_no, rule.whole)
+    rows = window.run(
+        connection,
+        the_trigger=rule.trigger_no,
+        after=progress.seen.get(name, 0),
+        ended_before=rule.ended_before_us,
+    ).fetchall()
+    for number, sequence, received_at_us, *ended in rows:
+        if received_at_us >= rule.ended_before_us:
+            return False
+        progress.seen[name] = sequence
+        body_bytes = ended[2]
+        if not _has_ended(rule, ended[0], ended[1]):
+            progress.kept.setdefault(name, sequence - 1)
+        elif rule.whole or body_bytes is not None:
+            found.append(Expired(rule, number, body_bytes or 0))
+    return len(rows) == _WINDOW
+
+
+def _has_ended(rule: Rule, settled_at_us: int | None, later_replays: int) -> bool:
+    return settled_at_us is not None and settled_at_us < rule.ended_before_us and later_replays == 0
+
+
+def _window() -> Select[tuple[int, int, int, int | None, int, int | None]]:
+    m, first = message.c, execution.alias("first").c
+    replay = execution.c
+    later = (
+        select(func.count())
+        .select_from(execution)
+        .where(
+            REPLAYS,
+            replay.message_no == m.no,
+            or_(
+                replay.settled_at_us.is_(None),
+                replay.settled_at_us >= bindparam("ended_before"),
+            ),
+        )
+        .scalar_subquery()
+    )
+    joined = message.join(first.no.table, first.no == m.no).outerjoin(
+        payload, payload.c.message_no == m.no
+    )
+    body_bytes = func.length(payload.c.body)
+    return (
+        select(m.no, m.sequence, m.received_at_us, first.settled_at_us, later, body_bytes)
+        .select_from(joined)
+        .where(m.trigger_no == bindparam("the_trigger"), m.sequence > bindparam("after"))
+        .order_by(m.sequence)
+        .limit(literal_column(str(_WINDOW)))
+    )
+
+
+def pieces(expired: Sequence[Expired]) -> Iterator[list[Expired]]:
+    """Cut into what the writer does in one go."""
+    piece: list[Expired] = []
+    size_bytes = 0
+    for one in expired:
+        full = len(piece) == PIECE_MESSAGES or size_bytes + one.body_bytes > _PIECE_BYTES
+        if piece and full:
+            yield piece
+            piece, size_bytes = [], 0
+        piece.append(one)
+        size_bytes += one.body_bytes
+    if piece:
+        yield piece
+
+
+def delete_piece(connection: sqlite3.Connection, piece: Sequence[Expired]) -> int:
+    """Delete what may still go; how many messages and payloads went. In the writer's thread."""
+    gone = 0
+    purged: dict[int, int] = {}
+    for one in piece:
+        executions = _executions(connection, one)
+        if not all(_has_ended(one.rule, row[1], 0) for row in executions) or not executions:
+            continue
+        gone += 1
+        numbers = [(row[0],) for row in executions]
+        if one.rule.whole:
+            _delete_message(connection, one.message_no, numbers)
+            trigger_no = one.rule.trigger_no
+            purged[trigger_no] = purged.get(trigger_no, 0) + len(numbers)
+        else:
+            _delete_payload(connection, one.message_no, executions)
+    connection.executemany(
+        "UPDATE integration SET purged = purged + ? WHERE no = ?",
+        [(executions_gone, trigger_no) for trigger_no, executions_gone in purged.items()],
+    )
+    return gone
+
+
+def delete_idempotency(connection: sqlite3.Connection, now_us: int, most: int) -> int:
+    """Delete keys whose window is over; how many. In the writer's thread."""
+    c = idempotency.c
+    over = select(c.trigger_no, c.consumer, c.key).where(c.expires_at_us <= now_us).limit(most)
+    keys = fetch_all(connection, over)
+    connection.executemany(
+        "DELETE FROM idempotency WHERE trigger_no = ? AND consumer = ? AND key = ?", keys
+    )
+    return len(keys)
+
+
+def _executions(connection: sqlite3.Connection, one: Expired) -> list[Row]:
+    """Number, time of settling and last failure of all executions of a message."""
+    return connection.execute(
+        "SELECT no, settled_at_us, failure FROM execution WHERE no = ?1 UNION ALL "
+        "SELECT no, settled_at_us, failure FROM execution WHERE run > 1 AND message_no = ?1",
+        (one.message_no,),
+    ).fetchall()
+
+
+def _delete_message(
+    connection: sqlite3.Connection, message_no: int, numbers: list[tuple[int]]
+) -> None:
+    for text in (
+        "DELETE FROM entry WHERE execution_no = ?",
+        "DELETE FROM attempt WHERE execution_no = ?",
+        "DELETE FROM result WHERE execution_no = ?",
+        "DELETE FROM execution WHERE no = ?",
+    ):
+        connection.executemany(text, numbers)
+    for text in (
+        "DELETE FROM search WHERE message_no = ?",
+        "DELETE FROM payload WHERE message_no = ?",
+        "DELETE FROM message WHERE no = ?",
+    ):
+        connection.execute(text, (message_no,))
+
+
+def _delete_payload(
+    connection: sqlite3.Connection, message_no: int, executions: Sequence[Row]
+) -> None:
+    """The payload, and everything that quotes it: results of steps, response, logs, traces."""
+    connection.execute("DELETE FROM payload WHERE message_no = ?", (message_no,))
+    for number, _, failure in executions:
+        connection.execute("DELETE FROM entry WHERE execution_no = ?", (number,))
+        connection.execute("DELETE FROM result WHERE execution_no = ?", (number,))
+        connection.execute(
+            "UPDATE execution SET failure = ? WHERE no = ?", (_without_trace(failure), number)
+        )
+        attempts = connection.execute(
+            "SELECT failure, attempt FROM attempt WHERE execution_no = ?", (number,)
+        ).fetchall()
+        connection.executemany(
+            "UPDATE attempt SET logs = '', failure = ? WHERE execution_no = ? AND attempt = ?",
+            [(_without_trace(failure), number, attempt) for failure, attempt in attempts],
+        )
+
+
+def _without_trace(failure: bytes | None) -> bytes | None:
+    known = decode_failure(failure)
+    return None if known is None else encode_failure(msgspec.structs.replace(known, trace=""))
