@@ -82,6 +82,7 @@ class Exchange(RequestResponseCycle):
             self.task.cancel()
 
     async def run_asgi(self, app: ASGI3Application) -> None:
+        """Run the application for this request; the caller gets an answer whatever it does."""
         try:
             await app(self.scope, self.receive, self.send)
         except asyncio.CancelledError:
@@ -98,6 +99,7 @@ class Exchange(RequestResponseCycle):
             self.task = None
 
     async def send(self, message: ASGISendEvent) -> None:
+        """The application's ``send``: the head leaves with the first piece of the body."""
         if self.flow.write_paused and not self.disconnected:
             await self.flow.drain()
         if self.disconnected:
@@ -128,24 +130,29 @@ class Exchange(RequestResponseCycle):
                     self.keep_alive = False
                 continue
             lines.append(name + b": " + value)
-        bodiless = status in _NO_BODY or self.scope["method"] == "HEAD"
-        self.expected_content_length = 0 if bodiless or length is None else int(length)
-        self.chunked_encoding = length is None and not bodiless and self._http_1_1
-        if self.chunked_encoding:
-            lines.append(b"transfer-encoding: chunked")
-        self._until_close = length is None and not bodiless and not self._http_1_1
-        if self._until_close:
-            self.keep_alive = False
-        if self.keep_alive and self._must_close():
-            self.keep_alive = False
-        self.waiting_for_100_continue = False
-        if not self.keep_alive:
-            lines.append(b"connection: close")
+        lines += self._framing(status, length)
         lines += (b"", b"")
         head = b"\r\n".join(lines)
         if not head.count(b"\n") == head.count(b"\r") == len(lines) - 1:
             raise RuntimeError("a header of the answer holds a line break")
         return head
+
+    def _framing(self, status: int, length: bytes | None) -> list[bytes]:
+        """The headers that say how the answer ends, and whether the connection does."""
+        lines = []
+        bodiless = status in _NO_BODY or self.scope["method"] == "HEAD"
+        unmeasured = length is None and not bodiless
+        self.expected_content_length = 0 if bodiless or length is None else int(length)
+        self.chunked_encoding = unmeasured and self._http_1_1
+        self._until_close = unmeasured and not self._http_1_1
+        if self.chunked_encoding:
+            lines.append(b"transfer-encoding: chunked")
+        if self._until_close or self._must_close():
+            self.keep_alive = False
+        if not self.keep_alive:
+            lines.append(b"connection: close")
+        self.waiting_for_100_continue = False
+        return lines
 
     def _must_close(self) -> bool:
         """An answer before the whole body is here: a short rest is dropped, a long one closes the

@@ -89,11 +89,13 @@ class GuardedProtocol(HttpToolsProtocol):
     # The transport
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """The head of the first request is due."""
         super().connection_made(transport)
         self.state.guarded.add(self)
         self._since = self.loop.time()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Whoever waits for an answer here does so no more."""
         if self._active is not None and not self._active.response_complete:
             self._active.disconnect()
         for exchange, _ in self.pipeline:
@@ -103,6 +105,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.state.closed(self)
 
     def data_received(self, data: bytes) -> None:
+        """Parse what came, unless nothing more is read."""
         if self._reading is Reading.CLOSED:
             return
         self._received_bytes += len(data)
@@ -138,6 +141,7 @@ class GuardedProtocol(HttpToolsProtocol):
     # The parser
 
     def on_message_begin(self) -> None:
+        """The first byte of a request."""
         if self._replaying:
             return
         self.url = b""
@@ -150,6 +154,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self._since = self.loop.time()
 
     def on_url(self, url: bytes) -> None:
+        """A piece of the request target."""
         if self._replaying:
             return
         self.url += url
@@ -157,6 +162,7 @@ class GuardedProtocol(HttpToolsProtocol):
             raise self._refusing(Refused("uri_too_long"))
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        """A header, or a trailer behind a chunked body."""
         if self._replaying:
             return
         self._headers_bytes += len(name) + len(value) + 4
@@ -166,6 +172,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self.headers.append((name.lower(), value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
+        """The head is complete: start the application, or let the request wait for its turn."""
         parser = self.parser
         if parser.should_upgrade():
             if parser.get_method() == b"CONNECT":
@@ -193,6 +200,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self.pipeline.appendleft((exchange, self.app))
 
     def on_body(self, body: bytes) -> None:
+        """A piece of the body; dropped where the answer has been given already."""
         exchange = self.cycle
         exchange.received_bytes += len(body)
         if exchange.response_complete or exchange.disconnected:
@@ -203,6 +211,7 @@ class GuardedProtocol(HttpToolsProtocol):
         exchange.message_event.set()
 
     def on_message_complete(self) -> None:
+        """The request is complete, but where it asks to upgrade: its body follows."""
         if self._upgrading:
             return
         self._reading = Reading.NOTHING
@@ -241,7 +250,7 @@ class GuardedProtocol(HttpToolsProtocol):
             parsed = httptools.parse_url(self.url)
         except httptools.HttpParserInvalidURLError:
             raise Refused("bad_request", "The request target is not valid.") from None
-        if parsed.fragment is not None:
+        if parsed.fragment:
             raise Refused("bad_request", "A request target has no fragment.")
         return parsed.path or b"/", parsed.query or b""
 
@@ -254,6 +263,7 @@ class GuardedProtocol(HttpToolsProtocol):
         task.add_done_callback(self.tasks.discard)
 
     def on_response_complete(self) -> None:
+        """An answer was written: take the next request, or close, or be idle."""
         exchange, self._active = self._active, None
         if exchange is None or self.transport.is_closing():
             return
@@ -328,26 +338,31 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def sweep(self, now: float) -> None:
         """End what is over its deadline; called once a second. ``now``: the loop's time."""
-        deadlines, reading = self.state.deadlines, self._reading
+        waited_s = now - self._since
         if self._stalled(now):
             self.transport.abort()
-        elif reading is Reading.CLOSED or self.transport.is_closing():
-            waited_s = now - self._since
-            if self._active is None and not self._unsent_bytes and waited_s > deadlines.linger_s:
+        elif self._reading is Reading.CLOSED or self.transport.is_closing():
+            lingered = waited_s > self.state.deadlines.linger_s and not self._unsent_bytes
+            if lingered and self._active is None:
                 self.transport.abort()
         elif self.flow.read_paused:
             self._since = now
             self._pace = None
-        elif reading is Reading.BODY:
-            if self._pace is None:
-                self._pace = BodyPace(deadlines, self._since)
-            if self._pace.too_slow(now, self._received_bytes):
-                self._refuse(Refused("request_timeout", "The body did not arrive in time."))
-        elif reading is Reading.HEAD:
-            if now - self._since > deadlines.head_s:
+        elif self._reading is Reading.BODY:
+            self._sweep_body(now)
+        elif self._reading is Reading.HEAD:
+            if waited_s > self.state.deadlines.head_s:
                 self._head_overdue()
-        elif self._active is None and (self.state.stopping or now - self._since > deadlines.idle_s):
+        elif self._active is None and (
+            self.state.stopping or waited_s > self.state.deadlines.idle_s
+        ):
             self._end(unread=False)
+
+    def _sweep_body(self, now: float) -> None:
+        if self._pace is None:
+            self._pace = BodyPace(self.state.deadlines, self._since)
+        if self._pace.too_slow(now, self._received_bytes):
+            self._refuse(Refused("request_timeout", "The body did not arrive in time."))
 
     def _head_overdue(self) -> None:
         if self._begun:

@@ -19,6 +19,7 @@ class RequestIds:
         self._numbers = itertools.count(1)
 
     def new(self) -> bytes:
+        """A new id."""
         return b"%b-%x" % (self._prefix, next(self._numbers))
 
     def taken_over(self, sent: bytes | None) -> bytes:

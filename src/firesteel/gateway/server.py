@@ -61,6 +61,7 @@ class Listener:
 
     @property
     def open_connections(self) -> int:
+        """How many clients are connected."""
         return len(self._connections.guarded)
 
     async def start(self) -> None:

@@ -120,7 +120,7 @@ class TlsFiles:
 
     def _stamped(self) -> _Stamp:
         try:
-            stats = [os.stat(path) for path in (self.certificate, self.key)]
+            stats = [path.stat() for path in (self.certificate, self.key)]
         except OSError:
             return ()
         return tuple((stat.st_mtime_ns, stat.st_size, stat.st_ino) for stat in stats)
@@ -198,4 +198,4 @@ def _write(path: Path, data: bytes) -> None:
     handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "wb") as file:
         file.write(data)
-    os.replace(new, path)
+    new.replace(path)

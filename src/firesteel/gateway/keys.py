@@ -1,0 +1,141 @@
+"""The keys of a call: its lane, its idempotency key and its search values, by plain paths.
+
+The body is parsed only where a path leads into it or the trigger says what it must be; a big one
+in a worker, never in the loop (P27). What is only looked up in headers or query costs next to
+nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from firesteel.gateway.refused_call import CallRefused
+from firesteel.model.body import compile_body_rule, parse_body
+from firesteel.model.path import MISSING, as_key
+from firesteel.model.problem import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from firesteel.engine.route import Route
+    from firesteel.gateway.engine_port import EnginePort
+    from firesteel.model.message import Headers
+
+LOOP_LIMIT_BYTES: Final = 256 * 1024
+PATH_LIMIT_BYTES: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """As ``engine.calls.Call`` wants them."""
+
+    lane: str | None
+    idempotency: str | None
+    search: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What the paths are read from. ``headers`` have lower-case names."""
+
+    query: Mapping[str, Any]
+    headers: Headers
+    consumer: str | None
+    content_type: str | None
+    body: bytes
+
+
+class KeyPlan:
+    """The paths of one trigger, sorted by whether they need the body."""
+
+    __slots__ = ("_body_paths", "_body_rule", "_idempotency_header", "_paths", "_route")
+
+    def __init__(self, route: Route) -> None:
+        self._route = route
+        self._paths = [path for path in (route.lane_path, route.idempotency_path) if path]
+        self._paths += [path for _, path in route.search_paths]
+        self._body_paths = [path.text for path in self._paths if path.needs_body]
+        mode = route.trigger.body
+        self._body_rule = None if mode == "any" else compile_body_rule(mode)
+        self._idempotency_header = self._only_header()
+
+    def simple(self, headers: Mapping[bytes, bytes]) -> Keys | None:
+        """The keys where nothing was sent that any path could find; None: they must be read."""
+        if self._idempotency_header is None or self._idempotency_header in headers:
+            return None
+        return _NO_KEYS_IN_LANE if self._route.ordered else _NO_KEYS
+
+    async def read(self, received: Received, engine: EnginePort) -> Keys:
+        """Raises CallRefused ``body_invalid`` and ``missing_key``."""
+        found = await self._from_body(received, engine)
+        for path in self._paths:
+            if not path.needs_body:
+                value = path.read(received.query, received.headers, received.consumer, None)
+                key = as_key(value)
+                if key is not MISSING:
+                    found[path.text] = key
+        return self._keys(found)
+
+    def _only_header(self) -> bytes | None:
+        """The header of the idempotency key, where that is all there is to read."""
+        path = self._route.idempotency_path
+        if path is None or path.root != "headers" or len(self._paths) > 1 or self._body_rule:
+            return None
+        return path.parts[0].encode("latin-1")
+
+    async def _from_body(self, received: Received, engine: EnginePort) -> dict[str, str]:
+        if not self._body_paths and self._body_rule is None:
+            return {}
+        size_bytes = len(received.body)
+        paths = self._body_paths if size_bytes <= PATH_LIMIT_BYTES else []
+        if size_bytes > LOOP_LIMIT_BYTES:
+            return await self._from_big_body(received, engine, paths)
+        if self._body_rule is not None:
+            _refuse(self._body_rule.check(received.content_type, received.body))
+        if not paths:
+            return {}
+        body = parse_body(received.content_type, received.body).body
+        return self._found(received, body)
+
+    async def _from_big_body(
+        self, received: Received, engine: EnginePort, paths: list[str]
+    ) -> dict[str, str]:
+        if not paths and self._body_rule is None:
+            return {}
+        read = await engine.read_body(self._route, received.content_type, received.body, paths)
+        _refuse(read.faults)
+        pairs = zip(paths, read.keys, strict=True)
+        return {path: key for path, key in pairs if key is not None}
+
+    def _found(self, received: Received, body: Any) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for path in self._paths:
+            if path.needs_body:
+                key = as_key(path.read(received.query, received.headers, received.consumer, body))
+                if key is not MISSING:
+                    found[path.text] = key
+        return found
+
+    def _keys(self, found: Mapping[str, str]) -> Keys:
+        route = self._route
+        lane = "" if route.ordered else None
+        if route.lane_path is not None:
+            lane = found.get(route.lane_path.text)
+            if lane is None:
+                detail = f"{route.lane_path.text} yields no ordering key in this call."
+                raise CallRefused(Problem("missing_key", detail))
+        idempotency = found.get(route.idempotency_path.text) if route.idempotency_path else None
+        search = [
+            (name, found[path.text]) for name, path in route.search_paths if path.text in found
+        ]
+        return Keys(lane, idempotency, tuple(search))
+
+
+_NO_KEYS: Final = Keys(None, None, ())
+_NO_KEYS_IN_LANE: Final = Keys("", None, ())
+
+
+def _refuse(faults: Any) -> None:
+    if faults:
+        raise CallRefused(Problem("body_invalid", errors=faults))

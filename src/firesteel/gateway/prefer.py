@@ -1,0 +1,45 @@
+"""The Prefer header (RFC 7240): ``respond-async`` and ``wait``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+# A preference: token, maybe a value (token or quoted text), maybe parameters, which are skipped.
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
+_PREFERENCE = re.compile(
+    rf"\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:\s*=\s*({_QUOTED}|[^\s,;]*))?((?:{_QUOTED}|[^,\"])*)(?:,|$)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Preference:
+    """``wait_s``: how long the caller wants to wait at most, 0 where it does not. ``applied``: the
+    value of Preference-Applied."""
+
+    wait_s: float
+    applied: str
+
+
+def read_prefer(value: bytes | None) -> Preference | None:
+    """What the caller prefers; None where nothing is that we know, or the header is no Prefer.
+
+    Of a preference that is repeated the first counts (section 2). ``respond-async, wait=10`` waits
+    10 s for the response and is answered 202 then (section 4.3).
+    """
+    if value is None:
+        return None
+    found: dict[str, str] = {}
+    text = value.decode("latin-1")
+    position = 0
+    while match := _PREFERENCE.match(text, position):
+        found.setdefault(match[1].lower(), (match[2] or "").strip('"'))
+        position = match.end()
+        if position >= len(text):
+            break
+    wait = found.get("wait", "")
+    if wait.isascii() and wait.isdigit():
+        return Preference(float(wait[:9]), f"wait={wait[:9]}")
+    if "respond-async" in found:
+        return Preference(0.0, "respond-async")
+    return None

@@ -1,0 +1,123 @@
+"""Targets: what a public path stands for, made ready once and kept while the routes stay.
+
+``/{workspace}/{name}`` is a trigger; ``.../messages/{id}`` and ``.../messages/{id}/response`` are a
+message of it; ``/-/health`` is for balancers. Nothing else is anything: no trailing slash, no empty
+segment. Each segment is percent-decoded once, after the path was cut at its slashes, so an escaped
+slash is part of a segment.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+from urllib.parse import quote, unquote_to_bytes
+
+from firesteel.gateway.keys import KeyPlan
+from firesteel.gateway.redaction import Redaction
+
+if TYPE_CHECKING:
+    from firesteel.engine.route import Route, Routes
+
+HEALTH_PATH: Final = b"/-/health"
+# Escapes write one path in many ways; the table of those seen is emptied past this.
+CACHE_LIMIT: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A trigger. ``status_base``: what ``status_url`` begins with, before the message's id, as it
+    stands in a header and in JSON. ``timeout_s``: None without Request-Response."""
+
+    route: Route
+    limit_bytes: int
+    timeout_s: float | None
+    accepted_on_timeout: bool
+    keys: KeyPlan
+    redaction: Redaction | None
+    status_base: bytes
+    allow: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageTarget:
+    """A message of a trigger, switched off or not; ``part``: its state or its response."""
+
+    trigger: Target
+    message_id: str
+    part: Literal["state", "response"]
+
+
+def make_target(route: Route, public_url: str) -> Target:
+    """``public_url``: without a slash at its end; empty: paths are shown."""
+    trigger = route.trigger
+    waiting = trigger.request_response
+    path = f"/{quote(route.workspace, safe='')}/{quote(route.name, safe='')}/messages/"
+    return Target(
+        route=route,
+        limit_bytes=trigger.max_body_bytes,
+        timeout_s=waiting.timeout_s if waiting else None,
+        accepted_on_timeout=waiting is not None and waiting.on_timeout == "accepted",
+        keys=KeyPlan(route),
+        redaction=Redaction.compile(route.integration.redact),
+        status_base=json.dumps(public_url + path)[1:-1].encode(),
+        allow=", ".join(trigger.methods),
+    )
+
+
+class Targets:
+    """The targets of one table of routes."""
+
+    def __init__(self, routes: Routes, public_url: str) -> None:
+        self.routes = routes
+        self._public_url = public_url
+        self._by_path: dict[bytes, Target] = {}
+        self._by_trigger: dict[int, Target] = {}
+
+    def find(self, raw_path: bytes) -> Target | MessageTarget | None:
+        """What stands at a path as it was sent; None where there is nothing."""
+        target = self._by_path.get(raw_path)
+        if target is not None:
+            return target
+        segments = _segments(raw_path)
+        if segments is None or not 2 <= len(segments) <= 5:
+            return None
+        route = self.routes.find(segments[0], segments[1])
+        if route is None:
+            return None
+        target = self._of(route)
+        if len(segments) == 2:
+            self._keep(raw_path, target)
+            return target
+        return _message(target, segments[2:])
+
+    def _of(self, route: Route) -> Target:
+        target = self._by_trigger.get(route.trigger_no)
+        if target is None:
+            target = make_target(route, self._public_url)
+            self._by_trigger[route.trigger_no] = target
+        return target
+
+    def _keep(self, raw_path: bytes, target: Target) -> None:
+        if len(self._by_path) >= CACHE_LIMIT:
+            self._by_path.clear()
+        self._by_path[raw_path] = target
+
+
+def _message(target: Target, rest: list[str]) -> MessageTarget | None:
+    if rest[0] != "messages" or len(rest) < 2:
+        return None
+    if len(rest) == 2:
+        return MessageTarget(target, rest[1], "state")
+    return MessageTarget(target, rest[1], "response") if rest[2] == "response" else None
+
+
+def _segments(raw_path: bytes) -> list[str] | None:
+    """The decoded segments; None where one is empty or no UTF-8."""
+    first, *segments = raw_path.split(b"/")
+    if first or not all(segments):
+        return None
+    try:
+        return [unquote_to_bytes(segment).decode() for segment in segments]
+    except UnicodeDecodeError:
+        return None

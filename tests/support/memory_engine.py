@@ -1,0 +1,180 @@
+"""An engine in memory behind the gateway's port: accepts, answers what it is told to, forgets.
+
+It stands in for the engine where HTTP is tested, and nothing of it is durable. Keys, routes and
+problems are the real ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import itertools
+from typing import TYPE_CHECKING, Any
+
+from firesteel.engine.calls import Acceptance, BodyKeys, NodeStopping
+from firesteel.engine.engine import fingerprint
+from firesteel.engine.keyring import Keyring
+from firesteel.engine.route import Route, RouteKey, Routes, compile_route
+from firesteel.errors import CallerError
+from firesteel.model.execution import MessageStatus, Response, State
+from firesteel.model.document import parse_document
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from firesteel.engine.calls import Call
+
+OK = Response(200, [("content-type", "application/json")], b'{"done":true}')
+
+
+@dataclasses.dataclass(slots=True)
+class Stored:
+    """An accepted call; ``response`` None while it runs."""
+
+    call: Call
+    acceptance: Acceptance
+    response: Response | None = None
+    waiters: list[asyncio.Future[Response | None]] = dataclasses.field(default_factory=list)
+
+
+class MemoryEngine:
+    """``answer``: what an accepted call is answered at once; None lets it run until ``finish``."""
+
+    def __init__(self) -> None:
+        self.routes = Routes()
+        self.keyring = Keyring(bytes(range(32)))
+        self.refusal: str | None = None
+        self.answer: Callable[[Call], Response | None] = lambda _call: OK
+        self.body_keys = BodyKeys([], [])
+        self.stored: list[Stored] = []
+        self.used_keys: list[int] = []
+        self.big_bodies: list[tuple[bytes, list[str]]] = []
+        self.accepted = asyncio.Event()
+        self._by_key: dict[tuple[int, str | None, str], Stored] = {}
+        self._sequences: dict[int, itertools.count[int]] = {}
+        self._trigger_nos = itertools.count(1)
+
+    # setting up
+
+    def publish(
+        self,
+        document: dict[str, Any],
+        *,
+        workspace: str = "t37ed",
+        enabled: bool = True,
+        keys: Iterable[tuple[str, str] | tuple[str, str, int]] = (),
+    ) -> Route:
+        """Publish a document; ``keys``: label, secret, and maybe the expiry in microseconds."""
+        no = next(self._trigger_nos)
+        digests = {
+            self.keyring.digest(key[1]): RouteKey(
+                no * 100 + index, key[0], key[2] if len(key) > 2 else None
+            )
+            for index, key in enumerate(keys)
+        }
+        route = compile_route(
+            parse_document(document),
+            numbers=(no, no, 1),
+            workspace=workspace,
+            enabled=enabled,
+            keys=digests,
+        )
+        self.routes = Routes([*self.routes, route])
+        return route
+
+    def switch(self, route: Route, *, enabled: bool) -> None:
+        """Switch an integration on or off."""
+        changed = dataclasses.replace(route, enabled=enabled)
+        others = [other for other in self.routes if other.trigger_no != route.trigger_no]
+        self.routes = Routes([*others, changed])
+
+    @property
+    def calls(self) -> list[Call]:
+        return [stored.call for stored in self.stored]
+
+    def finish(self, response: Response = OK, index: int = -1) -> None:
+        """End an execution that runs."""
+        stored = self.stored[index]
+        stored.response = response
+        for waiter in stored.waiters:
+            if not waiter.done():
+                waiter.set_result(response)
+
+    def stop_waiting(self) -> None:
+        """The node stops: nobody is answered any more."""
+        for stored in self.stored:
+            for waiter in stored.waiters:
+                if not waiter.done():
+                    waiter.set_exception(NodeStopping("the node stops"))
+
+    @property
+    def waiting(self) -> int:
+        return sum(len(stored.waiters) for stored in self.stored)
+
+    # the port
+
+    async def accept(self, call: Call) -> Acceptance:
+        no = call.route.trigger_no
+        if call.idempotency_key is not None:
+            earlier = self._by_key.get((no, call.consumer, call.idempotency_key))
+            if earlier is not None:
+                if fingerprint(earlier.call) != fingerprint(call):
+                    raise CallerError(code="idempotency_mismatch")
+                return dataclasses.replace(earlier.acceptance, duplicate=True)
+        sequence = next(self._sequences.setdefault(no, itertools.count(1)))
+        execution_no = len(self.stored)
+        acceptance = Acceptance(f"{no:08x}{execution_no:024x}", sequence, execution_no)
+        stored = Stored(call, acceptance, self.answer(call))
+        self.stored.append(stored)
+        if call.idempotency_key is not None:
+            self._by_key[no, call.consumer, call.idempotency_key] = stored
+        self.accepted.set()
+        return acceptance
+
+    async def wait(self, acceptance: Acceptance, timeout_s: float) -> Response | None:
+        stored = self.stored[acceptance.execution_no]
+        if stored.response is not None:
+            return stored.response
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[Response | None] = loop.create_future()
+        stored.waiters.append(waiter)
+        timer = loop.call_later(timeout_s, _expire, waiter)
+        try:
+            return await waiter
+        finally:
+            timer.cancel()
+            stored.waiters.remove(waiter)
+
+    async def status(self, message_id: str) -> MessageStatus | None:
+        for stored in self.stored:
+            if stored.acceptance.message_id == message_id:
+                return MessageStatus(
+                    message_id=message_id,
+                    trigger_no=stored.call.route.trigger_no,
+                    sequence=stored.acceptance.sequence,
+                    consumer=stored.call.consumer,
+                    state=State.RUNNING if stored.response is None else State.SUCCEEDED,
+                    received_at_us=1_700_000_000_123_456,
+                    settled_at_us=None if stored.response is None else 1_700_000_001_000_000,
+                    attempts=1,
+                    execution_no=stored.acceptance.execution_no,
+                )
+        return None
+
+    async def response(self, execution_no: int) -> Response | None:
+        return self.stored[execution_no].response
+
+    async def read_body(
+        self, route: Route, content_type: str | None, body: bytes, paths: list[str]
+    ) -> BodyKeys:
+        assert content_type is None or route
+        self.big_bodies.append((body, paths))
+        return self.body_keys
+
+    def used_key(self, key_no: int) -> None:
+        self.used_keys.append(key_no)
+
+
+def _expire(waiter: asyncio.Future[Response | None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
