@@ -283,7 +283,7 @@ FAULTS: Mapping[str, str] = {
 
 
 class Fault(Protocol):
-    """What is wrong at one place; ``code`` is of ``FAULTS``, or what a schema or type check says."""
+    """What is wrong at one place; its ``code`` is of ``FAULTS`` or a type check's."""
 
     @property
     def code(self) -> str:

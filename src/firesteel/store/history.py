@@ -73,6 +73,9 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class ExecutionDetail:
+    """All that is kept of one execution; ``journal`` and ``attempts`` in their order. ``response``,
+    ``input``, ``logs`` and ``journal`` are empty once the payload is purged."""
+
     summary: MessageSummary
     message: Message | None
     """None once the payload is purged."""

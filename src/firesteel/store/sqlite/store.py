@@ -1,31 +1,29 @@
-"""The store on SQLite, opened: journal, catalog and history over one file."""
+"""The store on SQLite as a whole: journal, catalog and history over one file."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from firesteel.store.migrations import migrate
 from firesteel.store.sqlite.catalog import SqliteCatalog
 from firesteel.store.sqlite.clock import Clocks
-from firesteel.store.sqlite.connection import StoreLock
 from firesteel.store.sqlite.history import SqliteHistory
 from firesteel.store.sqlite.journal import SqliteJournal, open_journal
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from firesteel.store.sqlite.safety import check_connection
 
 
 @dataclass(frozen=True, slots=True)
 class SqliteStore:
-    """The three ports; ``close`` ends the session and gives the file back."""
+    """The three ports; they share the writer's thread and the readers."""
 
     journal: SqliteJournal
     catalog: SqliteCatalog
     history: SqliteHistory
 
     async def close(self) -> None:
+        """Do what was begun, end the session, give the file back. Safe to repeat."""
         await self.journal.close()
 
 
@@ -33,21 +31,26 @@ def _wall_us() -> int:
     return time.time_ns() // 1000
 
 
-async def open_store(path: Path) -> SqliteStore:
-    """Bring the tables up to date and begin a session. Raises OperatorError
-    ``store_in_use``, ``store_newer`` and what the parts raise."""
-    lock = StoreLock(path)
-    lock.take()
+async def open_store(
+    path: Path,
+    *,
+    wall_us: Callable[[], int] = _wall_us,
+    monotonic_s: Callable[[], float] = time.monotonic,
+) -> SqliteStore:
+    """Open the file, made or migrated where that is needed, and begin a session.
+
+    Raises what ``open_journal`` raises, and OperatorError ``store_unsafe`` where commits would not
+    be flushed (P35).
+    """
+    journal = await open_journal(path, wall_us=wall_us, monotonic_s=monotonic_s)
     try:
-        migrate(path)
-    finally:
-        lock.release()
-    clocks = Clocks(_wall_us, time.monotonic)
-    journal = await open_journal(path)
-    return SqliteStore(
-        journal,
-        SqliteCatalog(
-            journal.writer, journal.readers, clocks=clocks, rules_changed=journal.rules_changed
-        ),
-        SqliteHistory(journal.writer, journal.readers, clocks=clocks),
+        await journal.writer.submit(check_connection)
+    except BaseException:
+        await journal.close()
+        raise
+    clocks = Clocks(wall_us, monotonic_s)
+    catalog = SqliteCatalog(
+        journal.writer, journal.readers, clocks=clocks, rules_changed=journal.rules_changed
     )
+    history = SqliteHistory(path, journal.writer, journal.readers, clocks=clocks)
+    return SqliteStore(journal, catalog, history)

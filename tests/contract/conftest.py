@@ -1,0 +1,70 @@
+"""The stores that the contract holds for: each test runs on every one of them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from firesteel.store.catalog import Catalog
+from firesteel.store.history import History
+from firesteel.store.journal import Journal
+from firesteel.store.sqlite import store as sqlite_store
+
+STORES = ["sqlite"]
+
+
+class Store(Protocol):
+    """A store as a test gets it; closed at its end."""
+
+    @property
+    def journal(self) -> Journal: ...
+    @property
+    def catalog(self) -> Catalog: ...
+    @property
+    def history(self) -> History: ...
+
+    async def close(self) -> None: ...
+
+
+class OpenStore(Protocol):
+    """Opens the test's one store, again after it was closed. ``wall_us``, ``monotonic_s``: clocks
+    of the test's own."""
+
+    async def __call__(
+        self,
+        *,
+        wall_us: Callable[[], int] = ...,
+        monotonic_s: Callable[[], float] = ...,
+    ) -> Store: ...
+
+
+@pytest.fixture(params=STORES)
+async def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[OpenStore]:
+    opened: list[Store] = []
+
+    async def open_one(**clocks: Any) -> Store:
+        store = await sqlite_store.open_store(tmp_path / "firesteel.db", **clocks)
+        opened.append(store)
+        return store
+
+    yield open_one
+    for store in opened:
+        await store.close()
+
+
+@pytest.fixture
+async def store(open_store: OpenStore) -> Store:
+    return await open_store()
+
+
+@pytest.fixture
+def catalog(store: Store) -> Catalog:
+    return store.catalog
+
+
+@pytest.fixture
+def history(store: Store) -> History:
+    return store.history
