@@ -1,0 +1,78 @@
+"""The REST API: resources, errors and the OpenAPI document put together."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from firesteel.admin.problems import PROBLEM_SCHEMA, answer_errors
+from firesteel.admin.resources import connections, integrations, keys, lanes, messages, node
+
+if TYPE_CHECKING:
+    from firesteel.engine.engine import Engine
+    from firesteel.engine.publishing import Publisher
+
+PREFIX = "/api/v1"
+_DESCRIPTION = """Firesteel's REST API: what the console and the command line use.
+
+Every request needs `Authorization: Bearer <token>`. Errors are problems (RFC 9457) with a stable
+`type`. Lists of messages come in pages; `next` is the cursor of the page after.
+"""
+
+
+def create_api(engine: Engine, publisher: Publisher) -> FastAPI:
+    """The application; whoever serves it lets nobody in without a credential."""
+    app = FastAPI(
+        title="Firesteel",
+        version=version("firesteel"),
+        description=_DESCRIPTION,
+        openapi_url=f"{PREFIX}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    app.state.engine = engine
+    app.state.publisher = publisher
+    for resource in (node, integrations, keys, connections, messages, lanes):
+        app.include_router(resource.router, prefix=PREFIX)
+    answer_errors(app)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    app.openapi()
+    return app
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """The document, with problems instead of FastAPI's own shape of validation errors."""
+    if app.openapi_schema is None:
+        schema = get_openapi(
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            routes=app.routes,
+        )
+        components = schema.setdefault("components", {})
+        components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        schema["security"] = [{"token": []}]
+        shapes = components.setdefault("schemas", {})
+        shapes["Problem"] = PROBLEM_SCHEMA
+        _without_default_errors(schema)
+        for name in ("HTTPValidationError", "ValidationError"):
+            shapes.pop(name, None)
+        app.openapi_schema = schema
+    return app.openapi_schema
+
+
+def _without_default_errors(schema: dict[str, Any]) -> None:
+    for path in schema["paths"].values():
+        for operation in path.values():
+            answer = operation["responses"].get("422", {})
+            content = answer.get("content", {}).get("application/json", {})
+            reference = content.get("schema", {}).get("$ref", "")
+            if reference.endswith("/HTTPValidationError"):
+                answer["content"].pop("application/json")
+                if not answer["content"]:
+                    del operation["responses"]["422"]

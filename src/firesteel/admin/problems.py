@@ -1,0 +1,127 @@
+"""Every error of the REST API as a problem (RFC 9457), and how OpenAPI describes them."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from fastapi import FastAPI, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from firesteel.errors import FiresteelError
+from firesteel.model.execution import InputFault
+from firesteel.model.problem import MEDIA_TYPE, PROBLEMS, Problem
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+_SAME = {"no_worker": "workers_unavailable"}
+_BY_STATUS = {404: "not_found", 405: "method_not_allowed", 415: "unsupported_media_type"}
+_MOST_ERRORS = 100
+
+log = structlog.get_logger(__name__)
+
+PROBLEM_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "instance"],
+    "properties": {
+        "type": {"type": "string", "description": "urn:firesteel:<code>, stable."},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string", "description": "Names this occurrence, also in the log."},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["code", "detail"],
+                "properties": {
+                    "pointer": {"type": "string", "description": "RFC 6901, into the body."},
+                    "parameter": {"type": "string"},
+                    "code": {"type": "string"},
+                    "detail": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+
+
+def answer_errors(app: FastAPI) -> None:
+    """Let every error of the application be answered as a problem."""
+    app.add_exception_handler(FiresteelError, _known)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def responses(*codes: str) -> dict[int | str, dict[str, Any]]:
+    """What a route adds to OpenAPI: its own problems beside those that every route has."""
+    found: dict[int | str, dict[str, Any]] = {}
+    for code in ("unauthorized", "forbidden", "invalid_request", "store_unavailable", *codes):
+        kind = PROBLEMS[code]
+        described = found.setdefault(kind.status, {"description": "", "content": {}})
+        text = f"`{code}`: {kind.meaning}"
+        described["description"] = f"{described['description']} {text}".strip()
+        content = described["content"].setdefault(MEDIA_TYPE, _content())
+        content["examples"][code] = {"value": _example(code)}
+    return found
+
+
+def _content() -> dict[str, Any]:
+    return {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}
+
+
+def _example(code: str) -> dict[str, Any]:
+    kind = PROBLEMS[code]
+    return {
+        "type": f"urn:firesteel:{code}",
+        "title": kind.title,
+        "status": kind.status,
+        "detail": kind.meaning,
+        "instance": "urn:uuid:6f1c2a52-53bb-4c1e-9a0e-0d6f3f0f8a11",
+    }
+
+
+async def _known(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, FiresteelError)
+    code = _SAME.get(error.code, error.code)
+    if code not in PROBLEMS:
+        return await _unexpected(_request, error)
+    faults = getattr(error, "faults", ())
+    return _response(Problem(code, error.detail, errors=list(faults)[:_MOST_ERRORS]))
+
+
+async def _invalid(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    faults = []
+    for item in error.errors()[:_MOST_ERRORS]:
+        place, *rest = item["loc"]
+        pointer = "".join(f"/{part}" for part in rest)
+        faults.append(
+            InputFault(
+                pointer if place == "body" else f"/{place}{pointer}", item["type"], item["msg"]
+            )
+        )
+    return _response(Problem("invalid_request", errors=faults))
+
+
+async def _http(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code = _BY_STATUS.get(error.status_code, "invalid_request")
+    headers = tuple((error.headers or {}).items())
+    return _response(Problem(code, headers=headers))
+
+
+async def _unexpected(_request: Request, error: Exception) -> Response:
+    problem, instance = Problem("internal_error"), f"urn:uuid:{uuid.uuid4()}"
+    log.error("request_failed", instance=instance, exc_info=error)
+    return _response(problem, instance)
+
+
+def _response(problem: Problem, instance: str | None = None) -> Response:
+    body = problem.body(instance or f"urn:uuid:{uuid.uuid4()}")
+    headers = {name: value for name, value in problem.all_headers() if name != "content-type"}
+    return Response(body, problem.status, headers, media_type=MEDIA_TYPE)

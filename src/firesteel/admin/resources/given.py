@@ -1,0 +1,56 @@
+"""What every route may ask for: the engine, the publisher, and who asks."""
+
+from __future__ import annotations
+
+from typing import Annotated, cast
+
+from fastapi import Depends, Path, Request
+
+from firesteel.admin.access import Access, Right
+from firesteel.engine.engine import Engine
+from firesteel.engine.publishing import Publisher
+from firesteel.errors import CallerError
+
+ACCESS_KEY = "firesteel.access"
+
+
+async def _engine(request: Request) -> Engine:
+    return cast("Engine", request.app.state.engine)
+
+
+async def _publisher(request: Request) -> Publisher:
+    return cast("Publisher", request.app.state.publisher)
+
+
+async def _access(request: Request) -> Access:
+    access = request.scope.get(ACCESS_KEY)
+    if not isinstance(access, Access):
+        raise CallerError("this needs a token of the node", code="unauthorized")
+    return access
+
+
+class Needs:
+    """A dependency that refuses whoever lacks the right."""
+
+    def __init__(self, right: Right) -> None:
+        self._right: Right = right
+
+    async def __call__(self, access: Annotated[Access, Depends(_access)]) -> Access:
+        """The access, where it has the right; CallerError ``forbidden`` otherwise."""
+        access.require(self._right)
+        return access
+
+
+EngineGiven = Annotated[Engine, Depends(_engine)]
+PublisherGiven = Annotated[Publisher, Depends(_publisher)]
+Viewer = Annotated[Access, Depends(Needs("view"))]
+Operator = Annotated[Access, Depends(Needs("operate"))]
+Editor = Annotated[Access, Depends(Needs("edit"))]
+Administrator = Annotated[Access, Depends(Needs("administer"))]
+
+WorkspaceName = Annotated[str, Path(description="Name of the workspace.", examples=["demo"])]
+IntegrationName = Annotated[
+    str, Path(description="Name of the integration.", examples=["ItemPrice"])
+]
+KeyLabel = Annotated[str, Path(description="Label of the API key.", examples=["web shop"])]
+MessageId = Annotated[str, Path(description="Id of the message, as Firesteel-Message-Id gave it.")]

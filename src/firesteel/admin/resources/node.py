@@ -1,0 +1,136 @@
+"""The node itself: workspaces, workers, backup, statistics, audit, schema."""
+
+from __future__ import annotations
+
+from importlib.metadata import version as package_version
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from firesteel.admin import shapes
+from firesteel.admin.problems import responses
+from firesteel.admin.resources.given import (
+    Administrator,
+    EngineGiven,
+    Viewer,
+    WorkspaceName,
+)
+from firesteel.admin.times import written
+from firesteel.engine.connection_publishing import require_workspace
+from firesteel.errors import CallerError
+
+router = APIRouter(tags=["node"])
+
+WORKSPACE_SETTING = "workspace"
+
+
+@router.get("/node", responses=responses())
+async def show_node(engine: EngineGiven, _access: Viewer) -> shapes.NodeShape:
+    """The node that answers, and how it is."""
+    return shapes.NodeShape(
+        version=package_version("firesteel"),
+        workspace=await engine.catalog.setting(WORKSPACE_SETTING) or "",
+        public_url=engine.settings.public_url,
+        accepting=engine.accepting,
+        refusal=engine.refusal,
+        waiting_callers=engine.waiting_callers,
+        store_bytes=await engine.history.size_bytes(),
+    )
+
+
+@router.get("/workspaces", responses=responses())
+async def list_workspaces(engine: EngineGiven, _access: Viewer) -> list[shapes.WorkspaceShape]:
+    """All workspaces by name."""
+    return [shapes.WorkspaceShape(name=name) for name in await engine.catalog.workspaces()]
+
+
+@router.get("/workspaces/{workspace}/statistics", responses=responses("unknown_workspace"))
+async def show_statistics(
+    workspace: WorkspaceName, engine: EngineGiven, _access: Viewer
+) -> list[shapes.StatisticsShape]:
+    """Figures of every integration: accepted + replayed = waiting + running + ended + purged."""
+    await require_workspace(engine.catalog, workspace)
+    found = []
+    for item in await engine.catalog.integrations(workspace):
+        counts = await engine.journal.counts(item.trigger_no)
+        found.append(
+            shapes.StatisticsShape(
+                integration=item.name,
+                accepted=counts.accepted,
+                replayed=counts.replayed,
+                waiting=counts.waiting,
+                running=counts.running,
+                ended=counts.terminal,
+                purged=counts.purged,
+            )
+        )
+    return found
+
+
+@router.get("/audit", responses=responses())
+async def list_audit(
+    engine: EngineGiven,
+    _access: Administrator,
+    before: Annotated[int | None, Query(ge=1, description="The last page's ``next``.")] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> shapes.AuditPage:
+    """Who changed what, latest first."""
+    entries = await engine.catalog.audit(limit, before)
+    items = [
+        shapes.AuditShape(
+            number=entry.no,
+            at=written(entry.at_us),
+            actor=entry.actor,
+            action=entry.action,
+            subject=entry.subject,
+            detail=entry.detail,
+        )
+        for entry in entries
+    ]
+    return shapes.AuditPage(items=items, next=items[-1].number if len(items) == limit else None)
+
+
+@router.get("/workers", responses=responses())
+async def list_workers(engine: EngineGiven, _access: Viewer) -> list[shapes.WorkerShape]:
+    """The worker processes that are connected."""
+    return [
+        shapes.WorkerShape(
+            pid=int(worker["pid"]), running=int(worker["running"]), ready=bool(worker["ready"])
+        )
+        for worker in engine.workers()
+    ]
+
+
+@router.post("/workers/restart", status_code=202, responses=responses())
+async def restart_workers(engine: EngineGiven, _access: Administrator) -> None:
+    """New worker processes, with the Python code as it is now; running attempts end first."""
+    await engine.restart_workers()
+
+
+@router.post("/backup", status_code=201, responses=responses("target_exists", "backup_failed"))
+async def make_backup(
+    target: shapes.BackupShape, engine: EngineGiven, access: Administrator
+) -> shapes.BackupDoneShape:
+    """Write a copy of the store to a file on the node's machine, while the node goes on. It holds
+    every message accepted before this call."""
+    path = Path(target.path)
+    if not path.is_absolute():
+        raise CallerError("the path must be absolute", code="invalid_request")
+    if path.exists():  # noqa: ASYNC240 - one stat of a local path, no more than the log's
+        raise CallerError(f"{path.name} exists already", code="target_exists")
+    await engine.catalog.note(access.name, "store.backup", str(path))
+    try:
+        await engine.history.backup(path)
+    except OSError as error:
+        raise CallerError(f"the copy failed: {error.strerror}", code="backup_failed") from error
+    size_bytes = path.stat().st_size  # noqa: ASYNC240 - as above
+    return shapes.BackupDoneShape(path=str(path), size_bytes=size_bytes)
+
+
+@router.get("/schema/integration", responses=responses())
+async def show_integration_schema(_access: Viewer) -> dict[str, Any]:
+    """The JSON Schema of an integration file, for editors."""
+    from firesteel.model.schema import integration_schema
+
+    return integration_schema()

@@ -1,0 +1,263 @@
+"""Turns what the store knows into the shapes of the REST API."""
+
+from __future__ import annotations
+
+import base64
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from firesteel.admin import shapes
+from firesteel.admin.times import written, written_or_none
+from firesteel.model.api_key import expiry_day
+from firesteel.model.message import decode_request
+from firesteel.model.step_result import as_json, decode_result
+
+if TYPE_CHECKING:
+    from firesteel.engine.engine import Engine
+    from firesteel.engine.publishing import Publication
+    from firesteel.model.execution import Failure, JournalEntry, Response
+    from firesteel.model.fault import Fault
+    from firesteel.model.message import Message
+    from firesteel.store.catalog import ApiKey, PublishedIntegration, StoredConnection, Version
+    from firesteel.store.history import Attempt, ExecutionDetail, MessageSummary
+    from firesteel.store.journal import LaneStatus
+
+
+def integration_summary(item: PublishedIntegration, engine: Engine) -> shapes.IntegrationSummary:
+    """An integration with what waits and runs of it now."""
+    waiting, running = engine.backlog(item.trigger_no)
+    trigger = item.document.get("trigger") or {}
+    return shapes.IntegrationSummary(
+        name=item.name,
+        description=item.document.get("description"),
+        path=f"/{item.workspace}/{item.name}",
+        enabled=item.enabled,
+        managed_by=item.managed_by,
+        version=item.version,
+        published_at=written(item.published_at_us),
+        published_by=item.published_by,
+        open=not trigger.get("authentication"),
+        ordered=bool(trigger.get("ordered_delivery")),
+        request_response=trigger.get("request_response", False) not in (False, None),
+        waiting=waiting,
+        running=running,
+    )
+
+
+def integration(item: PublishedIntegration, engine: Engine) -> shapes.IntegrationShape:
+    """An integration with its document."""
+    summary = integration_summary(item, engine)
+    return shapes.IntegrationShape(**summary.model_dump(), document=item.document)
+
+
+def publication(done: Publication) -> shapes.PublicationShape:
+    """What a publication did."""
+    return shapes.PublicationShape(
+        name=done.name,
+        created=done.created,
+        changed=done.changed,
+        version=done.version,
+        document=done.document,
+        previous=done.previous,
+        warnings=[fault(item) for item in done.warnings],
+        keys=[
+            shapes.KeyChangeShape(label=key.label, act=key.act, secret=key.secret)
+            for key in done.keys
+        ],
+    )
+
+
+def fault(item: Fault) -> shapes.FaultShape:
+    """A fault of a document."""
+    return shapes.FaultShape(
+        pointer=item.pointer, code=item.code, detail=item.detail, hint=item.hint
+    )
+
+
+def version(item: Version) -> shapes.VersionShape:
+    """A version of an integration."""
+    return shapes.VersionShape(
+        version=item.version,
+        published_at=written(item.published_at_us),
+        published_by=item.published_by,
+        document=item.document,
+    )
+
+
+def key(item: ApiKey) -> shapes.KeyShape:
+    """An API key without its secret."""
+    expires = item.expires_at_us
+    return shapes.KeyShape(
+        label=item.label,
+        prefix=item.prefix,
+        created_at=written(item.created_at_us),
+        expires=None if expires is None else date.fromisoformat(expiry_day(expires)),
+        last_used_at=written_or_none(item.last_used_at_us),
+    )
+
+
+def connection(item: StoredConnection) -> shapes.ConnectionShape:
+    """A connection as it was written."""
+    return shapes.ConnectionShape(
+        name=item.name,
+        managed_by=item.managed_by,
+        changed_at=written(item.changed_at_us),
+        document=item.document,
+    )
+
+
+def failure(item: Failure | None, *, payloads: bool) -> shapes.FailureShape | None:
+    """Why an attempt did not succeed; the trace is for who may see payloads."""
+    if item is None:
+        return None
+    return shapes.FailureShape(
+        kind=item.kind,
+        code=item.code,
+        detail=item.detail,
+        step=item.step,
+        faults=[
+            shapes.FaultShape(pointer=one.pointer, code=one.code, detail=one.detail)
+            for one in item.faults
+        ],
+        trace=item.trace if payloads else "",
+    )
+
+
+def summary(item: MessageSummary) -> shapes.MessageSummaryShape:
+    """One execution of a message, in a list."""
+    return shapes.MessageSummaryShape(
+        id=item.message_id,
+        run=item.run,
+        sequence=item.sequence,
+        workspace=item.workspace,
+        integration=item.integration,
+        version=item.version,
+        state=item.state.value,
+        reason=None if item.reason is None else item.reason.value,
+        consumer=item.consumer,
+        received_at=written(item.received_at_us),
+        settled_at=written_or_none(item.settled_at_us),
+        due_at=written_or_none(item.due_at_us),
+        attempts=item.attempts,
+        lane_key=item.lane_key,
+        failure=failure(item.failure, payloads=False),
+    )
+
+
+def message(executions: list[ExecutionDetail], *, payloads: bool) -> shapes.MessageShape:
+    """A message with all its executions, of which there is at least one."""
+    first = executions[0].summary
+    received = executions[0].message
+    runs = {item.summary.execution_no: item.summary.run for item in executions}
+    return shapes.MessageShape(
+        id=first.message_id,
+        sequence=first.sequence,
+        workspace=first.workspace,
+        integration=first.integration,
+        consumer=first.consumer,
+        received_at=written(first.received_at_us),
+        request=_request(received) if received and payloads else None,
+        executions=[_execution(item, runs, payloads=payloads) for item in executions],
+    )
+
+
+def lane(item: LaneStatus, workspace: str, name: str) -> shapes.LaneShape:
+    """A lane of an integration."""
+    return shapes.LaneShape(
+        workspace=workspace,
+        integration=name,
+        key=item.key,
+        waiting=item.waiting,
+        running=item.running,
+        paused=item.paused,
+        paused_because=item.paused_because,
+        head_message_id=item.head_message_id,
+        head_reason=None if item.head_reason is None else item.head_reason.value,
+        oldest_received_at=written_or_none(item.oldest_received_at_us),
+    )
+
+
+def payload(data: bytes) -> shapes.PayloadShape:
+    """Bytes as text where people can read them."""
+    text = _readable(data)
+    encoded = None if text is not None else base64.b64encode(data).decode()
+    return shapes.PayloadShape(size_bytes=len(data), text=text, base64=encoded)
+
+
+def _execution(
+    item: ExecutionDetail, runs: dict[int, int], *, payloads: bool
+) -> shapes.ExecutionShape:
+    listed = summary(item.summary).model_dump(exclude={"failure"})
+    return shapes.ExecutionShape(
+        **listed,
+        failure=failure(item.summary.failure, payloads=payloads),
+        waits_for=item.waits_for,
+        steps=[_step(entry, payloads=payloads) for entry in item.journal],
+        failed_attempts=[_attempt(one, payloads=payloads) for one in item.attempts],
+        input=payload(item.input) if payloads and item.input else None,
+        response=_response(item.response) if payloads and item.response else None,
+        logs=item.logs if payloads else None,
+        code_hash=item.code_hash,
+        ended_by=item.ended_by,
+        ended_why=item.ended_why,
+        replay_of=None if item.replay_of is None else runs.get(item.replay_of),
+    )
+
+
+def _step(entry: JournalEntry, *, payloads: bool) -> shapes.StepShape:
+    return shapes.StepShape(
+        step=entry.step,
+        kind=entry.kind,
+        attempt=entry.attempt,
+        started_at=written(entry.started_at_us),
+        ended_at=written(entry.ended_at_us),
+        input=_journaled(entry.input) if payloads else None,
+        result=_journaled(entry.result) if payloads else None,
+    )
+
+
+def _attempt(item: Attempt, *, payloads: bool) -> shapes.AttemptShape:
+    return shapes.AttemptShape(
+        attempt=item.attempt,
+        started_at=written(item.started_at_us),
+        ended_at=written(item.ended_at_us),
+        failure=failure(item.failure, payloads=payloads),
+        logs=item.logs if payloads else "",
+    )
+
+
+def _request(item: Message) -> shapes.RequestShape:
+    request = decode_request(item.request)
+    return shapes.RequestShape(
+        method=request.method,
+        path=request.path,
+        query=request.raw_query.decode("latin-1"),
+        headers=[(n.decode("latin-1"), v.decode("latin-1")) for n, v in request.headers],
+        body=payload(item.body),
+    )
+
+
+def _response(item: Response) -> shapes.ResponseShape:
+    return shapes.ResponseShape(
+        status=item.status, headers=list(item.headers), body=payload(item.body)
+    )
+
+
+def _journaled(data: bytes) -> Any:
+    """What a worker wrote of a step, for people; as base64 where it cannot be read."""
+    if not data:
+        return None
+    try:
+        return as_json(decode_result(data))
+    except (msgspec.DecodeError, ValueError):
+        return base64.b64encode(data).decode()
+
+
+def _readable(data: bytes) -> str | None:
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    return None if any(char < " " and char not in "\t\r\n" for char in text) else text

@@ -1,0 +1,98 @@
+"""The command line: every command under its name."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from firesteel.cli import (
+    demo,
+    init,
+    keys,
+    lanes,
+    messages,
+    node_commands,
+    project_commands,
+    send,
+    serve,
+)
+from firesteel.cli.command import local, on_node, with_settings
+
+_EPILOG = "Documentation of exit codes and --json: docs/reference/command-line.md"
+
+_RUN = "Run a node"
+_PROJECT = "Integrations as files"
+_OPERATE = "Operate a running node"
+
+
+def application() -> typer.Typer:
+    """The whole command line."""
+    app = typer.Typer(
+        name="firesteel",
+        help="Firesteel, a self-hosted integration engine: it accepts calls durably, runs their "
+        "workflows in order, and answers.",
+        epilog=_EPILOG,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_version_option)
+    _add_local_commands(app)
+    _add_node_commands(app)
+    return app
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command of ``arguments`` (without them: of the process); its exit code."""
+    try:
+        application()(args=arguments, standalone_mode=True)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return 0
+
+
+def _add_local_commands(app: typer.Typer) -> None:
+    app.command("serve", rich_help_panel=_RUN)(with_settings(serve.serve))
+    app.command("dev", rich_help_panel=_RUN)(with_settings(serve.dev))
+    app.command("demo", rich_help_panel=_RUN)(with_settings(demo.demo))
+    app.command("init", rich_help_panel=_PROJECT)(local(init.init))
+    app.command("check", rich_help_panel=_PROJECT)(local(project_commands.check))
+
+
+def _add_node_commands(app: typer.Typer) -> None:
+    app.command("diff", rich_help_panel=_PROJECT)(on_node(project_commands.diff))
+    app.command("apply", rich_help_panel=_PROJECT)(on_node(project_commands.apply))
+    app.command("export", rich_help_panel=_PROJECT)(on_node(project_commands.export))
+    app.command("send", rich_help_panel=_OPERATE)(on_node(send.send))
+    app.command("backup", rich_help_panel=_OPERATE)(on_node(node_commands.backup))
+    app.command("openapi", rich_help_panel=_OPERATE)(on_node(node_commands.openapi))
+    app.command("status", rich_help_panel=_OPERATE)(on_node(node_commands.status))
+    for name, help_text, commands in (
+        ("key", "API keys of a trigger.", keys.COMMANDS),
+        ("messages", "Messages and their executions.", messages.COMMANDS),
+        ("lanes", "Lanes: what waits, and why.", lanes.COMMANDS),
+        ("secrets", "Secrets of a workspace, for ${NAME}.", node_commands.SECRET_COMMANDS),
+    ):
+        group = typer.Typer(help=help_text, no_args_is_help=True)
+        for command_name, command in commands.items():
+            group.command(command_name)(on_node(command))
+        app.add_typer(group, name=name, rich_help_panel=_OPERATE)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"firesteel {version('firesteel')} (Python {sys.version.split()[0]})")
+        raise typer.Exit
+
+
+def _version_option(
+    version: bool = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, help="Print the version."
+    ),
+) -> None:
+    pass
