@@ -8,13 +8,18 @@ import socket
 import subprocess
 import sys
 import threading
+import tomllib
 import urllib.error
 import urllib.request
 from http.client import RemoteDisconnected
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import grimp
 import psycopg
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
@@ -216,3 +221,24 @@ def test_make_says_which_python_it_needs() -> None:
     )
     assert result.returncode == 1
     assert "is not a Python 3.11" in result.stderr
+
+
+def test_every_package_that_is_imported_is_a_declared_dependency() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    optional = [wanted for extra in project["optional-dependencies"].values() for wanted in extra]
+    declared = {
+        canonicalize_name(Requirement(wanted).name) for wanted in project["dependencies"] + optional
+    }
+    graph = grimp.build_graph("firesteel", include_external_packages=True)
+    ours = [name for name in graph.modules if name.partition(".")[0] == "firesteel"]
+    imported = {name for module in ours for name in graph.find_modules_directly_imported_by(module)}
+    packages = {name.partition(".")[0] for name in imported} - {"firesteel"}
+    distributions = packages_distributions()
+    needed = {
+        canonicalize_name(distributions[package][0])
+        for package in packages - sys.stdlib_module_names
+        if package in distributions
+    }
+    needed.discard("pydantic-core")  # pydantic's own core, of the one version that fits it
+    assert needed - declared == set()
+    assert packages - sys.stdlib_module_names - set(distributions) == set()
