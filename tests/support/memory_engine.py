@@ -16,8 +16,8 @@ from firesteel.engine.engine import fingerprint
 from firesteel.engine.keyring import Keyring
 from firesteel.engine.route import Route, RouteKey, Routes, compile_route
 from firesteel.errors import CallerError
-from firesteel.model.execution import MessageStatus, Response, State
 from firesteel.model.document import parse_document
+from firesteel.model.execution import MessageStatus, Response, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -50,6 +50,8 @@ class MemoryEngine:
         self.used_keys: list[int] = []
         self.big_bodies: list[tuple[bytes, list[str]]] = []
         self.accepted = asyncio.Event()
+        self._waiting = 0
+        self._waiting_changed = asyncio.Condition()
         self._by_key: dict[tuple[int, str | None, str], Stored] = {}
         self._sequences: dict[int, itertools.count[int]] = {}
         self._trigger_nos = itertools.count(1)
@@ -107,9 +109,15 @@ class MemoryEngine:
                 if not waiter.done():
                     waiter.set_exception(NodeStopping("the node stops"))
 
-    @property
-    def waiting(self) -> int:
-        return sum(len(stored.waiters) for stored in self.stored)
+    async def until_waiting(self, callers: int) -> None:
+        """Return when so many callers wait for a response."""
+        async with asyncio.timeout(20), self._waiting_changed:
+            await self._waiting_changed.wait_for(lambda: self._waiting == callers)
+
+    async def _count(self, change: int) -> None:
+        async with self._waiting_changed:
+            self._waiting += change
+            self._waiting_changed.notify_all()
 
     # the port
 
@@ -139,11 +147,13 @@ class MemoryEngine:
         waiter: asyncio.Future[Response | None] = loop.create_future()
         stored.waiters.append(waiter)
         timer = loop.call_later(timeout_s, _expire, waiter)
+        await self._count(1)
         try:
             return await waiter
         finally:
             timer.cancel()
             stored.waiters.remove(waiter)
+            await self._count(-1)
 
     async def status(self, message_id: str) -> MessageStatus | None:
         for stored in self.stored:
@@ -167,7 +177,6 @@ class MemoryEngine:
     async def read_body(
         self, route: Route, content_type: str | None, body: bytes, paths: list[str]
     ) -> BodyKeys:
-        assert content_type is None or route
         self.big_bodies.append((body, paths))
         return self.body_keys
 

@@ -1,4 +1,4 @@
-"""A client that sends bytes as they are and reads answers as they come: for tests of HTTP itself."""
+"""A client that sends bytes as they are and reads answers as they come, to test HTTP itself."""
 
 from __future__ import annotations
 

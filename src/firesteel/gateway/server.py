@@ -58,6 +58,7 @@ class Listener:
         self._servers: list[asyncio.Server] = []
         self._ticking: asyncio.TimerHandle | None = None
         self._lifespan: Any = None
+        self._stopped = False
 
     @property
     def open_connections(self) -> int:
@@ -83,7 +84,11 @@ class Listener:
         self._tick()
 
     async def stop(self, grace_s: float) -> None:
-        """Accept no more; answer every request that has come, close, cut after ``grace_s``."""
+        """Accept no more; answer every request that has come, close, cut after ``grace_s``. Safe
+        to repeat."""
+        if self._stopped:
+            return
+        self._stopped = True
         # What the kernel has accepted for us is taken first: its requests are answered too.
         await asyncio.sleep(0)
         for server in self._servers:

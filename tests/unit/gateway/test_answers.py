@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -213,12 +212,9 @@ async def test_a_caller_that_goes_frees_its_place_and_the_execution_goes_on(
     connection = await served.connect()
     await connection.send(request("POST", "/t37ed/Ask", b"1"))
     await served.engine.accepted.wait()
-    while not served.engine.waiting:
-        await asyncio.sleep(0)
+    await served.engine.until_waiting(1)
     connection.close()
-    async with asyncio.timeout(10):
-        while served.engine.waiting:
-            await asyncio.sleep(0)
+    await served.engine.until_waiting(0)
     assert served.engine.stored[0].response is None
     served.engine.finish()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
@@ -32,7 +33,7 @@ async def test_p05_the_bytes_accepted_are_the_bytes_sent(
     if not served.engine.calls:
         served.engine.publish({"name": "Bytes"})
     places = sorted({min(cut, len(body)) for cut in cuts} | {0, len(body)})
-    pieces = [body[start:end] for start, end in zip(places, places[1:], strict=False)]
+    pieces = [body[start:end] for start, end in itertools.pairwise(places)]
     async with await served.connect() as connection:
         if chunked:
             head = request(

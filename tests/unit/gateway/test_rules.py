@@ -1,0 +1,171 @@
+"""The gateway's small rules by themselves: Prefer, rate limits, redaction."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from firesteel.gateway.prefer import Preference, read_prefer
+from firesteel.gateway.rate_limit import RateLimiter
+from firesteel.gateway.redaction import Redaction
+from firesteel.model.trigger import RateLimit
+
+
+@pytest.mark.parametrize(
+    ("header", "preference"),
+    [
+        (b"respond-async", Preference(0.0, "respond-async")),
+        (b"Respond-Async; x=1", Preference(0.0, "respond-async")),
+        (b"wait=5", Preference(5.0, "wait=5")),
+        (b'wait="5"', Preference(5.0, "wait=5")),
+        (b"respond-async, wait=10", Preference(10.0, "wait=10")),
+        (b"wait = 10 , respond-async", Preference(10.0, "wait=10")),
+        (b"wait=1, wait=2", Preference(1.0, "wait=1")),
+        (b'return=minimal; a="x, wait=3", wait=4', Preference(4.0, "wait=4")),
+        (b"wait=0", Preference(0.0, "wait=0")),
+        (b"wait=-1", None),
+        (b"wait=1.5", None),
+        (b"wait=", None),
+        (b"wait=x, respond-async", Preference(0.0, "respond-async")),
+        (b"return=minimal", None),
+        (b"", None),
+        (None, None),
+        (b"\xff;;=,", None),
+    ],
+)
+def test_prefer_is_read_as_rfc_7240_says(
+    header: bytes | None, preference: Preference | None
+) -> None:
+    assert read_prefer(header) == preference
+
+
+@given(st.binary(max_size=200))
+def test_no_prefer_header_fails(header: bytes) -> None:
+    read_prefer(header)
+
+
+class Limited:
+    """A rate limiter with a clock that the test moves."""
+
+    def __init__(self, limit: int = 100) -> None:
+        self.now = 1000.0
+        self.limiter = RateLimiter(lambda: self.now, limit=limit)
+
+    def take(self, rule: RateLimit, trigger_no: int = 1, consumer: str | None = "a") -> int:
+        return self.limiter.take(rule, trigger_no, consumer)
+
+
+def test_the_burst_is_what_the_rate_allows_in_one_second() -> None:
+    limited, rule = Limited(), RateLimit(rate=5.0)
+    assert [limited.take(rule) for _ in range(6)] == [0, 0, 0, 0, 0, 1]
+
+
+def test_a_rate_below_one_a_second_lets_one_call_in_and_says_how_long_to_wait() -> None:
+    limited, rule = Limited(), RateLimit(rate=20 / 60)
+    assert [limited.take(rule) for _ in range(2)] == [0, 3]
+    limited.now += 3
+    assert [limited.take(rule) for _ in range(2)] == [0, 3]
+
+
+def test_refused_calls_cost_nothing() -> None:
+    limited, rule = Limited(), RateLimit(rate=1.0)
+    assert [limited.take(rule) for _ in range(1000)] == [0] + [1] * 999
+    limited.now += 1
+    assert limited.take(rule) == 0
+
+
+def test_consumers_are_counted_apart_or_together_as_the_trigger_says() -> None:
+    limited = Limited()
+    apart, together = RateLimit(rate=1.0), RateLimit(rate=1.0, per="trigger")
+    assert [limited.take(apart, 1, consumer) for consumer in "aba"] == [0, 0, 1]
+    assert [limited.take(together, 2, consumer) for consumer in "aba"] == [0, 1, 1]
+
+
+@given(st.lists(st.floats(0, 2), max_size=200), st.integers(1, 20), st.integers(1, 20))
+def test_no_more_than_burst_and_rate_allow_get_through(
+    pauses: list[float], rate: int, burst: int
+) -> None:
+    limited, rule = Limited(), RateLimit(rate=float(rate), burst=burst)
+    taken = 0
+    for pause in pauses:
+        limited.now += pause
+        taken += limited.take(rule) == 0
+    assert taken <= burst + rate * (limited.now - 1000.0) + 1e-6
+
+
+def test_the_number_of_buckets_is_bounded() -> None:
+    limited, rule = Limited(limit=10), RateLimit(rate=1.0)
+    for number in range(100):
+        assert limited.take(rule, 1, str(number)) == 0
+    assert limited.take(rule, 1, "99") == 1
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["a", "b", 'c"\\']), inner),
+    max_leaves=20,
+)
+
+
+def replaced(value: Any, parts: list[str]) -> Any:
+    """What redaction of one path means, on the parsed value."""
+    if not parts:
+        return "***"
+    if isinstance(value, dict) and parts[0] in value:
+        return {**value, parts[0]: replaced(value[parts[0]], parts[1:])}
+    if isinstance(value, list) and parts[0].isdigit() and int(parts[0]) < len(value):
+        index = int(parts[0])
+        return [*value[:index], replaced(value[index], parts[1:]), *value[index + 1 :]]
+    return value
+
+
+@given(JSON_VALUES, st.lists(st.sampled_from(["a", "b", "0", "1"]), min_size=1, max_size=3))
+def test_redaction_replaces_the_value_at_the_path_and_nothing_else(
+    value: Any, parts: list[str]
+) -> None:
+    redaction = Redaction.compile(["body." + ".".join(parts)])
+    assert redaction is not None
+    body = json.dumps(value, indent=1, ensure_ascii=False).encode("utf-8", "replace")
+    redacted = redaction.of_body("application/json; charset=utf-8", body)
+    assert json.loads(redacted) == replaced(json.loads(body), parts)
+
+
+@pytest.mark.parametrize(
+    ("paths", "content_type", "body", "stored"),
+    [
+        (["body.a"], "application/json", b'{"a":1,"a":[2]}', b'{"a":"***","a":"***"}'),
+        (["body.a", "body.a.b"], "application/json", b'{"a":{"b":1}}', b'{"a":"***"}'),
+        (
+            ["body.a.b", "body.a"],
+            "application/json",
+            b'\xef\xbb\xbf{"a":1}',
+            b'\xef\xbb\xbf{"a":"***"}',
+        ),
+        (["body.a"], "application/json", b'{"b":1e999, "c":' + b"9" * 5000 + b"}", None),
+        (
+            ["body.a"],
+            "application/x-www-form-urlencoded",
+            b"b=1&%61=2&a=3&a",
+            b"b=1&%61=***&a=***&a",
+        ),
+        (["body"], "image/png", b"\x89PNG", b"***"),
+        (["body.a"], "image/png", b"\x89PNG", None),
+        (["body.a"], "text/plain", b"a=1", None),
+        (["body.a"], "application/json", b"", None),
+        (["x-token"], "application/json", b'{"x-token":1}', None),
+    ],
+)
+def test_redaction_keeps_every_other_byte(
+    paths: list[str], content_type: str, body: bytes, stored: bytes | None
+) -> None:
+    redaction = Redaction.compile(paths)
+    assert redaction is not None
+    assert redaction.of_body(content_type, body) == (body if stored is None else stored)
+
+
+def test_without_anything_to_redact_there_is_no_redaction() -> None:
+    assert Redaction.compile([]) is None
