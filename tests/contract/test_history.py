@@ -1,0 +1,590 @@
+"""What every store's history promises: lists, a message's page, status, retention, back-up."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from firesteel.errors import CallerError
+from firesteel.model.execution import Failure, JournalEntry, Reason, Response, State
+from firesteel.model.message import Message
+from firesteel.store.catalog import TriggerRules
+from firesteel.store.history import MessageFilter, MessageSummary
+from firesteel.store.journal import (
+    Accepted,
+    Actor,
+    Claim,
+    Idempotency,
+    NewMessage,
+    Postponement,
+    Settlement,
+)
+from firesteel.store.sqlite import store as sqlite_store
+from tests.contract.conftest import OpenStore, Store
+
+DAY_US = 86_400 * 1_000_000
+START_US = 1_700_000_000 * 1_000_000
+RULES = TriggerRules(
+    concurrency=100, max_waiting=100_000, on_failure="continue", history_s=None, payloads_s=None
+)
+OK = Response(200, [("content-type", "text/plain")], b"done")
+BAD_GATEWAY = Response(502, [], b"{}")
+FAILURE = Failure("permanent", "permanent_error", "no such customer", trace="secret line 7")
+ANNA = Actor("anna", "asked to")
+
+
+@dataclass
+class Clock:
+    """A wall clock that a test sets, and the monotonic clock that no one can set."""
+
+    wall_now_us: int = START_US
+    passed_s: float = 0.0
+
+    def wall_us(self) -> int:
+        return self.wall_now_us
+
+    def monotonic_s(self) -> float:
+        return self.passed_s
+
+    def pass_days(self, days: float) -> None:
+        self.wall_now_us += int(days * DAY_US)
+        self.passed_s += days * 86_400
+
+
+@dataclass
+class Shop:
+    """A store with an integration, whose claims the test settles as it likes."""
+
+    store: Store
+    clock: Clock
+    trigger_no: int
+    version_no: int
+    claims: dict[int, Claim] = field(default_factory=dict)
+    ids: int = 0
+
+    def claimed(self, claims: Sequence[Claim]) -> None:
+        self.claims.update({claim.execution_no: claim for claim in claims})
+
+    async def accept(self, consumer: str | None = "web shop", **more: Any) -> Accepted:
+        self.ids += 1
+        message = Message(f"m{self.ids:06}", 0, self.clock.wall_us(), consumer, b"request", b"body")
+        new = NewMessage(self.trigger_no, self.version_no, message, **more)
+        accepted = await self.store.journal.append(new)
+        assert isinstance(accepted, Accepted)
+        return accepted
+
+    async def settle(self, execution_no: int, state: Any = State.SUCCEEDED, **more: Any) -> None:
+        claim = self.claims.pop(execution_no)
+        response, failure = (OK, None) if state is State.SUCCEEDED else (BAD_GATEWAY, FAILURE)
+        settlement = Settlement(execution_no, claim.epoch, state, response, failure, **more)
+        assert await self.store.journal.settle(settlement)
+
+    async def done(self, state: Any = State.SUCCEEDED, **more: Any) -> Accepted:
+        accepted = await self.accept(**more)
+        await self.settle(accepted.execution_no, state)
+        return accepted
+
+    async def replay(self, execution_no: int) -> int:
+        number, _ = await self.store.journal.replay(execution_no, self.version_no, ANNA)
+        return number
+
+    async def page(self, **conditions: Any) -> list[MessageSummary]:
+        return await self.store.history.messages(MessageFilter(**conditions))
+
+    async def numbers(self, **conditions: Any) -> list[int]:
+        return [row.execution_no for row in await self.page(**conditions)]
+
+    async def purge(self, days: float = 30) -> int:
+        """Everything that retention lets go, in small batches."""
+        gone = 0
+        while batch := await self.store.history.purge(default_history_s=days * 86_400, batch=7):
+            gone += batch
+        return gone
+
+
+async def open_shop(open_store: OpenStore, clock: Clock, **rules: Any) -> Shop:
+    store = await open_store(wall_us=clock.wall_us, monotonic_s=clock.monotonic_s)
+    await store.catalog.ensure_workspace("shop")
+    shop = Shop(store, clock, 0, 0)
+    await add_integration(shop, "orders", **rules)
+    store.journal.listen(shop.claimed, lambda error: None)
+    store.journal.grant(1000)
+    return shop
+
+
+async def add_integration(shop: Shop, name: str, **rules: Any) -> None:
+    """Publish it; the shop accepts for it from now on."""
+    published, _ = await shop.store.catalog.publish(
+        "shop", {"name": name}, rules=replace(RULES, **rules), managed_by="files", actor="anna"
+    )
+    shop.trigger_no, shop.version_no = published.trigger_no, published.version_no
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def shop(open_store: OpenStore, clock: Clock) -> Shop:
+    return await open_shop(open_store, clock)
+
+
+# --- lists --------------------------------------------------------------------------------------
+
+
+async def test_a_list_shows_the_latest_first_with_what_is_known(shop: Shop, clock: Clock) -> None:
+    first = await shop.accept(consumer=None)
+    clock.pass_days(1)
+    second = await shop.done(State.FAILED, lane_key="c1")
+    latest, earliest = await shop.page()
+    assert latest == MessageSummary(
+        execution_no=second.execution_no,
+        message_id=second.message_id,
+        run=1,
+        sequence=2,
+        workspace="shop",
+        integration="orders",
+        version=1,
+        state=State.FAILED,
+        reason=None,
+        consumer="web shop",
+        received_at_us=START_US + DAY_US,
+        settled_at_us=START_US + DAY_US,
+        due_at_us=None,
+        attempts=1,
+        lane_key="c1",
+        failure=FAILURE,
+    )
+    assert (earliest.execution_no, earliest.state) == (first.execution_no, State.RUNNING)
+    assert (earliest.consumer, earliest.lane_key, earliest.settled_at_us) == (None, None, None)
+
+
+async def test_each_filter_finds_its_messages_and_all_hold_together(
+    shop: Shop, clock: Clock
+) -> None:
+    red = await shop.done(search=(("color", "red"), ("size", "1")))
+    clock.pass_days(1)
+    blue = await shop.done(State.FAILED, consumer="warehouse", search=(("color", "blue"),))
+    clock.pass_days(1)
+    running = await shop.accept(search=(("color", "red"),))
+    r, b, n = red.execution_no, blue.execution_no, running.execution_no
+    expected: list[tuple[dict[str, Any], list[int]]] = [
+        ({}, [n, b, r]),
+        ({"workspace": "shop", "integration": "orders"}, [n, b, r]),
+        ({"workspace": "nowhere"}, []),
+        ({"integration": "other"}, []),
+        ({"state": State.SUCCEEDED}, [r]),
+        ({"state": State.FAILED}, [b]),
+        ({"state": State.RUNNING}, [n]),
+        ({"state": State.WAITING}, []),
+        ({"state": State.CANCELLED}, []),
+        ({"consumer": "web shop"}, [n, r]),
+        ({"consumer": "web shop", "state": State.SUCCEEDED}, [r]),
+        ({"consumer": "nobody"}, []),
+        ({"sequence": 2}, [b]),
+        ({"sequence": 2, "consumer": "web shop"}, []),
+        ({"search": ("color", "red")}, [n, r]),
+        ({"search": ("color", "red"), "state": State.RUNNING}, [n]),
+        ({"search": ("color", "1")}, []),
+        ({"received_from_us": START_US + 1}, [n, b]),
+        ({"received_until_us": START_US + DAY_US}, [r]),
+        ({"received_from_us": START_US, "received_until_us": START_US + 2 * DAY_US}, [b, r]),
+        ({"received_from_us": START_US + 1, "state": State.FAILED}, [b]),
+        ({"received_from_us": START_US + 1, "search": ("color", "red")}, [n]),
+        ({"received_from_us": START_US + 9 * DAY_US}, []),
+    ]
+    for conditions, numbers in expected:
+        assert await shop.numbers(**conditions) == numbers, conditions
+
+
+async def test_a_replay_is_found_by_the_conditions_of_its_message(shop: Shop, clock: Clock) -> None:
+    original = await shop.done(State.FAILED, search=(("color", "red"),))
+    clock.pass_days(1)
+    await shop.done(consumer="warehouse")
+    replay = await shop.replay(original.execution_no)
+    for conditions in (
+        {"search": ("color", "red")},
+        {"consumer": "web shop"},
+        {"sequence": 1},
+        {"received_until_us": START_US + 1},
+    ):
+        assert await shop.numbers(**conditions) == [replay, original.execution_no], conditions
+        assert await shop.numbers(**conditions, state=State.RUNNING) == [replay]
+        assert await shop.numbers(**conditions, before_no=replay) == [original.execution_no]
+    (row, _) = await shop.page(sequence=1)
+    assert (row.run, row.message_id) == (2, original.message_id)
+
+
+async def test_pages_follow_each_other_over_several_integrations(shop: Shop) -> None:
+    accepted = []
+    for name in ("a", "b", "c"):
+        await add_integration(shop, name)
+        accepted += [(await shop.accept()).execution_no for _ in range(5)]
+    pages: list[int] = []
+    before_no = None
+    while page := await shop.numbers(limit=4, before_no=before_no):
+        pages += page
+        before_no = page[-1]
+    assert pages == sorted(accepted, reverse=True)
+
+
+async def test_a_removed_integrations_messages_stay_to_be_seen(shop: Shop) -> None:
+    old = await shop.done()
+    await shop.store.catalog.remove("shop", "orders", "anna")
+    await add_integration(shop, "orders")
+    new = await shop.done()
+    assert await shop.numbers(integration="orders") == [new.execution_no, old.execution_no]
+
+
+async def test_a_list_by_time_finds_messages_although_the_clock_was_set_back(
+    shop: Shop, clock: Clock
+) -> None:
+    numbers = []
+    for minute in (0, 30, 10, 40, 20, 50):
+        clock.wall_now_us = START_US + minute * 60_000_000
+        numbers.append((await shop.done()).execution_no)
+    found = await shop.numbers(
+        received_from_us=START_US + 10 * 60_000_000, received_until_us=START_US + 31 * 60_000_000
+    )
+    assert found == [numbers[4], numbers[2], numbers[1]]
+
+
+# --- why it waits -------------------------------------------------------------------------------
+
+
+async def test_a_waiting_execution_says_why(shop: Shop) -> None:
+    head = await shop.accept(lane_key="c1")
+    behind = await shop.accept(lane_key="c1")
+    (row,) = await shop.page(state=State.WAITING)
+    assert (row.execution_no, row.reason) == (behind.execution_no, Reason.TURN)
+    claim = shop.claims[head.execution_no]
+    failure = Failure("transient", "step_failed", "no connection")
+    await shop.store.journal.postpone(
+        Postponement(head.execution_no, claim.epoch, 60.0, counts=False, failure=failure)
+    )
+    reasons = {row.execution_no: row.reason for row in await shop.page(state=State.WAITING)}
+    assert reasons == {
+        head.execution_no: Reason.RETRY_AT,
+        behind.execution_no: Reason.TURN,
+    }
+    (first,) = await shop.page(sequence=1)
+    assert first.due_at_us == START_US + 60_000_000
+    assert first.failure == failure
+    await shop.store.journal.pause(shop.trigger_no, "c1", ANNA)
+    assert {row.reason for row in await shop.page(state=State.WAITING)} == {Reason.PAUSED}
+    await shop.store.journal.resume(shop.trigger_no, "c1", ANNA)
+    await shop.store.journal.pause(shop.trigger_no, None, ANNA)
+    assert {row.reason for row in await shop.page(state=State.WAITING)} == {Reason.PAUSED}
+
+
+async def test_without_a_free_slot_the_reason_is_slot(shop: Shop) -> None:
+    shop.store.journal.grant(0)
+    await shop.accept()
+    await shop.accept(lane_key="c1")
+    await shop.accept(lane_key="c1")
+    waiting = await shop.page(state=State.WAITING)
+    assert [row.reason for row in waiting] == [Reason.TURN, Reason.SLOT, Reason.SLOT]
+
+
+# --- a message's page ---------------------------------------------------------------------------
+
+
+async def test_a_message_shows_everything_that_is_kept_of_it(shop: Shop) -> None:
+    accepted = await shop.accept(lane_key="c1")
+    behind = await shop.accept(lane_key="c1")
+    number = accepted.execution_no
+    entries = [JournalEntry(name, "sql", 1, 5, 6, b"result", b"in") for name in ("z", "a")]
+    assert await shop.store.journal.record(number, 1, entries[0])
+    await shop.store.journal.postpone(
+        Postponement(number, 1, 0.0, counts=True, failure=FAILURE, logs="first try")
+    )
+    claim = shop.claims[number]
+    assert [entry.step for entry in claim.journal] == ["z"]
+    await shop.settle(
+        number, entries=[entries[1]], input=b'{"a": 1}', logs="second try", code_hash="abc"
+    )
+    (detail,) = await shop.store.history.executions(accepted.message_id)
+    assert detail.message == Message(
+        accepted.message_id, 1, START_US, "web shop", b"request", b"body"
+    )
+    assert detail.journal == entries
+    assert [(a.attempt, a.failure, a.logs) for a in detail.attempts] == [(1, FAILURE, "first try")]
+    assert (detail.response, detail.input, detail.logs) == (OK, b'{"a": 1}', "second try")
+    assert (detail.code_hash, detail.trigger_no) == ("abc", shop.trigger_no)
+    assert (detail.summary.state, detail.summary.attempts) == (State.SUCCEEDED, 2)
+    assert detail.waits_for is None
+    assert behind.execution_no in shop.claims
+
+
+async def test_a_message_behind_others_names_the_one_that_its_lane_is_at(shop: Shop) -> None:
+    head, *behind = [await shop.accept(lane_key="c1") for _ in range(3)]
+    (detail,) = await shop.store.history.executions(behind[1].message_id)
+    assert detail.waits_for == head.message_id
+    claim = shop.claims.pop(head.execution_no)
+    await shop.store.journal.postpone(Postponement(head.execution_no, claim.epoch, 60.0, False))
+    (detail,) = await shop.store.history.executions(behind[1].message_id)
+    assert detail.waits_for == head.message_id
+
+
+async def test_replays_stand_behind_their_original_and_name_it(shop: Shop) -> None:
+    accepted = await shop.done(State.FAILED)
+    replay = await shop.replay(accepted.execution_no)
+    await shop.settle(replay)
+    first, second = await shop.store.history.executions(accepted.message_id)
+    assert (first.summary.run, first.replay_of, first.response) == (1, None, BAD_GATEWAY)
+    assert (second.summary.run, second.replay_of, second.response) == (2, accepted.execution_no, OK)
+    assert first.message == second.message
+
+
+async def test_who_ended_an_execution_and_why_is_shown(shop: Shop) -> None:
+    accepted = await shop.accept()
+    await shop.store.journal.cancel(accepted.execution_no, ANNA, BAD_GATEWAY)
+    (detail,) = await shop.store.history.executions(accepted.message_id)
+    assert (detail.ended_by, detail.ended_why) == ("anna", "asked to")
+
+
+async def test_an_unknown_message_has_neither_page_nor_status(shop: Shop) -> None:
+    assert await shop.store.history.executions("m9") == []
+    assert await shop.store.history.status("m9") is None
+    assert await shop.store.history.response(9) is None
+
+
+async def test_the_status_is_that_of_the_latest_execution(shop: Shop, clock: Clock) -> None:
+    accepted = await shop.accept()
+    running = await shop.store.history.status(accepted.message_id)
+    assert running is not None
+    assert (running.state, running.settled_at_us, running.attempts) == (State.RUNNING, None, 1)
+    assert await shop.store.history.response(running.execution_no) is None
+    clock.pass_days(1)
+    await shop.settle(accepted.execution_no, State.FAILED)
+    replay = await shop.replay(accepted.execution_no)
+    await shop.settle(replay)
+    settled = await shop.store.history.status(accepted.message_id)
+    assert settled is not None
+    assert (settled.execution_no, settled.state) == (replay, State.SUCCEEDED)
+    assert (settled.sequence, settled.consumer) == (1, "web shop")
+    assert (settled.trigger_no, settled.received_at_us) == (shop.trigger_no, START_US)
+    assert settled.settled_at_us == START_US + DAY_US
+    assert await shop.store.history.response(replay) == OK
+    assert await shop.store.history.response(accepted.execution_no) == BAD_GATEWAY
+
+
+# --- retention ----------------------------------------------------------------------------------
+
+
+async def conserved(shop: Shop) -> None:
+    """P07: accepted and replayed = waiting + running + terminal + purged."""
+    counts = await shop.store.journal.counts(shop.trigger_no)
+    known = counts.waiting + counts.running + counts.terminal + counts.purged
+    assert counts.accepted + counts.replayed == known
+
+
+async def test_what_has_ended_goes_when_its_retention_is_over_and_not_before(
+    shop: Shop, clock: Clock
+) -> None:
+    old = [await shop.done(search=(("n", str(n)),)) for n in range(20)]
+    clock.pass_days(20)
+    young = await shop.done(State.FAILED)
+    assert await shop.purge() == 0
+    clock.pass_days(11)
+    assert await shop.purge() == 20
+    assert await shop.numbers() == [young.execution_no]
+    assert await shop.store.history.executions(old[0].message_id) == []
+    assert await shop.store.history.response(old[0].execution_no) is None
+    counts = await shop.store.journal.counts(shop.trigger_no)
+    assert (counts.accepted, counts.purged, counts.terminal) == (21, 20, 1)
+    assert await shop.purge() == 0
+
+
+async def test_what_has_not_ended_never_goes(shop: Shop, clock: Clock) -> None:
+    head, behind = [await shop.accept(lane_key="c1") for _ in range(2)]
+    ended = await shop.done()
+    clock.pass_days(400)
+    assert await shop.purge() == 1
+    assert await shop.numbers() == [behind.execution_no, head.execution_no]
+    await shop.settle(head.execution_no)
+    assert await shop.purge() == 0
+    clock.pass_days(31)
+    assert await shop.purge() == 1
+    assert await shop.store.history.status(ended.message_id) is None
+    await conserved(shop)
+
+
+async def test_a_message_stays_until_its_last_replay_is_old_enough(
+    shop: Shop, clock: Clock
+) -> None:
+    accepted = await shop.done(State.FAILED)
+    clock.pass_days(40)
+    replay = await shop.replay(accepted.execution_no)
+    assert await shop.purge() == 0
+    await shop.settle(replay)
+    assert await shop.purge() == 0
+    clock.pass_days(31)
+    assert await shop.purge() == 1
+    counts = await shop.store.journal.counts(shop.trigger_no)
+    assert (counts.accepted, counts.replayed, counts.purged) == (1, 1, 2)
+    await conserved(shop)
+
+
+async def test_an_integrations_own_retention_holds_also_after_it_was_removed(
+    open_store: OpenStore, clock: Clock
+) -> None:
+    shop = await open_shop(open_store, clock, history_s=86_400.0)
+    await shop.done()
+    await add_integration(shop, "kept", history_s=365 * 86_400.0)
+    kept = await shop.done()
+    await shop.store.catalog.remove("shop", "orders", "anna")
+    clock.pass_days(60)
+    assert await shop.purge() == 1
+    assert await shop.numbers() == [kept.execution_no]
+
+
+async def test_payloads_may_go_before_their_messages(open_store: OpenStore, clock: Clock) -> None:
+    shop = await open_shop(open_store, clock, payloads_s=86_400.0)
+    running = await shop.accept(lane_key="c1")
+    old = [(await shop.done(State.FAILED, search=(("n", "1"),))) for _ in range(10)]
+    clock.pass_days(2)
+    young = await shop.done()
+    assert await shop.purge() == 10
+    assert await shop.purge() == 0
+    (detail,) = await shop.store.history.executions(old[0].message_id)
+    assert (detail.message, detail.response, detail.journal) == (None, None, [])
+    assert [attempt.logs for attempt in detail.attempts] == [""]
+    assert detail.summary.failure == replace_trace(FAILURE)
+    assert detail.attempts[0].failure == replace_trace(FAILURE)
+    assert len(await shop.numbers(search=("n", "1"))) == 10
+    (detail,) = await shop.store.history.executions(young.message_id)
+    assert detail.message is not None
+    await shop.settle(running.execution_no)
+    clock.pass_days(2)
+    assert await shop.purge() == 2
+    clock.pass_days(30)
+    assert await shop.purge() == 12
+    await conserved(shop)
+
+
+def replace_trace(failure: Failure) -> Failure:
+    return Failure(failure.kind, failure.code, failure.detail)
+
+
+async def test_a_replay_that_begins_meanwhile_keeps_its_message(shop: Shop, clock: Clock) -> None:
+    accepted = [await shop.done(State.FAILED) for _ in range(5)]
+    clock.pass_days(31)
+    replays = asyncio.gather(*(shop.replay(one.execution_no) for one in accepted))
+    await shop.purge()
+    await replays
+    for one in accepted:
+        details = await shop.store.history.executions(one.message_id)
+        assert len(details) == 2
+        assert details[0].message is not None
+    await conserved(shop)
+
+
+async def test_idempotency_keys_go_when_their_window_is_over(shop: Shop, clock: Clock) -> None:
+    def key() -> Idempotency:
+        return Idempotency("k1", b"f" * 32, clock.wall_us() + 4 * DAY_US)
+
+    await shop.done(idempotency=key())
+    clock.pass_days(3)
+    assert await shop.purge(days=1) == 1
+    clock.pass_days(2)
+    assert await shop.purge(days=1) == 1
+    assert await shop.purge(days=1) == 0
+    await shop.done(idempotency=key())
+
+
+async def test_p32_a_clock_that_jumps_ahead_purges_nothing_early(
+    shop: Shop, clock: Clock, open_store: OpenStore
+) -> None:
+    old = await shop.done()
+    clock.pass_days(1)
+    assert await shop.purge() == 0
+    clock.wall_now_us += 400 * DAY_US
+    assert await shop.purge() == 0
+    new = await shop.done()
+    await shop.store.close()
+    reopened = Shop(
+        await open_store(wall_us=clock.wall_us, monotonic_s=clock.monotonic_s), clock, 1, 1
+    )
+    assert await reopened.purge() == 0
+    clock.pass_days(28)
+    assert await reopened.purge() == 0
+    clock.pass_days(1.1)
+    assert await reopened.purge() == 1
+    assert await reopened.store.history.status(old.message_id) is None
+    assert await reopened.store.history.status(new.message_id) is not None
+    clock.pass_days(1)
+    assert await reopened.purge() == 1
+
+
+async def test_p32_a_clock_that_is_set_back_and_forth_purges_nothing_early(
+    shop: Shop, clock: Clock
+) -> None:
+    await shop.done()
+    clock.wall_now_us -= 400 * DAY_US
+    assert await shop.purge() == 0
+    await shop.done()
+    assert await shop.purge() == 0
+    clock.wall_now_us += 400 * DAY_US
+    assert await shop.purge() == 0
+    clock.pass_days(29)
+    assert await shop.purge() == 0
+
+
+async def test_p07_nothing_is_lost_while_purging_and_accepting(shop: Shop, clock: Clock) -> None:
+    for _ in range(60):
+        await shop.done()
+    clock.pass_days(31)
+    purging = asyncio.create_task(shop.purge())
+    accepted = await asyncio.gather(*(shop.accept() for _ in range(60)))
+    assert await purging == 60
+    assert [one.sequence for one in accepted] == list(range(61, 121))
+    await conserved(shop)
+    assert len(await shop.numbers(limit=200)) == 60
+
+
+# --- back-up ------------------------------------------------------------------------------------
+
+
+async def test_p31_a_backup_has_every_message_accepted_before_it_began(
+    shop: Shop, tmp_path: Path
+) -> None:
+    before = [await shop.accept() for _ in range(30)]
+    target = tmp_path / "copy.db"
+    await asyncio.gather(shop.store.history.backup(target), *(shop.accept() for _ in range(30)))
+    assert [name for name in os.listdir(tmp_path) if "copy" in name] == ["copy.db"]
+    assert target.stat().st_mode & 0o777 == 0o600
+    await shop.store.close()
+    copy = await sqlite_store.open_store(target)
+    try:
+        found = await copy.history.messages(MessageFilter(limit=100))
+        assert {one.message_id for one in before} <= {row.message_id for row in found}
+    finally:
+        await copy.close()
+    with sqlite3.connect(target) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+async def test_a_backup_replaces_no_file_and_leaves_none_behind(shop: Shop, tmp_path: Path) -> None:
+    taken = tmp_path / "taken.db"
+    taken.write_text("mine")
+    with pytest.raises(CallerError) as caught:
+        await shop.store.history.backup(taken)
+    assert caught.value.code == "target_exists"
+    assert taken.read_text() == "mine"
+    with pytest.raises(Exception, match="could not be written"):
+        await shop.store.history.backup(tmp_path / "no directory" / "copy.db")
+
+
+async def test_the_size_grows_with_what_is_kept(shop: Shop) -> None:
+    before = await shop.store.history.size_bytes()
+    await asyncio.gather(*(shop.accept() for _ in range(500)))
+    assert await shop.store.history.size_bytes() > before
