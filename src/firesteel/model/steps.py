@@ -110,7 +110,16 @@ def _statuses(value: str) -> str:
     return value
 
 
-ExpectedStatus = Annotated[str, BeforeValidator(_expected), AfterValidator(_statuses)]
+def _expected_written(value: str) -> int | str:
+    return int(value) if value.isdigit() else value
+
+
+ExpectedStatus = Annotated[
+    str,
+    BeforeValidator(_expected, json_schema_input_type=int | str),
+    AfterValidator(_statuses),
+    PlainSerializer(_expected_written),
+]
 
 
 class HttpStep(Section):

@@ -187,12 +187,17 @@ def _response(document: dict[str, Any], findings: Findings) -> None:
 
 def _redact(document: dict[str, Any], findings: Findings) -> None:
     for index, item in enumerate(items(document.get("redact"))):
-        if not isinstance(item, str) or _HEADER_NAME.fullmatch(item):
-            continue
         pointer = child("/redact", index)
-        try:
-            if Path.parse(item).root == "consumer":
-                findings.fault(pointer, "path_invalid", "the consumer is not redacted")
-        except PathError as error:
-            hint = error.hint or "write a path such as body.iban, or the name of a header"
-            findings.fault(pointer, "path_invalid", str(error), hint)
+        if item == "consumer":
+            hint = "a header of that name is headers.consumer"
+            findings.fault(pointer, "path_invalid", "the consumer is not redacted", hint)
+        elif isinstance(item, str) and not _HEADER_NAME.fullmatch(item):
+            _redacted_path(item, pointer, findings)
+
+
+def _redacted_path(item: str, pointer: Pointer, findings: Findings) -> None:
+    try:
+        Path.parse(item)
+    except PathError as error:
+        hint = error.hint or "write a path such as body.iban, or the name of a header"
+        findings.fault(pointer, "path_invalid", str(error), hint)

@@ -58,6 +58,8 @@ _Dumper.add_representer(list, _Dumper.listed)
 def _style(text: str) -> str | None:
     if "\n" in text:
         return "|" if _keeps_as_block(text) else '"'
+    if not text.isprintable():
+        return '"'
     if "{%" in text and '"' not in text and "\\" not in text:
         return '"'
     return None if _reads_as_text(text) else '"'

@@ -36,7 +36,8 @@ def test_durations_of_the_reference_are_read_and_written_alike(text: str, second
 
 
 @pytest.mark.parametrize(
-    "text", ["", "5", "5 s", "5S", "1.5s", "-5s", "+5s", "s", "5sec", "5m30s", "٥s", "5s\n", "1w"]
+    "text",
+    ["", "5", "5 s", "5S", "1.5s", "-5s", "+5s", "s", "5sec", "5m30s", "\u0665s", "5s\n", "1w"],
 )
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="such as 30s"):
@@ -57,7 +58,7 @@ def test_what_is_no_rate_is_refused(text: str) -> None:
         parse_rate(text)
 
 
-@given(st.integers(min_value=0, max_value=10**14))
+@given(st.integers(min_value=0, max_value=10**12 - 1))
 def test_every_duration_to_the_millisecond_reads_back(milliseconds: int) -> None:
     assert parse_duration(format_duration(milliseconds / 1000)) == milliseconds / 1000
 
