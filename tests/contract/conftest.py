@@ -12,6 +12,7 @@ from firesteel.store.catalog import Catalog
 from firesteel.store.history import History
 from firesteel.store.journal import Journal
 from firesteel.store.sqlite import store as sqlite_store
+from tests.support.hand import Hand
 
 STORES = ["sqlite"]
 
@@ -68,3 +69,9 @@ def catalog(store: Store) -> Catalog:
 @pytest.fixture
 def history(store: Store) -> History:
     return store.history
+
+
+@pytest.fixture
+async def hand(store: Store) -> Hand:
+    """A session on a new store that takes what is claimed."""
+    return Hand(store.journal, store.catalog)

@@ -10,25 +10,28 @@ one event loop take effect in the order in which they were made.
 **Sequence.** ``append`` takes the next number of the trigger inside the transaction, under the
 trigger's lock: 1, 2, 3, ... without gaps in the order of commit.
 
-**Lanes.** Messages with a ``lane_key`` stand in that lane of their trigger. Only the head of a lane
-may run, and the next is the head only when the head before it is terminal. A lane never has two
-running executions (a unique index says so). A head that is postponed keeps its place.
+**Lanes.** Messages with a ``lane_key`` stand in that lane of their trigger. Only the head of a
+lane may run, and the next is the head only when the head before it is terminal. A lane never has
+two running executions (a unique index says so). A head that is postponed keeps its place.
 
-**Claims.** A *session* is one life of one engine process. Claiming an execution sets it running for
-this session, raises its ``epoch``, and counts the attempt, all in the transaction in which it became
-possible (an append, a settle, a due retry, a resume): the claim is given to ``on_claims`` after that
-commit, in the event loop's thread, once. Claims are made while the session's running executions
-are fewer than ``grant`` allows and the trigger's running executions are fewer than its
-``concurrency``; triggers take turns. A session's lease is one row, renewed by ``renew``; when it has
-lapsed by the store's clock, or at once where the adapter knows that the session is dead, the
-session's executions are taken over by ``recover`` and every later write with the old epoch is
-rejected (returns False) and changes nothing.
+**Claims.** A *session* is one life of one engine process. Claiming an execution sets it running
+for this session, raises its ``epoch``, and counts the attempt, all in the transaction in which it
+became possible (an append, a settle, a due retry, a resume): the claim is given to ``on_claims``
+after that commit, in the event loop's thread, once: when the awaitables of that commit are
+complete, before anyone who awaits them goes on. Claims are made while the session's running
+executions are fewer than ``grant`` allows and the trigger's running executions are fewer than its
+``concurrency``; triggers take turns, and within a trigger the oldest that may run goes first. A
+session's lease is one row, renewed by ``renew``; when it has lapsed by the store's clock, or at
+once where the adapter knows that the session is dead, the session's executions are taken over by
+``recover`` and every later write with the old epoch is rejected (returns False) and changes
+nothing.
+
+**Time.** ``due_at_us`` and ``received_at_us`` are wall-clock microseconds since 1970, for people
+and for retries; order never depends on them. A wall clock that was set back delays no claim:
+adapters keep due times of this session on the monotonic clock. Of an idempotency key only the
+window counts (``expires_at_us - received_at_us``), measured by the same clock.
 
 Values that every message needs are msgspec structs: made in a fraction of a dataclass's time.
-
-**Time.** ``due_at_us`` and ``received_at_us`` are wall-clock microseconds since 1970, for people and
-for retries; order never depends on them. A wall clock that was set back delays no claim: adapters
-keep due times of this session on the monotonic clock.
 """
 
 from __future__ import annotations
@@ -210,7 +213,8 @@ class Journal(Protocol):
 
     def append(self, message: NewMessage) -> Awaitable[Appended]:
         """Store the message and its first execution. Duplicate keys and full triggers are found
-        inside the transaction, also among messages of the same transaction."""
+        inside the transaction, also among messages of the same transaction. Raises CallerError
+        ``unknown_integration``, and StoreUnavailable at once where too many calls wait."""
         ...
 
     def record(self, execution_no: int, epoch: int, entry: JournalEntry) -> Awaitable[bool]:
@@ -228,7 +232,9 @@ class Journal(Protocol):
         ...
 
     def cancel(self, execution_no: int, actor: Actor, response: Response) -> Awaitable[Ended]:
-        """Waiting or running becomes cancelled; a terminal one is left as it is."""
+        """Waiting or running becomes cancelled; a terminal one is left as it is. The lane goes on
+        in the same transaction: whoever cancels a running one ends its attempt first. Raises
+        CallerError ``unknown_execution``, and ``not_recovered`` where it ran in a dead session."""
         ...
 
     def skip(self, execution_no: int, actor: Actor, response: Response) -> Awaitable[Ended]:
@@ -245,7 +251,8 @@ class Journal(Protocol):
     ) -> Awaitable[tuple[int, str]]:
         """A new execution of a terminal execution's message under ``version_no``, linked to it, at
         the lane's tail; at its old place where the lane is paused at it, and the lane goes on.
-        Returns its number and public id. Raises CallerError ``not_terminal``."""
+        Returns its number and public id. Raises CallerError ``unknown_execution``,
+        ``not_terminal``, ``payload_purged``."""
         ...
 
     def pause(self, trigger_no: int, lane_key: str | None, actor: Actor) -> Awaitable[None]:

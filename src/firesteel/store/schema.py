@@ -214,12 +214,12 @@ payload = Table(
 )
 
 # ``position`` orders a lane (an execution's ``no``, or, of a replay that takes its original's
-# place, that one's). No condition here is an IN list: SQLite fills a temporary table for one at
-# every insert and update, which took half their time. ``turn``: it waits, and only for its due time, a slot or its trigger's pause:
+# place, that one's). ``turn``: it waits, and only for its due time, a slot or its trigger's pause:
 # it has no lane, or is the head of one that is not paused. ``due_at_us``: of an attempt to be
 # repeated later; NULL when it may be claimed now. ``interruptions``: how often an engine ended
 # under it. ``failure``: of the last attempt, an encoded model.execution.Failure. ``started_at_us``:
-# of the last attempt.
+# of the last attempt. No condition here is an IN list: SQLite fills a temporary table for one at
+# every insert and update, which took half of their time.
 execution = Table(
     "execution",
     metadata,

@@ -12,10 +12,12 @@ _failure = msgspec.msgpack.Decoder(Failure)
 
 
 def encode_response(response: Response) -> bytes:
+    """As it stands in ``result.response``."""
     return _encoder.encode(response)
 
 
 def decode_response(data: bytes) -> Response:
+    """What ``encode_response`` encoded."""
     return _response.decode(data)
 
 
@@ -25,4 +27,5 @@ def encode_failure(failure: Failure | None) -> bytes | None:
 
 
 def decode_failure(data: bytes | None) -> Failure | None:
+    """What ``encode_failure`` encoded."""
     return None if data is None else _failure.decode(data)

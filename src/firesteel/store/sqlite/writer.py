@@ -185,7 +185,7 @@ class Writer:
             self._connection.execute("BEGIN IMMEDIATE")
             self._ledger.open(self._connection)
             self._connection.execute("COMMIT")
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  # told to whoever awaits start()
             self._call(started.set_exception, _as_error(error))
             return
         self._call(started.set_result, None)
@@ -220,7 +220,7 @@ class Writer:
             self._ledger.begin()
             answers = [self._answer(call, argument) for _, call, argument in commands]
             claims = self._ledger.finish()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # rolled back, and told to every caller
             return self._undo(commands, error)
         try:
             self._connection.execute("COMMIT")
