@@ -54,7 +54,7 @@ lock: $(VENV)/.dev ## remake the lock files with the newest releases
 	$(LOCK) --constraint requirements/dev.txt --group build -o requirements/build.txt
 
 audit: $(VENV)/.dev ## look the locked packages up in the database of vulnerabilities
-	$(BIN)/pip-audit --disable-pip --require-hashes -r requirements/dev.txt
+	$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements/dev.txt
 
 build: $(VENV)/.dev ## build the wheel and the source distribution into dist/
 	$(BIN)/python -m build --no-isolation
