@@ -1,0 +1,146 @@
+"""Form bodies: application/x-www-form-urlencoded and multipart/form-data, as one object of fields.
+
+A field sent once is a string, one sent several times a list. Files of a multipart body are objects
+``{filename, content_type, size, base64}``. Decoding is strict, as of the query: what is not UTF-8
+or not an escape is an error and never a replacement character.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import unquote_to_bytes
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+MAX_FIELDS: Final = 10_000
+MAX_PARTS: Final = 1_000
+
+_BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+
+
+class FormInvalid(ValueError):
+    """The bytes are no form that is taken. ``code`` is ``malformed``, ``not_utf8`` or
+    ``too_many``; the text never repeats what was sent.
+    """
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+def parse_urlencoded(data: bytes) -> dict[str, Any]:
+    """The fields of an application/x-www-form-urlencoded body. Raises FormInvalid."""
+    if data.count(b"&") >= MAX_FIELDS:
+        raise FormInvalid("too_many", f"the form has over {MAX_FIELDS} fields")
+    fields: dict[str, Any] = {}
+    for number, pair in enumerate(data.split(b"&"), 1):
+        if not pair:
+            continue
+        name, _, value = pair.partition(b"=")
+        try:
+            _add(fields, _decoded(name), _decoded(value))
+        except UnicodeDecodeError:
+            raise FormInvalid("not_utf8", f"field {number} of the form is not UTF-8") from None
+        except ValueError:
+            detail = f"field {number} of the form is not percent-encoded"
+            raise FormInvalid("malformed", detail) from None
+    return fields
+
+
+def parse_multipart(data: bytes, boundary: bytes) -> dict[str, Any]:
+    """The fields and files of a multipart/form-data body (RFC 7578). Raises FormInvalid."""
+    reader = _PartReader()
+    try:
+        parser = MultipartParser(boundary, reader.callbacks())
+        parser.write(data)
+        parser.finalize()
+    except FormParserError:
+        raise FormInvalid("malformed", "the body is not multipart of its boundary") from None
+    if not reader.ended:
+        raise FormInvalid("malformed", "the last boundary of the multipart body is missing")
+    fields: dict[str, Any] = {}
+    for number, part in enumerate(reader.parts, 1):
+        try:
+            _add(fields, *part.read())
+        except UnicodeDecodeError:
+            raise FormInvalid("not_utf8", f"part {number} of the form is not UTF-8") from None
+        except LookupError:
+            raise FormInvalid("malformed", f"part {number} of the form has no name") from None
+    return fields
+
+
+def _add(fields: dict[str, Any], name: str, value: Any) -> None:
+    if name not in fields:
+        fields[name] = value
+    elif isinstance(fields[name], list):
+        fields[name].append(value)
+    else:
+        fields[name] = [fields[name], value]
+
+
+def _decoded(text: bytes) -> str:
+    text = text.replace(b"+", b" ")
+    if b"%" in text:
+        if _BAD_ESCAPE.search(text):
+            raise ValueError("not an escape")
+        text = unquote_to_bytes(text)
+    return text.decode()
+
+
+@dataclass(slots=True)
+class _Part:
+    headers: dict[bytes, bytes] = field(default_factory=dict)
+    data: bytearray = field(default_factory=bytearray)
+
+    def read(self) -> tuple[str, Any]:
+        """Name and value. Raises LookupError where the part has no name, UnicodeDecodeError."""
+        _, options = parse_options_header(self.headers[b"content-disposition"])
+        name = options[b"name"].decode()
+        content_type = self.headers.get(b"content-type")
+        filename = options.get(b"filename")
+        if filename is None:
+            return name, self.data.decode()
+        return name, {
+            "filename": filename.decode(),
+            "content_type": None if content_type is None else content_type.decode(),
+            "size": len(self.data),
+            "base64": base64.b64encode(self.data).decode(),
+        }
+
+
+class _PartReader:
+    """Collects the parts that python-multipart finds."""
+
+    def __init__(self) -> None:
+        self.parts: list[_Part] = []
+        self.ended = False
+        self._name = bytearray()
+        self._value = bytearray()
+
+    def callbacks(self) -> Any:
+        return {
+            "on_part_begin": self._begin,
+            "on_part_data": lambda data, start, end: self.parts[-1].data.extend(data[start:end]),
+            "on_header_field": lambda data, start, end: self._name.extend(data[start:end]),
+            "on_header_value": lambda data, start, end: self._value.extend(data[start:end]),
+            "on_header_end": self._header,
+            "on_end": self._end,
+        }
+
+    def _begin(self) -> None:
+        if len(self.parts) >= MAX_PARTS:
+            raise FormInvalid("too_many", f"the form has over {MAX_PARTS} parts")
+        self.parts.append(_Part())
+
+    def _header(self) -> None:
+        self.parts[-1].headers[bytes(self._name).lower()] = bytes(self._value)
+        self._name.clear()
+        self._value.clear()
+
+    def _end(self) -> None:
+        self.ended = True

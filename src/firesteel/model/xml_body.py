@@ -1,0 +1,106 @@
+"""XML bodies in xmltodict's shape: attributes ``@a``, text ``#text``, repeated elements as lists.
+
+A document type declaration is refused, with it every entity that is not XML's own, so that nothing
+is expanded or fetched. Everything a document builds is bounded by its own size and by a depth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from xml.parsers import expat
+
+import xmltodict
+from defusedxml.common import DTDForbidden, EntitiesForbidden, ExternalReferenceForbidden
+
+from firesteel.model.json_exact import MAX_DEPTH
+
+_BOMS = (b"\xef\xbb\xbf", b"\xfe\xff", b"\xff\xfe")
+
+StartElement = Callable[[str, list[str]], None]
+
+
+class XmlInvalid(ValueError):
+    """The bytes are no XML that is taken. ``code`` is ``malformed``, ``dtd_forbidden`` or
+    ``nested_too_deeply``; the text never repeats what was sent.
+    """
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+def parse_xml(data: bytes, charset: str | None) -> Any:
+    """The document as xmltodict gives it. ``charset`` of the content type goes before the XML
+    declaration and after a byte order mark (RFC 7303, section 3). Raises XmlInvalid.
+    """
+    encoding = None if data.startswith(_BOMS) else charset
+    try:
+        return xmltodict.parse(data, encoding=encoding, expat=_Expat)
+    except (DTDForbidden, EntitiesForbidden, ExternalReferenceForbidden):
+        raise XmlInvalid("dtd_forbidden", "a document type declaration is not taken") from None
+    except expat.ExpatError as error:
+        place = f"line {error.lineno}, column {error.offset + 1}"
+        raise XmlInvalid("malformed", f"the text is not XML at {place}") from None
+    except XmlInvalid:
+        raise
+    except (ValueError, LookupError):  # an encoding that is unknown or does not fit
+        raise XmlInvalid("malformed", "the text is not XML in its encoding") from None
+
+
+class _Expat:
+    """Takes the place of the module ``xml.parsers.expat`` in xmltodict."""
+
+    @staticmethod
+    def ParserCreate(encoding: str | None, separator: str | None) -> _Parser:  # noqa: N802 - expat's
+        return _Parser(encoding, separator)
+
+
+class _Parser:
+    """An expat parser that refuses document types and counts depth; xmltodict sets its handlers."""
+
+    def __init__(self, encoding: str | None, separator: str | None) -> None:
+        parser = expat.ParserCreate(encoding, separator)
+        parser.StartDoctypeDeclHandler = _refuse_dtd
+        parser.ExternalEntityRefHandler = _refuse_reference
+        object.__setattr__(self, "_expat", parser)
+        object.__setattr__(self, "_depth", 0)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "StartElementHandler":
+            value = self._counted(value)
+        elif name == "EndElementHandler":
+            value = self._uncounted(value)
+        setattr(self._expat, name, value)
+
+    def Parse(self, data: bytes, final: bool) -> None:  # noqa: N802 - expat's
+        self._expat.Parse(data, final)
+
+    def _counted(self, handler: StartElement) -> StartElement:
+        def start(name: str, attributes: list[str]) -> None:
+            depth = self._depth + 1
+            object.__setattr__(self, "_depth", depth)
+            if depth > MAX_DEPTH:
+                detail = f"the document is nested over {MAX_DEPTH} deep"
+                raise XmlInvalid("nested_too_deeply", detail)
+            handler(name, attributes)
+
+        return start
+
+    def _uncounted(self, handler: Callable[[str], None]) -> Callable[[str], None]:
+        def end(name: str) -> None:
+            object.__setattr__(self, "_depth", self._depth - 1)
+            handler(name)
+
+        return end
+
+
+def _refuse_dtd(name: str, system: str | None, public: str | None, _subset: int) -> None:
+    raise DTDForbidden(name, system, public)
+
+
+def _refuse_reference(
+    context: str, base: str | None, system: str | None, public: str | None
+) -> int:
+    raise ExternalReferenceForbidden(context, base, system, public)
