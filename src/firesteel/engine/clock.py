@@ -8,6 +8,12 @@ import time
 from typing import Protocol
 
 
+_ID_RANDOM_BYTES = 10
+_BLOCK_IDS = 512
+# The two variant bits of RFC 9562 in the first of their four.
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+
+
 class Clock(Protocol):
     """Where time, chance and ids come from."""
 
@@ -25,7 +31,12 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's clock and randomness."""
+    """The machine's clock and randomness. Random bytes are drawn from the system in blocks: one
+    system call an id would hand the interpreter to another thread each time."""
+
+    def __init__(self) -> None:
+        self._random_hex = ""
+        self._at = 0
 
     def now_us(self) -> int:
         """From the system's wall clock."""
@@ -37,6 +48,11 @@ class SystemClock:
 
     def new_id(self) -> str:
         """Ordered by the millisecond, 74 random bits."""
-        random_hex = os.urandom(10).hex()
-        variant = "89ab"[int(random_hex[3], 16) & 3]
-        return f"{time.time_ns() // 1_000_000:012x}7{random_hex[:3]}{variant}{random_hex[4:19]}"
+        at = self._at
+        if at >= len(self._random_hex):
+            self._random_hex = os.urandom(_BLOCK_IDS * _ID_RANDOM_BYTES).hex()
+            at = 0
+        self._at = at + 2 * _ID_RANDOM_BYTES
+        drawn = self._random_hex[at : self._at]
+        milliseconds = time.time_ns() // 1_000_000
+        return f"{milliseconds:012x}7{drawn[:3]}{_VARIANT[drawn[3]]}{drawn[4:19]}"
