@@ -34,7 +34,7 @@ check: $(VENV)/.dev ## the gate: format, lint, types, imports, sizes, links, fas
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python scripts/check_sizes.py
 	$(BIN)/python scripts/check_links.py
-	$(PYTEST) -n auto --dist loadfile tests/unit tests/contract tests/property
+	$(PYTEST) -n auto --dist loadfile $(wildcard tests/unit tests/contract tests/property)
 
 test: $(VENV)/.dev ## every test, faults in their quick size
 	$(PYTEST) -n auto --dist loadfile tests
