@@ -34,11 +34,11 @@ def write_yaml(document: Any) -> str:
 class _Dumper(yaml.SafeDumper):
     """PyYAML's emitter with our choice of styles."""
 
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - PyYAML's signature
+    def ignore_aliases(self, data: Any) -> bool:
         """No anchors: they are faults when read."""
         return True
 
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002 - PyYAML's
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         """Items of a list stand two columns in, as in the documentation."""
         super().increase_indent(flow, indentless=False)
 
