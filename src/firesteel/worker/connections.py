@@ -1,0 +1,206 @@
+"""The connections of each workspace, opened when a step first uses them.
+
+A new ``Connections`` frame replaces those before it: what did not change stays open, what did is
+closed when its last user is done.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from firesteel.errors import AuthorError
+from firesteel.model.connection import KINDS, HttpConnection, SqlConnection
+from firesteel.model.section import Reading
+from firesteel.worker.addresses import AddressRules
+from firesteel.worker.http_connection import DEFAULT_CONNECTIONS, HttpClient
+from firesteel.worker.sql_connection import ConnectionInvalid, SqlPool
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+    from pathlib import Path
+
+    from firesteel.model import frames
+
+_ANY_ADDRESS = ""
+
+
+class ConnectionUnknown(AuthorError):
+    """There is no connection of that name, or it is of the other kind."""
+
+    code = "connection_unknown"
+
+
+@dataclass(eq=False, slots=True)
+class _Opened:
+    """A connection that is open, with how many steps use it now."""
+
+    part: SqlPool | HttpClient
+    users: int = 0
+    retired: bool = False
+
+    async def close(self) -> None:
+        closing = self.part.close()
+        if closing is not None:
+            await closing
+
+
+@dataclass(slots=True)
+class WorkspaceConnections:
+    """Of one workspace; ``workers`` share each connection's ``max_connections``."""
+
+    documents: dict[str, Any]
+    workers: int
+    rules: AddressRules
+    folder: Path | None
+    opened: dict[str, _Opened] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, frame: frames.Connections, folder: Path | None) -> WorkspaceConnections:
+        """As the engine sent them."""
+        documents = json.loads(frame.connections)
+        return cls(documents, frame.workers, AddressRules(frame.outgoing_allow), folder)
+
+    @contextlib.asynccontextmanager
+    async def sql(self, name: str) -> AsyncIterator[SqlPool]:
+        """The database of that name. Raises ConnectionUnknown, ConnectionInvalid."""
+        async with self._using(name) as part:
+            if not isinstance(part, SqlPool):
+                raise ConnectionUnknown(f"the connection {name} is no database")
+            yield part
+
+    @contextlib.asynccontextmanager
+    async def http(self, name: str | None) -> AsyncIterator[HttpClient]:
+        """The HTTP system of that name, None: any address. Raises ConnectionUnknown, CallInvalid."""
+        async with self._using(_ANY_ADDRESS if name is None else name) as part:
+            if not isinstance(part, HttpClient):
+                raise ConnectionUnknown(f"the connection {name} is no HTTP system")
+            yield part
+
+    async def probe(self, name: str) -> None:
+        """Raises what using it raises."""
+        async with self._using(name) as part:
+            await part.probe()
+
+    def take_over(self, older: WorkspaceConnections) -> None:
+        """Go on with what is open there and stands here unchanged; the rest is for ``close``."""
+        if older.workers != self.workers or older.rules != self.rules:
+            return
+        for name, opened in list(older.opened.items()):
+            if older.documents.get(name) == self.documents.get(name):
+                self.opened[name] = older.opened.pop(name)
+
+    async def close(self) -> None:
+        closing = self.part.close()
+        if closing is not None:
+            await closing
+
+
+@dataclass(slots=True)
+class WorkspaceConnections:
+    """Of one workspace; ``workers`` share each connection's ``max_connections``."""
+
+    documents: dict[str, Any]
+    workers: int
+    rules: AddressRules
+    folder: Path | None
+    opened: dict[str, _Opened] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, frame: frames.Connections, folder: Path | None) -> WorkspaceConnections:
+        """As the engine sent them."""
+        documents = json.loads(frame.connections)
+        return cls(documents, frame.workers, AddressRules(frame.outgoing_allow), folder)
+
+    @contextlib.asynccontextmanager
+    async def sql(self, name: str) -> AsyncIterator[SqlPool]:
+        """The database of that name. Raises ConnectionUnknown, ConnectionInvalid."""
+        async with self._using(name) as part:
+            if not isinstance(part, SqlPool):
+                raise ConnectionUnknown(f"the connection {name} is no database")
+            yield part
+
+    @contextlib.asynccontextmanager
+    async def http(self, name: str | None) -> AsyncIterator[HttpClient]:
+        """The HTTP system of that name, None: any address. Raises ConnectionUnknown, CallInvalid."""
+        async with self._using(_ANY_ADDRESS if name is None else name) as part:
+            if not isinstance(part, HttpClient):
+                raise ConnectionUnknown(f"the connection {name} is no HTTP system")
+            yield part
+
+    async def probe(self, name: str) -> None:
+        """Raises what using it raises."""
+        async with self._using(name) as part:
+            await part.probe()
+
+    async def replaced_by(self, newer: WorkspaceConnections) -> None:
+        """Hand over what stays the same; close the rest, at once or after its last user."""
+        same = newer.workers == self.workers and newer.rules == self.rules
+        for name, opened in list(self.opened.items()):
+            if same and self.documents.get(name) == newer.documents.get(name):
+                newer.opened[name] = opened
+            else:
+                await _retire(opened)
+        self.opened.clear()
+
+    async def close(self) -> None:
+        """Close all of them, each when its last user is done."""
+        for opened in self.opened.values():
+            await _retire(opened)
+        self.opened.clear()
+
+    @contextlib.asynccontextmanager
+    async def _using(self, name: str) -> AsyncIterator[SqlPool | HttpClient]:
+        opened = self.opened.get(name)
+        if opened is None:
+            opened = self.opened[name] = _Opened(self._open(name))
+        opened.users += 1
+        try:
+            yield opened.part
+        finally:
+            opened.users -= 1
+            if opened.retired and not opened.users:
+                await opened.close()
+
+    def _open(self, name: str) -> SqlPool | HttpClient:
+        if name == _ANY_ADDRESS:
+            return HttpClient(None, self.rules, share=DEFAULT_CONNECTIONS, folder=self.folder)
+        connection = parsed(name, self.documents)
+        share = -(-connection.max_connections // max(self.workers, 1))
+        if isinstance(connection, SqlConnection):
+            return SqlPool(connection, share, self.folder)
+        return HttpClient(connection, self.rules, share=share, folder=self.folder)
+
+
+def parsed(name: str, documents: dict[str, Any]) -> SqlConnection | HttpConnection:
+    """A connection whose ``${NAME}`` are put in. Raises ConnectionUnknown, ConnectionInvalid."""
+    document = documents.get(name)
+    if not isinstance(document, dict):
+        raise ConnectionUnknown(f"there is no connection {name}")
+    kind = next((kind for kind in KINDS if kind in document), None)
+    if kind is None:
+        raise ConnectionInvalid(f"the connection {name} has neither sql nor http")
+    try:
+        return KINDS[kind].model_validate(document, context=Reading())
+    except ValidationError as error:
+        places = sorted({".".join(map(str, item["loc"])) for item in error.errors()})
+        raise ConnectionInvalid(
+            f"the connection {name} is not valid: {', '.join(places)}"
+        ) from None  # the error holds the values, secrets among them
+
+
+async def _retire(opened: _Opened) -> None:
+    opened.retired = True
+    if not opened.users:
+        await opened.close()
+
+
+def local_connections(
+    documents: dict[str, Any], folder: Path | None, outgoing_allow: Iterable[str] = ()
+) -> WorkspaceConnections:
+    """Those of a test, without a node."""
+    return WorkspaceConnections(documents, 1, AddressRules(outgoing_allow), folder)

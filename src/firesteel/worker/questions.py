@@ -1,0 +1,118 @@
+"""What the engine asks a worker beside attempts: does a document compile, what does a big body hold,
+does a connection work."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from sqlalchemy.exc import SQLAlchemyError
+
+from firesteel.errors import AuthorError
+from firesteel.model.body import compile_body_rule, parse_body
+from firesteel.model.document import InvalidDocument, parse_document
+from firesteel.model.execution import InputFault
+from firesteel.model.expressions import expressions, steps
+from firesteel.model.fault import child
+from firesteel.model.path import MISSING, Path, as_key
+from firesteel.model.section import Reading
+from firesteel.model.steps import SqlStep
+from firesteel.model.trigger import Trigger
+from firesteel.worker.expressions import check_expression
+from firesteel.worker.failures import failure_of
+from firesteel.worker.functions import inspect_workflow
+from firesteel.worker.steps.sql import SqlWork, sql_failure
+
+if TYPE_CHECKING:
+    from firesteel.model import frames
+    from firesteel.model.execution import Failure
+    from firesteel.worker.connections import WorkspaceConnections
+    from firesteel.worker.steps.scope import Surroundings
+
+PROBE_TIMEOUT_S = 10.0
+
+
+async def check(data: bytes, surroundings: Surroundings) -> list[InputFault]:
+    """Faults of a document that only a worker can find, by pointer: expressions that do not compile,
+    statements without values, Python functions that are not there."""
+    document = json.loads(data)
+    try:
+        parse_document(document)
+    except InvalidDocument as error:
+        return [InputFault(fault.pointer, fault.code, fault.detail) for fault in error.faults]
+    faults = []
+    for pointer, source in expressions(document):
+        wrong = check_expression(source)
+        if wrong:
+            faults.append(InputFault(pointer, "expression_invalid", wrong))
+    if not faults:
+        faults += _statement_faults(document)
+    return faults + await _function_faults(document, surroundings)
+
+
+def read_body(frame: frames.ReadBody) -> tuple[list[InputFault], list[str | None]]:
+    """Faults of a body against the trigger's ``body``, and its key at each path."""
+    trigger = Trigger.model_validate({"body": json.loads(frame.mode)}, context=Reading())
+    content_type = frame.content_type or None
+    faults = compile_body_rule(trigger.body).check(content_type, frame.body)
+    if faults or not frame.paths:
+        return faults, [None] * len(frame.paths)
+    body = parse_body(content_type, frame.body).body
+    return [], [_key(Path.parse(path), body) for path in frame.paths]
+
+
+async def probe(connections: WorkspaceConnections, name: str) -> Failure | None:
+    """Why the connection does not work, or None."""
+    try:
+        async with asyncio.timeout(PROBE_TIMEOUT_S):
+            await connections.probe(name)
+    except SQLAlchemyError as error:
+        return sql_failure(error, None)
+    except TimeoutError:
+        text = f"no answer within {PROBE_TIMEOUT_S:.0f} s"
+        return msgspec.structs.replace(failure_of(TimeoutError()), detail=text)
+    except Exception as error:  # noqa: BLE001  # whatever it is, it is the answer
+        return failure_of(error, code="connection_failed")
+    return None
+
+
+def _key(path: Path, body: Any) -> str | None:
+    value = path.read({}, [], None, body)
+    key = MISSING if value is MISSING else as_key(value)
+    return key if isinstance(key, str) else None
+
+
+def _statement_faults(document: dict[str, Any]) -> list[InputFault]:
+    faults = []
+    for pointer, step in steps(document):
+        if "sql" not in step:
+            continue
+        try:
+            SqlWork(SqlStep.model_validate(step["sql"], context=Reading()))
+        except AuthorError as error:
+            faults.append(InputFault(child(pointer, "sql"), error.code, error.detail))
+    return faults
+
+
+async def _function_faults(
+    document: dict[str, Any], surroundings: Surroundings
+) -> list[InputFault]:
+    named = [
+        (child(pointer, "python"), step["python"], False)
+        for pointer, step in steps(document)
+        if isinstance(step.get("python"), str)
+    ]
+    workflow = document.get("workflow") or {}
+    if workflow.get("python"):
+        named.append(("/workflow/python", workflow["python"], True))
+    faults = []
+    for pointer, reference, is_workflow in named:
+        try:
+            found = await surroundings.find_function(reference)
+            if is_workflow:
+                inspect_workflow(found, reference)
+        except AuthorError as error:
+            faults.append(InputFault(pointer, error.code, error.detail))
+    return faults

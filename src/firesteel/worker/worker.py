@@ -1,0 +1,202 @@
+"""The worker's state: versions, connections and attempts, and what each frame of the engine does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from firesteel.model import frames
+from firesteel.model.execution import Failure
+from firesteel.worker.attempt import Attempt
+from firesteel.worker.connections import WorkspaceConnections
+from firesteel.worker.failures import failure_of
+from firesteel.worker.functions import find_function
+from firesteel.worker.questions import check, probe, read_body
+from firesteel.worker.threads import Threads
+from firesteel.worker.version import Version
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from pathlib import Path
+
+    from firesteel.worker.functions import Found
+    from firesteel.worker.link import EngineLink
+
+CALLED_LIMIT = 100
+
+
+class Worker:
+    """``folder``: the project's, None where there is none. ``finished`` is called when a drained
+    worker has nothing left to do. Implements ``link.Receiver`` and ``steps.scope.Surroundings``."""
+
+    def __init__(self, folder: Path | None, finished: Callable[[], None]) -> None:
+        self.folder = folder
+        self.threads = Threads()
+        self.link: EngineLink
+        self._workflows = None if folder is None else (folder / "workflows").resolve()
+        self._finished = finished
+        self._draining = False
+        self._definitions: dict[int, frames.Define] = {}
+        self._versions: dict[int, Version] = {}
+        self._called: OrderedDict[int, Version] = OrderedDict()
+        self._functions: dict[str, Found] = {}
+        self._importing = asyncio.Lock()
+        self._connections: dict[str, WorkspaceConnections] = {}
+        self._attempts: dict[tuple[int, int], Attempt] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._actions: dict[type[frames.Frame], Callable[..., None]] = {
+            frames.Run: self._run,
+            frames.Recorded: self._recorded,
+            frames.Define: self._define,
+            frames.Forget: self._forget,
+            frames.Connections: self._replace_connections,
+            frames.Cancel: self._cancel,
+            frames.Check: self._check,
+            frames.ReadBody: self._read_body,
+            frames.Probe: self._probe,
+            frames.Drain: self._drain,
+        }
+
+    def received(self, frame: frames.Frame) -> None:
+        """Do what the engine asks; long things go on in the background."""
+        self._actions[type(frame)](frame)
+
+    def drain(self) -> None:
+        """Take no more; ``finished`` when the last attempt has ended."""
+        self._draining = True
+        self._finish_if_idle()
+
+    # steps.scope.Surroundings
+
+    async def find_function(self, reference: str) -> Found:
+        """One import at a time, in a thread: it may take long, and others go on meanwhile."""
+        found = self._functions.get(reference)
+        if found is None:
+            async with self._importing:
+                found = await self.threads.run(lambda: find_function(reference, self._workflows))
+            self._functions[reference] = found
+        return found
+
+    async def find_integration(self, workspace: str, name: str) -> Version | None:
+        """The published version, asked of the engine each time and compiled once."""
+        answer = await self.link.look_up(workspace, name)
+        if not answer.document:
+            return None
+        version = self._called.get(answer.version_no)
+        if version is None:
+            define = frames.Define(answer.version_no, workspace, 0, answer.document)
+            version = self._called[answer.version_no] = Version(define)
+            if len(self._called) > CALLED_LIMIT:
+                self._called.popitem(last=False)
+        return version
+
+    # frames about attempts
+
+    def _run(self, run: frames.Run) -> None:
+        try:
+            version = self._version(run.version_no)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the engine is told
+            self._refuse(run, failure_of(error))
+            return
+        attempt = Attempt(
+            run,
+            version,
+            surroundings=self,
+            connections=self._of_workspace(version.workspace),
+            send=self.link.send,
+        )
+        self._attempts[run.execution_no, run.epoch] = attempt
+        attempt.start(self._attempt_ended)
+
+    def _version(self, version_no: int) -> Version:
+        version = self._versions.get(version_no)
+        if version is None:
+            version = self._versions[version_no] = Version(self._definitions[version_no])
+        return version
+
+    def _refuse(self, run: frames.Run, failure: Failure) -> None:
+        self.link.send(frames.Outcome(run.execution_no, run.epoch, None, failure))
+
+    def _attempt_ended(self, attempt: Attempt) -> None:
+        run = attempt.run_frame
+        del self._attempts[run.execution_no, run.epoch]
+        if self._draining:
+            self._finish_if_idle()
+
+    def _recorded(self, frame: frames.Recorded) -> None:
+        attempt = self._attempts.get((frame.execution_no, frame.epoch))
+        if attempt is not None:
+            attempt.recorded(frame)
+
+    def _cancel(self, frame: frames.Cancel) -> None:
+        attempt = self._attempts.get((frame.execution_no, frame.epoch))
+        if attempt is not None:
+            attempt.end("attempt_cancelled")
+
+    def _drain(self, _frame: frames.Drain) -> None:
+        self.drain()
+
+    def _finish_if_idle(self) -> None:
+        if not self._attempts and not self._tasks:
+            self._finished()
+
+    # frames about versions and connections
+
+    def _define(self, frame: frames.Define) -> None:
+        self._definitions[frame.version_no] = frame
+        self._versions.pop(frame.version_no, None)
+
+    def _forget(self, frame: frames.Forget) -> None:
+        self._definitions.pop(frame.version_no, None)
+        self._versions.pop(frame.version_no, None)
+
+    def _replace_connections(self, frame: frames.Connections) -> None:
+        newer = WorkspaceConnections.of(frame, self.folder)
+        older = self._connections.get(frame.workspace)
+        self._connections[frame.workspace] = newer
+        if older is not None:
+            newer.take_over(older)
+            self._in_background(older.close())
+
+    def _of_workspace(self, workspace: str) -> WorkspaceConnections:
+        connections = self._connections.get(workspace)
+        if connections is None:
+            empty = frames.Connections(workspace, b"{}", 1, [])
+            connections = WorkspaceConnections.of(empty, self.folder)
+            self._connections[workspace] = connections
+        return connections
+
+    # questions
+
+    def _check(self, frame: frames.Check) -> None:
+        async def answer() -> None:
+            faults = await check(frame.document, self)
+            self.link.send(frames.Checked(frame.request_no, faults))
+
+        self._in_background(answer())
+
+    def _read_body(self, frame: frames.ReadBody) -> None:
+        async def answer() -> None:
+            faults, keys = await self.threads.run(lambda: read_body(frame))
+            self.link.send(frames.BodyRead(frame.request_no, faults, keys))
+
+        self._in_background(answer())
+
+    def _probe(self, frame: frames.Probe) -> None:
+        async def answer() -> None:
+            connections = self._of_workspace(frame.workspace)
+            failure = await probe(connections, frame.connection)
+            self.link.send(frames.Probed(frame.request_no, failure))
+
+        self._in_background(answer())
+
+    def _in_background(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._background_done)
+
+    def _background_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if self._draining:
+            self._finish_if_idle()
