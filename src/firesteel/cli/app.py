@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 import typer
 
@@ -70,12 +72,13 @@ def _add_node_commands(app: typer.Typer) -> None:
     app.command("backup", rich_help_panel=_OPERATE)(on_node(node_commands.backup))
     app.command("openapi", rich_help_panel=_OPERATE)(on_node(node_commands.openapi))
     app.command("status", rich_help_panel=_OPERATE)(on_node(node_commands.status))
-    for name, help_text, commands in (
+    groups: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
         ("key", "API keys of a trigger.", keys.COMMANDS),
         ("messages", "Messages and their executions.", messages.COMMANDS),
         ("lanes", "Lanes: what waits, and why.", lanes.COMMANDS),
         ("secrets", "Secrets of a workspace, for ${NAME}.", node_commands.SECRET_COMMANDS),
-    ):
+    )
+    for name, help_text, commands in groups:
         group = typer.Typer(help=help_text, no_args_is_help=True)
         for command_name, command in commands.items():
             group.command(command_name)(on_node(command))

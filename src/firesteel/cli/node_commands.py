@@ -1,0 +1,116 @@
+"""Commands about the node itself: status, backup, openapi, secrets."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from firesteel.cli.command import Session  # read by Typer
+from firesteel.cli.exit_codes import CommandFailed, Exit
+
+SECRET = Annotated[str, typer.Argument(help="Name of the secret, as in ${NAME}.")]
+
+
+def status(session: Session) -> None:
+    """Show the node, its workers and its integrations with what waits and runs."""
+    node = session.client.get("/node")
+    workers = session.client.get("/workers")
+    integrations = session.client.get(session.path("integrations"))
+    output = session.output
+    output.result({"node": node, "workers": workers, "integrations": integrations})
+    state = "accepting" if node["accepting"] else f"refusing calls: {node['refusal']}"
+    output.say(f"firesteel {node['version']}, workspace {session.workspace}, {state}")
+    running = sum(worker["running"] for worker in workers)
+    output.say(
+        f"{len(workers)} workers, {running} attempts running, "
+        f"{node['waiting_callers']} callers waiting, store {node['store_bytes'] // 1024} KiB"
+    )
+    output.say("")
+    output.columns(
+        ("integration", "version", "on", "managed by", "waiting", "running", "path"),
+        [
+            (
+                item["name"],
+                item["version"],
+                "on" if item["enabled"] else "off",
+                item["managed_by"],
+                item["waiting"],
+                item["running"],
+                item["path"],
+            )
+            for item in integrations
+        ],
+    )
+
+
+def backup(
+    session: Session,
+    file: Annotated[Path, typer.Argument(help="Where to write; must not exist.")],
+) -> None:
+    """Copy the store to a file on the node's machine, while the node goes on.
+
+    The copy holds every message accepted before; it is a whole file or none. Secrets in it are
+    sealed: keep the encryption key of the data directory beside it, in a safe place.
+
+    [bold]Examples[/bold]
+
+      firesteel backup /backups/firesteel-2027-06-30.db
+    """
+    if session.output.as_json or not sys.stderr.isatty():
+        done = session.client.post("/backup", {"path": str(file.absolute())})
+    else:
+        from rich.console import Console
+
+        with Console(stderr=True).status("copying the store"):
+            done = session.client.post("/backup", {"path": str(file.absolute())})
+    size_mib = done["size_bytes"] / 1024**2
+    session.output.result(done, f"wrote {done['path']} ({size_mib:.1f} MiB)")
+
+
+def openapi(
+    session: Session,
+    file: Annotated[Path | None, typer.Argument(help="Where to write; default: print it.")] = None,
+) -> None:
+    """Print the OpenAPI 3.1 document of the REST API."""
+    text = json.dumps(session.client.get("/openapi.json"), indent=2, ensure_ascii=False)
+    if file is None:
+        print(text)
+        return
+    try:
+        file.write_text(text + "\n", "utf-8")
+    except OSError as error:
+        raise CommandFailed(f"{file}: {error.strerror}", exit_code=Exit.FAILED) from error
+
+
+def list_secrets(session: Session) -> None:
+    """List the names of the workspace's secrets; values are never shown."""
+    names = session.client.get(session.path("secrets"))
+    session.output.result(names, "\n".join(names) or "no secrets")
+
+
+def put_secret(session: Session, name: SECRET) -> None:
+    """Keep a secret for ${NAME}; its value is read from standard input, or asked for.
+
+    [bold]Examples[/bold]
+
+      firesteel secrets put ERP_PASSWORD < password.txt
+    """
+    if sys.stdin.isatty():
+        value = typer.prompt(f"Value of {name}", hide_input=True, confirmation_prompt=True)
+    else:
+        value = sys.stdin.read().rstrip("\r\n")
+    session.client.put(session.path("secrets", name), {"value": value})
+    session.output.result({"kept": name}, f"kept {name}")
+
+
+def delete_secret(session: Session, name: SECRET) -> None:
+    """Forget a secret."""
+    session.client.delete(session.path("secrets", name))
+    session.output.result({"deleted": name}, f"deleted {name}")
+
+
+SECRET_COMMANDS = {"list": list_secrets, "put": put_secret, "delete": delete_secret}

@@ -1,0 +1,93 @@
+"""Publishes a project folder anew whenever a file in it changes, for ``firesteel dev``."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from pathlib import Path
+
+from firesteel.cli.applying import Applier, NodeFaults
+from firesteel.cli.command import Session
+from firesteel.cli.exit_codes import CommandFailed
+from firesteel.cli.output import Output
+from firesteel.cli.project_commands import show_applied, show_faults
+
+INTERVAL_S = 0.3
+
+_Stamps = dict[Path, tuple[int, int]]
+
+
+class Watcher:
+    """Looks at the files' times in a thread of its own. ``start`` and ``stop`` once each."""
+
+    def __init__(self, folder: Path, data_dir: Path) -> None:
+        self._folder = folder
+        self._data_dir = data_dir
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="watcher", daemon=True)
+        self._seen = _stamps(folder)
+
+    def start(self) -> None:
+        """Begin to watch; what changed since the watcher was made counts."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; a publication that is under way is finished."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=10)
+
+    def _watch(self) -> None:
+        while not self._stop.wait(INTERVAL_S):
+            now = _stamps(self._folder)
+            if now == self._seen:
+                continue
+            changed = {
+                path for path in now.keys() | self._seen if now.get(path) != self._seen.get(path)
+            }
+            self._seen = now
+            self._publish(changed)
+
+    def _publish(self, changed: set[Path]) -> None:
+        output = Output()
+        names = ", ".join(sorted(str(path) for path in changed))
+        print(f"changed: {names}")
+        session = Session(output, self._data_dir)
+        try:
+            self._apply(session, changed)
+        except CommandFailed as error:
+            output.failure(error)
+        finally:
+            session.close()
+        sys.stdout.flush()
+
+    def _apply(self, session: Session, changed: set[Path]) -> None:
+        from firesteel.cli.serve import report_faults
+
+        if any(path.suffix == ".py" for path in changed):
+            session.client.post("/workers/restart")
+        project = report_faults(self._folder)
+        if project.faults:
+            session.output.note("the last good version goes on")
+            return
+        try:
+            applied = Applier(session, project).apply()
+        except NodeFaults as error:
+            show_faults(error.faults)
+            raise
+        applied.publications = [item for item in applied.publications if item["changed"]]
+        applied.connections = [item for item in applied.connections if item["changed"]]
+        show_applied(session.output, applied)
+
+
+def _stamps(folder: Path) -> _Stamps:
+    from firesteel.project import watched_files
+
+    stamps: _Stamps = {}
+    for path in watched_files(folder):
+        try:
+            stat = path.stat()
+        except FileNotFoundError:
+            continue
+        stamps[path] = (stat.st_mtime_ns, stat.st_size)
+    return stamps

@@ -1,0 +1,1 @@
+"""The demo: a project and its ERP database, as data."""
