@@ -98,7 +98,7 @@ class Node:
         self._parts = parts
         self._end: Callable[[int], None] = lambda _code: None
         self._housekeeper = Housekeeper(engine, lambda: self._end(LOST_STORE_EXIT_CODE))
-        self._publisher = Publisher(engine)
+        self._publisher = Publisher(engine, parts)
         self._listeners: list[Listener] = []
         self._addresses: dict[str, str] = {}
         self._admin_token = secrets.token_urlsafe(32)
@@ -220,6 +220,8 @@ class Node:
         """Write the file by which the CLI finds the node, then tell the supervisor."""
         ready = {**self._addresses, "workspace": self._workspace}
         node = {**ready, "token": self._admin_token, "pid": os.getpid()}
+        if self._settings.tls == "self-signed":
+            node["certificate"] = str(_tls_files(self._settings).certificate)
         write_private(self._settings.data_dir / NODE_FILE, json.dumps(node))
         os.write(self._handover.ready_fd, json.dumps(ready).encode() + b"\n")
 
