@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from firesteel.engine.calls import Acceptance, BodyKeys, NodeStopping
 from firesteel.engine.engine import fingerprint
 from firesteel.engine.keyring import Keyring
+from firesteel.engine.questions import NoWorker
 from firesteel.engine.route import Route, RouteKey, Routes, compile_route
 from firesteel.errors import CallerError
 from firesteel.model.document import parse_document
@@ -38,14 +39,15 @@ class Stored:
 
 
 class MemoryEngine:
-    """``answer``: what an accepted call is answered at once; None lets it run until ``finish``."""
+    """``answer``: what an accepted call is answered at once; None lets it run until ``finish``.
+    ``body_keys``: what a worker finds in a big body; None where there is no worker."""
 
     def __init__(self) -> None:
         self.routes = Routes()
         self.keyring = Keyring(bytes(range(32)))
         self.refusal: str | None = None
         self.answer: Callable[[Call], Response | None] = lambda _call: OK
-        self.body_keys = BodyKeys([], [])
+        self.body_keys: BodyKeys | None = BodyKeys([], [])
         self.stored: list[Stored] = []
         self.used_keys: list[int] = []
         self.big_bodies: list[tuple[bytes, list[str]]] = []
@@ -178,6 +180,8 @@ class MemoryEngine:
         self, route: Route, content_type: str | None, body: bytes, paths: list[str]
     ) -> BodyKeys:
         self.big_bodies.append((body, paths))
+        if self.body_keys is None:
+            raise NoWorker("no worker is connected")
         return self.body_keys
 
     def used_key(self, key_no: int) -> None:

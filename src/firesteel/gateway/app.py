@@ -6,9 +6,10 @@ body is read, and ``100 Continue`` is not sent, before the checks that do not ne
 
 from __future__ import annotations
 
-import logging
 import time
 from typing import TYPE_CHECKING, Any, Final
+
+import structlog
 
 from firesteel.engine.calls import Acceptance, Call, NodeStopping
 from firesteel.errors import FiresteelError
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 Sent = dict[bytes, bytes]
 """The headers by name; of a repeated one the last."""
 
-_log = logging.getLogger("firesteel.gateway")
+log = structlog.get_logger(__name__)
 _GET_ONLY: Final = (("allow", "GET"),)
 
 
@@ -80,8 +81,8 @@ class Gateway:
             return
         except FiresteelError as error:
             answer = self._refused(error, request_id)
-        except Exception:  # noqa: BLE001  # the edge: whatever it is, the caller gets an answer
-            _log.exception("a call failed", extra={"request_id": request_id.decode()})
+        except Exception:  # the edge: whatever it is, the caller gets an answer
+            log.exception("call_failed", request_id=request_id.decode())
             answer = refused(Problem("internal_error"), _instance(request_id))
         status, headers, body = answer
         headers.append((b"request-id", request_id))
@@ -205,8 +206,8 @@ class Gateway:
             problem = Problem(error.code, errors=error.faults)
         else:
             problem = Problem.of(error)
-        if problem.status >= 500 and problem.code != self._engine.refusal:
-            _log.error("a call failed: %s", error, extra={"request_id": request_id.decode()})
+        if problem.code == "internal_error":
+            log.error("call_failed", code=error.code, request_id=request_id.decode())
         return refused(problem, _instance(request_id))
 
 

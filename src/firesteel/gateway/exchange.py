@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import http
-import logging
 from typing import TYPE_CHECKING, Any, Final
 
+import structlog
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from firesteel.gateway.refusal import problem_headers
@@ -25,7 +25,7 @@ DRAIN_LIMIT_BYTES: Final = 64 * 1024
 _JOIN_LIMIT_BYTES: Final = 64 * 1024
 _NO_BODY: Final = frozenset({204, 304})
 
-_log = logging.getLogger("firesteel.gateway")
+log = structlog.get_logger(__name__)
 
 
 def status_line(status: int) -> bytes:
@@ -49,8 +49,8 @@ class Exchange(RequestResponseCycle):
             scope=scope,
             transport=protocol.transport,
             flow=protocol.flow,
-            logger=_log,
-            access_logger=_log,
+            logger=protocol.logger,
+            access_logger=protocol.access_logger,
             access_log=False,
             default_headers=[],
             message_event=asyncio.Event(),
@@ -88,12 +88,12 @@ class Exchange(RequestResponseCycle):
         except asyncio.CancelledError:
             if not self.disconnected:
                 raise
-        except Exception:  # noqa: BLE001  # the edge: whatever it is, the caller gets an answer
-            _log.exception("the application failed")
+        except Exception:  # the edge: whatever it is, the caller gets an answer
+            log.exception("application_failed")
             await self._fail()
         else:
             if not self.response_complete and not self.disconnected:
-                _log.error("the application gave no complete answer")
+                log.error("application_gave_no_answer")
                 await self._fail()
         finally:
             self.task = None

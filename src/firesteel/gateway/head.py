@@ -15,7 +15,8 @@ Headers = list[tuple[bytes, bytes]]
 URL_LIMIT_BYTES: Final = 8 * 1024
 HEADERS_LIMIT_BYTES: Final = 32 * 1024
 HEADERS_LIMIT: Final = 100
-# A head that is not complete after this much is refused, whatever part of it is so long.
+# A head that is not complete after this much is refused, whatever part of it is so long; so is a
+# chunked body of which this much in a row is no body (extensions of chunks, trailers).
 HEAD_LIMIT_BYTES: Final = URL_LIMIT_BYTES + HEADERS_LIMIT_BYTES + 1024
 
 _HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]+")
@@ -39,6 +40,13 @@ class Framing:
     length_bytes: int | None
     expects_continue: bool
     http_1_1: bool
+
+
+def check_size(headers: Headers) -> None:
+    """Refused 431 for more than 100 headers, or more than 32 KiB of them."""
+    size_bytes = sum(len(name) + len(value) + 4 for name, value in headers)
+    if len(headers) > HEADERS_LIMIT or size_bytes > HEADERS_LIMIT_BYTES:
+        raise Refused("headers_too_large")
 
 
 def check_head(version: str, headers: Headers) -> Framing:

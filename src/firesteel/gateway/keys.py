@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from firesteel.errors import OperatorError
 from firesteel.gateway.refused_call import CallRefused
 from firesteel.model.body import compile_body_rule, parse_body
 from firesteel.model.path import MISSING, as_key
@@ -67,7 +68,8 @@ class KeyPlan:
         return _NO_KEYS_IN_LANE if self._route.ordered else _NO_KEYS
 
     async def read(self, received: Received, engine: EnginePort) -> Keys:
-        """Raises CallRefused ``body_invalid`` and ``missing_key``."""
+        """Raises CallRefused ``body_invalid``, ``missing_key``, and ``workers_unavailable`` where a
+        big body needs a worker and none is there."""
         found = await self._from_body(received, engine)
         for path in self._paths:
             if not path.needs_body:
@@ -103,7 +105,10 @@ class KeyPlan:
     ) -> dict[str, str]:
         if not paths and self._body_rule is None:
             return {}
-        read = await engine.read_body(self._route, received.content_type, received.body, paths)
+        try:
+            read = await engine.read_body(self._route, received.content_type, received.body, paths)
+        except OperatorError as error:
+            raise CallRefused(Problem("workers_unavailable")) from error
         _refuse(read.faults)
         pairs = zip(paths, read.keys, strict=True)
         return {path: key for path, key in pairs if key is not None}

@@ -31,6 +31,7 @@ from firesteel.gateway.head import (
     URL_LIMIT_BYTES,
     Refused,
     check_head,
+    check_size,
 )
 from firesteel.gateway.refusal import refusal
 from firesteel.model.problem import Problem
@@ -74,8 +75,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._reading = Reading.HEAD
         self._since = 0.0
         self._received_bytes = 0
-        self._head_received_bytes = 0
-        self._headers_bytes = 0
+        self._barren_bytes = 0
         self._begun = False
         self._upgrading = False
         self._replaying = False
@@ -109,11 +109,10 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._reading is Reading.CLOSED:
             return
         self._received_bytes += len(data)
-        if self._reading is Reading.HEAD:
-            self._head_received_bytes += len(data)
+        self._barren_bytes += len(data)
         try:
             self._feed(data)
-            if self._reading is Reading.HEAD and self._head_received_bytes > HEAD_LIMIT_BYTES:
+            if self._barren_bytes > HEAD_LIMIT_BYTES:
                 self._refuse(Refused("headers_too_large"))
         except httptools.HttpParserError:
             self._refuse(self._refused or Refused("bad_request"))
@@ -146,7 +145,6 @@ class GuardedProtocol(HttpToolsProtocol):
             return
         self.url = b""
         self.headers = []
-        self._head_received_bytes = self._headers_bytes = 0
         self._begun = True
         self._trailing = False
         if self._reading is Reading.NOTHING:
@@ -163,12 +161,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header, or a trailer behind a chunked body."""
-        if self._replaying:
-            return
-        self._headers_bytes += len(name) + len(value) + 4
-        if len(self.headers) >= HEADERS_LIMIT or self._headers_bytes > HEADERS_LIMIT_BYTES:
-            raise self._refusing(Refused("headers_too_large"))
-        if not self._trailing:
+        if not self._replaying and not self._trailing:
             self.headers.append((name.lower(), value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
@@ -182,11 +175,14 @@ class GuardedProtocol(HttpToolsProtocol):
         self._replaying = False
         self._trailing = True
         try:
+            if self._barren_bytes > HEADERS_LIMIT_BYTES or len(self.headers) > HEADERS_LIMIT:
+                check_size(self.headers)
             framing = check_head(parser.get_http_version(), self.headers)
             scope = self._make_scope(framing)
         except Refused as refused:
             raise self._refusing(refused) from None
         self._reading = Reading.BODY
+        self._barren_bytes = 0
         self._since = self.loop.time()
         self._pace = None
         self.cycle = exchange = Exchange(self, scope, framing)
@@ -203,6 +199,7 @@ class GuardedProtocol(HttpToolsProtocol):
         """A piece of the body; dropped where the answer has been given already."""
         exchange = self.cycle
         exchange.received_bytes += len(body)
+        self._barren_bytes = 0
         if exchange.response_complete or exchange.disconnected:
             return
         exchange.body += body
@@ -215,6 +212,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._upgrading:
             return
         self._reading = Reading.NOTHING
+        self._barren_bytes = 0
         exchange = self.cycle
         exchange.more_body = False
         if exchange.response_complete:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
-import logging
 import os
 import ssl
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import structlog
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -36,7 +36,7 @@ _VALID: Final = timedelta(days=397)
 _RENEW_BEFORE: Final = timedelta(days=30)
 _CLOCK_SKEW: Final = timedelta(days=1)
 
-_log = logging.getLogger("firesteel.gateway")
+log = structlog.get_logger(__name__)
 _Stamp = tuple[tuple[int, int, int], ...]
 
 
@@ -92,9 +92,9 @@ class TlsFiles:
             self._load()
             self._context.load_cert_chain(self.certificate, self.key, password="")
         except (TlsInvalid, OSError) as error:
-            _log.error("the changed certificate is not used: %s", error)
+            log.error("certificate_not_reloaded", reason=str(error))
             return False
-        _log.info("the certificate was reloaded")
+        log.info("certificate_reloaded")
         return True
 
     def _load(self) -> ssl.SSLContext:

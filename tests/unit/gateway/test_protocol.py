@@ -152,6 +152,21 @@ async def test_trailers_do_not_become_headers_of_this_or_the_next_request(served
     assert set(second) == {b"host"}
 
 
+@pytest.mark.parametrize("barren", [b"X-T: " + b"t" * 100_000, b"1;" + b"e" * 100_000])
+async def test_endless_trailers_and_extensions_of_chunks_are_refused(
+    served: Served, barren: bytes
+) -> None:
+    served.engine.publish({"name": "Open"})
+    head = request("POST", "/t37ed/Open", transfer_encoding="chunked")
+    start = b"0\r\n" if barren.startswith(b"X") else b""
+    async with await served.connect() as connection:
+        await connection.send(head + start)
+        for at in range(0, len(barren), 1000):
+            await connection.send(barren[at : at + 1000])
+        assert (await connection.answer()).code == "headers_too_large"
+    assert served.engine.calls == []
+
+
 async def test_a_malformed_request_does_not_cost_the_one_before_it_its_answer(
     served: Served,
 ) -> None:

@@ -156,6 +156,15 @@ async def test_a_big_body_is_read_by_a_worker_and_a_bigger_one_has_no_keys(serve
     assert [call.search for call in served.engine.calls] == [(("no", "7"), ("event", "e")), ()]
 
 
+async def test_a_big_body_is_503_while_there_is_no_worker_to_read_it(served: Served) -> None:
+    served.engine.publish({"name": "Big", "search": {"no": "body.no"}})
+    served.engine.body_keys = None
+    answer = await served.call("POST", "/t37ed/Big", b"x" * 300_000)
+    assert (answer.status, answer.code) == (503, "workers_unavailable")
+    assert answer["retry-after"] == "1"
+    assert served.engine.calls == []
+
+
 async def test_a_body_that_is_not_what_the_trigger_asks_for_is_400(served: Served) -> None:
     served.engine.publish({"name": "Json", "trigger": {"body": "json"}})
     good = await served.call("POST", "/t37ed/Json", b"[1]", content_type="application/json")
