@@ -220,8 +220,9 @@ class Node:
         """Write the file by which the CLI finds the node, then tell the supervisor."""
         ready = {**self._addresses, "workspace": self._workspace}
         node = {**ready, "token": self._admin_token, "pid": os.getpid()}
-        if self._settings.tls == "self-signed":
-            node["certificate"] = str(_tls_files(self._settings).certificate)
+        tls = _tls_files(self._settings)
+        if tls is not None and self._settings.tls == "self-signed":
+            node["certificate"] = str(tls.certificate)
         write_private(self._settings.data_dir / NODE_FILE, json.dumps(node))
         os.write(self._handover.ready_fd, json.dumps(ready).encode() + b"\n")
 

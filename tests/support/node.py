@@ -113,7 +113,10 @@ class RunningNode:
     def until_settled(self, answer: httpx2.Response) -> dict[str, Any]:
         """Wait until the message has a terminal state."""
         terminal = ("succeeded", "failed", "cancelled", "skipped")
-        return wait_until(lambda: _if(self.status(answer), lambda s: s["state"] in terminal))
+        settled: dict[str, Any] = wait_until(
+            lambda: _if(self.status(answer), lambda status: status["state"] in terminal)
+        )
+        return settled
 
     def wait_ready(self) -> None:
         """Until the public port says that the node takes calls, after an engine was killed."""

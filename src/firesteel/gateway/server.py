@@ -19,9 +19,7 @@ from firesteel.gateway.protocol import GuardedProtocol
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Sequence
-
-    from uvicorn._types import ASGI3Application
+    from collections.abc import Awaitable, Callable, Sequence
 
     from firesteel.gateway.tls import TlsFiles
 
@@ -33,7 +31,7 @@ class Listener:
 
     def __init__(
         self,
-        app: ASGI3Application,
+        app: Callable[[Any, Any, Any], Awaitable[None]],
         sockets: Sequence[socket.socket],
         *,
         tls: TlsFiles | None = None,

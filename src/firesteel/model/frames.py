@@ -29,7 +29,7 @@ class Frame(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
 # --- from the engine ---------------------------------------------------------------------------
 
 
-class Define(Frame):
+class Define(Frame, frozen=True):
     """An integration's version: ``document`` is its JSON."""
 
     version_no: int
@@ -38,13 +38,13 @@ class Define(Frame):
     document: bytes
 
 
-class Forget(Frame):
+class Forget(Frame, frozen=True):
     """The version will not be run on this connection before it is defined again."""
 
     version_no: int
 
 
-class Connections(Frame):
+class Connections(Frame, frozen=True):
     """All connections of a workspace, ``${NAME}`` resolved: JSON, name -> document. Replaces
     those sent before. ``share`` of the node's workers: each may open its part of max_connections
     (rounded up). ``outgoing_allow``: networks that http steps may reach although private."""
@@ -55,7 +55,7 @@ class Connections(Frame):
     outgoing_allow: list[str]
 
 
-class Run(Frame):
+class Run(Frame, frozen=True):
     """One attempt. ``execution`` is the stable public id. ``journal`` holds the results of steps
     that are done already. ``timeout_s`` bounds this attempt."""
 
@@ -69,7 +69,7 @@ class Run(Frame):
     journal: list[JournalEntry]
 
 
-class Cancel(Frame):
+class Cancel(Frame, frozen=True):
     """End the attempt now. Its Outcome, whatever it says, tells that it has ended: nothing of it
     runs any more (a function in a thread that goes on sends none, and the worker is killed)."""
 
@@ -77,7 +77,7 @@ class Cancel(Frame):
     epoch: int
 
 
-class Recorded(Frame):
+class Recorded(Frame, frozen=True):
     """The entry of that step is committed; ``accepted`` False: the lease is lost, start nothing
     more."""
 
@@ -87,7 +87,7 @@ class Recorded(Frame):
     accepted: bool
 
 
-class Found(Frame):
+class Found(Frame, frozen=True):
     """Answer to Lookup; ``document`` empty where there is no such integration."""
 
     request_no: int
@@ -95,7 +95,7 @@ class Found(Frame):
     document: bytes
 
 
-class Check(Frame):
+class Check(Frame, frozen=True):
     """Compile a document's expressions and find its Python functions."""
 
     request_no: int
@@ -103,7 +103,7 @@ class Check(Frame):
     document: bytes
 
 
-class ReadBody(Frame):
+class ReadBody(Frame, frozen=True):
     """Parse a body that is too big for the engine's loop: check it against ``mode`` (JSON of the
     trigger's ``body``) and read ``paths`` (each ``body...``) as keys."""
 
@@ -114,7 +114,7 @@ class ReadBody(Frame):
     paths: list[str]
 
 
-class Probe(Frame):
+class Probe(Frame, frozen=True):
     """Test a connection: open it and ask something harmless."""
 
     request_no: int
@@ -122,21 +122,21 @@ class Probe(Frame):
     connection: str
 
 
-class Drain(Frame):
+class Drain(Frame, frozen=True):
     """Take no more; exit 0 when the last attempt has ended."""
 
 
 # --- from a worker -----------------------------------------------------------------------------
 
 
-class Hello(Frame):
+class Hello(Frame, frozen=True):
     """First frame of a connection; ``token`` is the one the supervisor gave to its children."""
 
     pid: int
     token: str
 
 
-class Record(Frame):
+class Record(Frame, frozen=True):
     """A step is done: journal it before the next one starts. Answered by Recorded."""
 
     execution_no: int
@@ -144,7 +144,7 @@ class Record(Frame):
     entry: JournalEntry
 
 
-class Outcome(Frame):
+class Outcome(Frame, frozen=True):
     """The attempt has ended: exactly one of ``response`` (succeeded) and ``failure``.
 
     ``entries`` go into the settling transaction. ``input`` is the workflow's input as JSON where
@@ -162,7 +162,7 @@ class Outcome(Frame):
     code_hash: str = ""
 
 
-class Lookup(Frame):
+class Lookup(Frame, frozen=True):
     """Ask for the published version of an integration of the workspace (``call`` steps)."""
 
     request_no: int
@@ -170,14 +170,14 @@ class Lookup(Frame):
     integration: str
 
 
-class Checked(Frame):
+class Checked(Frame, frozen=True):
     """Answer to Check: faults by pointer into the document; empty when sound."""
 
     request_no: int
     faults: list[InputFault]
 
 
-class BodyRead(Frame):
+class BodyRead(Frame, frozen=True):
     """Answer to ReadBody: ``faults`` against the mode, and a key (or None) for each path."""
 
     request_no: int
@@ -185,7 +185,7 @@ class BodyRead(Frame):
     keys: list[str | None]
 
 
-class Probed(Frame):
+class Probed(Frame, frozen=True):
     """Answer to Probe; ``failure`` None when the connection works."""
 
     request_no: int
@@ -193,7 +193,17 @@ class Probed(Frame):
 
 
 ToWorker = (
-    Define | Forget | Connections | Run | Cancel | Recorded | Found | Check | ReadBody | Probe | Drain
+    Define
+    | Forget
+    | Connections
+    | Run
+    | Cancel
+    | Recorded
+    | Found
+    | Check
+    | ReadBody
+    | Probe
+    | Drain
 )
 ToEngine = Hello | Record | Outcome | Lookup | Checked | BodyRead | Probed
 

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +18,7 @@ import pytest
 from firesteel.engine.link import Definition, Link
 from firesteel.engine.pool import Pool, Work
 from firesteel.model import frames
-from firesteel.model.execution import Failure, Response
+from firesteel.model.execution import Failure, JournalEntry, Response
 from firesteel.model.message import Message
 from firesteel.store.journal import Claim
 
@@ -101,10 +101,12 @@ class House:
     told: Told
     path: Path
     slots: int
+    peers: list[Peer] = field(default_factory=list)
 
     async def join(self, pid: int = 0) -> Peer:
         reader, writer = await asyncio.open_unix_connection(str(self.path))
         peer = Peer(reader, writer)
+        self.peers.append(peer)
         wanted = self.told.slots + self.slots
         peer.send(frames.Hello(pid or os.getpid(), TOKEN))
         async with asyncio.timeout(15):
@@ -123,12 +125,17 @@ async def house() -> AsyncIterator[House]:
         told = Told()
         pool = Pool(told, token=TOKEN, slots=4)
         await pool.start(bound)
-        yield House(pool, told, path, 4)
+        house = House(pool, told, path, 4)
+        yield house
         await pool.stop()
+        for peer in house.peers:
+            peer.writer.close()
+            with contextlib.suppress(ConnectionError):
+                await peer.writer.wait_closed()
 
 
 @contextlib.contextmanager
-def victim() -> AsyncIterator[subprocess.Popen[bytes]]:  # type: ignore[misc]
+def victim() -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=-1)
     try:
         yield process
@@ -162,6 +169,7 @@ async def test_a_worker_without_the_token_gets_nothing(house: House) -> None:
     assert await reader.read() == b""
     assert house.pool.links == ()
     writer.close()
+    await writer.wait_closed()
 
 
 async def test_a_single_attempt_in_a_dead_worker_is_to_blame(house: House) -> None:
@@ -228,8 +236,6 @@ async def test_a_record_of_an_attempt_that_is_over_is_refused(house: House) -> N
     run = await peer.next_run()
     (claim,) = house.pool.withdraw()
     assert claim.execution_no == 1
-    from firesteel.model.execution import JournalEntry
-
     peer.send(frames.Record(1, run.epoch, JournalEntry("a", "sql", 1, 0, 0, b"")))
     async with asyncio.timeout(15):
         while not any(isinstance(frame, frames.Recorded) for frame in peer.frames_read):
