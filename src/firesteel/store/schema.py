@@ -421,5 +421,7 @@ _partial(
     where=and_(RUNNING, IN_LANE),
     unique=True,
 )
+# A rare consumer's messages, latest first, among millions of others'.
+Index("ix_message_consumer", message.c.trigger_no, message.c.consumer, message.c.sequence)
 Index("ix_search_message", search.c.message_no)
 Index("ix_idempotency_expires", idempotency.c.expires_at_us)

@@ -4,8 +4,8 @@ A page is asked trigger by trigger and merged, so that every question has an ind
 rows in the order of the page, however many messages the store has. Payloads are never touched.
 
 An execution is a message's first one, which has the message's number, or a replay, of which there
-are few: so a question about messages (consumer, time, sequence, search value) is asked twice, along
-the messages and along the replays.
+are few: what a filter says of messages is asked twice, along the messages and along the replays.
+Within a trigger, numbers rise with the sequence.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import heapq
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, bindparam, literal_column, select
@@ -42,40 +42,49 @@ Condition = ColumnElement[bool]
 _CLOCK_SLACK_US = 3600 * 1_000_000
 
 _e, _m, _s = execution.c, message.c, search.c
-_TRIGGER: ColumnElement[int] = bindparam("trigger_no")
-_FIRST: Condition = _e.run == literal_column("1")
+_OF_TRIGGER: Condition = _e.trigger_no == bindparam("trigger_no")
+_HIGHEST = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class _Span:
-    """Numbers that messages of the asked time may have; ``until_no`` exclusive."""
+class Questions:
+    """What a page asks: ``each`` of every trigger (binds ``trigger_no``, and those along messages
+    ``from_sequence`` and ``until_sequence``, exclusive), ``once`` of all."""
 
-    from_no: int
-    until_no: int
+    each: tuple[Prepared, ...]
+    once: tuple[Prepared, ...]
 
 
 def numbers_of_page(connection: sqlite3.Connection, filter: MessageFilter) -> list[int]:
     """The execution numbers of the page, latest first."""
-    questions = [Prepared.of(question) for question in _questions(connection, filter)]
-    found = (
-        row[0]
-        for trigger_no in _triggers(connection, filter)
-        for question in questions
-        for row in question.run(connection, trigger_no=trigger_no)
-    )
-    return heapq.nlargest(filter.limit, found)
+    triggers = _triggers(connection, filter)
+    asked = questions(filter, triggers)
+    return heapq.nlargest(filter.limit, _answers(connection, filter, triggers, asked))
 
 
-def questions_of(filter: MessageFilter, span: tuple[int, int] | None = None) -> list[Prepared]:
-    """The statements that a page asks of each trigger, for looking at their plans."""
-    bounds = None if span is None else _Span(*span)
-    return [Prepared.of(question) for question in _ordered(filter, bounds)]
+def questions(filter: MessageFilter, triggers: list[int]) -> Questions:
+    """The statements of a page over these triggers."""
+    once = []
+    if _by_message(filter) and filter.sequence is None and filter.search is None:
+        once.append(_ordered(_replays(filter).where(_e.trigger_no.in_(triggers)), filter))
+    return Questions(tuple(_each(filter)), tuple(Prepared.of(question) for question in once))
 
 
-def _questions(connection: sqlite3.Connection, filter: MessageFilter) -> list[Select[Any]]:
-    if filter.received_from_us is None and filter.received_until_us is None:
-        return list(_ordered(filter, None))
-    return list(_ordered(filter, _span(connection, filter)))
+def _answers(
+    connection: sqlite3.Connection,
+    filter: MessageFilter,
+    triggers: list[int],
+    asked: Questions,
+) -> Iterator[int]:
+    for question in asked.once:
+        yield from (number for (number,) in question.run(connection))
+    for trigger_no in triggers:
+        bounds = {"from_sequence": 0, "until_sequence": _HIGHEST}
+        if _by_message(filter):
+            bounds = _bounds(connection, filter, trigger_no)
+        for question in asked.each:
+            rows = question.run(connection, trigger_no=trigger_no, **bounds)
+            yield from (number for (number,) in rows)
 
 
 def _triggers(connection: sqlite3.Connection, filter: MessageFilter) -> list[int]:
@@ -88,83 +97,112 @@ def _triggers(connection: sqlite3.Connection, filter: MessageFilter) -> list[int
     return [row[0] for row in fetch_all(connection, found)]
 
 
-def _ordered(filter: MessageFilter, span: _Span | None) -> Iterator[Select[Any]]:
-    for question in _by_driver(filter, span):
-        asked = question
-        if filter.before_no is not None:
-            asked = asked.where(_e.no < filter.before_no)
-        yield asked.order_by(_e.no.desc()).limit(filter.limit)
+def _by_message(filter: MessageFilter) -> bool:
+    """True where a page is asked along the messages."""
+    about_messages = (filter.sequence, filter.search, filter.consumer)
+    times = (filter.received_from_us, filter.received_until_us)
+    if filter.sequence is None and filter.search is None and _by_state(filter):
+        return False
+    return any(condition is not None for condition in (*about_messages, *times))
 
 
-def _by_driver(filter: MessageFilter, span: _Span | None) -> Iterator[Select[Any]]:
-    """The questions of a page by what narrows it down best."""
+def _by_state(filter: MessageFilter) -> bool:
+    """True for the states that have an index of their own: all that few executions are in."""
+    return filter.state not in (None, State.SUCCEEDED)
+
+
+def _each(filter: MessageFilter) -> Iterator[Prepared]:
+    """The questions to each trigger, by what narrows the page down best."""
     if filter.sequence is not None:
-        yield from _of_messages(filter, span, _m.sequence == filter.sequence)
+        found = _along_messages(filter).where(_m.sequence == filter.sequence)
+        for one in (found, _with_replays(found)):
+            yield Prepared.of(_ordered(one, filter))
     elif filter.search is not None:
-        yield from _of_search(filter, span, *filter.search)
-    elif filter.state not in (None, State.SUCCEEDED):
-        yield from _of_state(filter, span)
-    elif filter.consumer is not None or span is not None:
-        yield from _of_messages(filter, span)
+        yield from _along_search(filter, *filter.search)
+    elif _by_state(filter):
+        for one in _along_state(filter):
+            yield Prepared.of(_ordered(one, filter))
+    elif _by_message(filter):
+        latest = _along_messages(filter).order_by(_m.sequence.desc())
+        if filter.consumer is not None:
+            latest = latest.with_hint(message, "INDEXED BY ix_message_consumer", "sqlite")
+        yield Prepared.of(latest.limit(filter.limit))
     else:
-        yield _executions(filter, span)
+        found = select(_e.no).where(_OF_TRIGGER, *_of_execution(filter))
+        yield Prepared.of(_ordered(found, filter))
 
 
-def _of_state(filter: MessageFilter, span: _Span | None) -> Iterator[Select[Any]]:
-    asked = _executions(replace(filter, state=None), span)
+def _along_messages(filter: MessageFilter) -> Select[Any]:
+    """First executions, by their messages, within the bounds of their sequence."""
+    bounds = (_m.sequence >= bindparam("from_sequence"), _m.sequence < bindparam("until_sequence"))
+    conditions = (*_of_message(filter), *_of_execution(filter))
+    return (
+        select(_e.no)
+        .select_from(message.join(execution, _e.no == _m.no))
+        .where(_m.trigger_no == bindparam("trigger_no"), *bounds, *conditions)
+    )
+
+
+def _along_search(filter: MessageFilter, name: str, value: str) -> Iterator[Prepared]:
+    conditions = (*_of_message(filter), *_of_execution(filter))
+    matching = (_s.trigger_no == bindparam("trigger_no"), _s.name == name, _s.value == value)
+    its_message = search.join(message, _m.no == _s.message_no)
+    first = select(_e.no).select_from(its_message.join(execution, _e.no == _s.message_no))
+    latest = first.where(*matching, *conditions).order_by(_s.message_no.desc())
+    if filter.before_no is not None:
+        latest = latest.where(_s.message_no < filter.before_no)
+    yield Prepared.of(latest.limit(filter.limit))
+    replays = select(_e.no).select_from(its_message.join(execution, _e.message_no == _s.message_no))
+    found = _hinted(replays, "uq_execution_replay").where(REPLAYS, *matching, *conditions)
+    yield Prepared.of(_ordered(found, filter))
+
+
+def _with_replays(found: Select[Any]) -> Select[Any]:
+    """The same question, about the replays of the messages."""
+    conditions = found.whereclause
+    replays = select(_e.no).select_from(message.join(execution, _e.message_no == _m.no))
+    if conditions is not None:
+        replays = replays.where(conditions)
+    return _hinted(replays, "uq_execution_replay").where(REPLAYS)
+
+
+def _along_state(filter: MessageFilter) -> Iterator[Select[Any]]:
+    found = select(_e.no)
+    about_message = _of_message(filter)
+    if about_message:
+        found = found.join_from(execution, message, _m.no == _e.message_no).where(*about_message)
     if filter.state is State.RUNNING:
-        yield asked.where(RUNNING)
+        yield _hinted(found, "ix_execution_running").where(_OF_TRIGGER, RUNNING)
     elif filter.state is State.WAITING:
         # Three indexes hold what waits: alone and ready, alone and due later, in a lane.
         alone = _e.lane_key.is_(None)
-        yield asked.where(READY, alone)
-        yield asked.where(DUE_LATER, alone)
-        yield asked.where(WAITING, IN_LANE)
+        yield _hinted(found, "ix_execution_ready").where(_OF_TRIGGER, READY, alone)
+        yield _hinted(found, "ix_execution_due").where(_OF_TRIGGER, DUE_LATER, alone)
+        yield _hinted(found, "ix_execution_lane").where(_OF_TRIGGER, WAITING, IN_LANE)
     else:
-        yield asked.where(UNSUCCESSFUL, _e.state == filter.state)
+        in_state = (UNSUCCESSFUL, _e.state == filter.state)
+        yield _hinted(found, "ix_execution_unsuccessful").where(_OF_TRIGGER, *in_state)
 
 
-def _of_messages(
-    filter: MessageFilter, span: _Span | None, *conditions: Condition
-) -> Iterator[Select[Any]]:
-    """First executions along the messages, and replays with their message."""
-    wanted = (*_of_message(filter), *conditions, *_of_execution(filter))
-    first = select(_e.no).select_from(message.join(execution, _e.no == _m.no))
-    within = () if span is None else (_m.no >= span.from_no, _m.no < span.until_no)
-    earlier = () if filter.before_no is None else (_m.no < filter.before_no,)
-    yield first.where(_m.trigger_no == _TRIGGER, *within, *earlier, *wanted)
-    yield _replays(span).where(*wanted)
+def _replays(filter: MessageFilter) -> Select[Any]:
+    """All replays: a list that people started by hand, so a short one."""
+    # The plus keeps the other order of the join, along all messages, from looking cheaper.
+    its_message = _m.no == literal_column("+execution.message_no")
+    found = select(_e.no).select_from(execution.join(message, its_message))
+    conditions = (*_of_message(filter), *_of_execution(filter))
+    return _hinted(found, "uq_execution_replay").where(REPLAYS, *conditions)
 
 
-def _of_search(
-    filter: MessageFilter, span: _Span | None, name: str, value: str
-) -> Iterator[Select[Any]]:
-    """Along the search values of a name."""
-    wanted = (*_of_message(filter), *_of_execution(filter))
-    matching = (_s.trigger_no == _TRIGGER, _s.name == name, _s.value == value)
-    found = search.join(execution, _e.no == _s.message_no).join(message, _m.no == _s.message_no)
-    within = () if span is None else (_s.message_no >= span.from_no, _s.message_no < span.until_no)
-    earlier = () if filter.before_no is None else (_s.message_no < filter.before_no,)
-    yield select(_e.no).select_from(found).where(*matching, *within, *earlier, *wanted)
-    has_value = select(_s.message_no).where(*matching, _s.message_no == _e.message_no).exists()
-    yield _replays(span).where(has_value, *wanted)
+def _ordered(found: Select[Any], filter: MessageFilter) -> Select[Any]:
+    if filter.before_no is not None:
+        found = found.where(_e.no < filter.before_no)
+    return found.order_by(_e.no.desc()).limit(filter.limit)
 
 
-def _replays(span: _Span | None) -> Select[Any]:
-    replays = select(_e.no).select_from(execution.join(message, _m.no == _e.message_no))
-    within = () if span is None else _within(span)
-    return replays.where(REPLAYS, _e.trigger_no == _TRIGGER, *within)
-
-
-def _executions(filter: MessageFilter, span: _Span | None) -> Select[Any]:
-    """Along the executions; the message is looked at where the filter speaks of it."""
-    asked = select(_e.no).where(_e.trigger_no == _TRIGGER, *_of_execution(filter))
-    if span is not None:
-        asked = asked.where(*_within(span))
-    conditions = _of_message(filter)
-    if not conditions:
-        return asked
-    return asked.join_from(execution, message, _m.no == _e.message_no).where(*conditions)
+def _hinted(found: Select[Any], index: str) -> Select[Any]:
+    """SQLite, which knows no counts here, would take the index that is equal in more columns; that
+    one has the whole trigger. It refuses a hint that it cannot follow."""
+    return found.with_hint(execution, f"INDEXED BY {index}", "sqlite")
 
 
 def _of_execution(filter: MessageFilter) -> list[Condition]:
@@ -182,35 +220,47 @@ def _of_message(filter: MessageFilter) -> list[Condition]:
     return conditions
 
 
-def _within(span: _Span) -> tuple[Condition, Condition]:
-    return _e.message_no >= span.from_no, _e.message_no < span.until_no
-
-
-def _span(connection: sqlite3.Connection, filter: MessageFilter) -> _Span:
-    """Where to look for the asked time: numbers rise with the time of receipt, but for clocks that
-    were set back, so a bisection of the numbers, with some slack, takes the place of an index."""
-    (first, last) = connection.execute("SELECT min(no), max(no) FROM message").fetchone()
-    if first is None:
-        return _Span(0, 0)
-    from_no, until_no = first, last + 1
+def _bounds(
+    connection: sqlite3.Connection, filter: MessageFilter, trigger_no: int
+) -> dict[str, int]:
+    """Where a trigger's messages of the page stand. Its sequence rises with the numbers, and with
+    the time of receipt but for clocks that were set back: a bisection, for times with some slack,
+    takes the place of an index."""
+    from_sequence, until_sequence = 0, _HIGHEST
     if filter.received_from_us is not None:
         earliest_us = filter.received_from_us - _CLOCK_SLACK_US
-        from_no = _first_since(connection, earliest_us, _Span(first, last + 1))
+        from_sequence = _first_since(connection, trigger_no, "received_at_us", earliest_us)
     if filter.received_until_us is not None:
         latest_us = filter.received_until_us + _CLOCK_SLACK_US
-        until_no = _first_since(connection, latest_us, _Span(first, last + 1))
-    return _Span(from_no, until_no)
+        until_sequence = _first_since(connection, trigger_no, "received_at_us", latest_us)
+    if filter.before_no is not None:
+        before = _first_since(connection, trigger_no, "no", filter.before_no)
+        until_sequence = min(until_sequence, before)
+    return {"from_sequence": from_sequence, "until_sequence": until_sequence}
 
 
-def _first_since(connection: sqlite3.Connection, since_us: int, span: _Span) -> int:
-    """The lowest number whose message, or the next one after it, was received since then."""
-    next_message = "SELECT received_at_us FROM message WHERE no >= ? ORDER BY no LIMIT 1"
-    low, high = span.from_no, span.until_no
+def _first_since(connection: sqlite3.Connection, trigger_no: int, column: str, since: int) -> int:
+    """The lowest sequence from which on the column has at least that value."""
+    # Each in a query of its own: SQLite looks up a minimum or a maximum, but scans for both.
+    lowest, highest = (
+        connection.execute(end, (trigger_no,)).fetchone()[0]
+        for end in (
+            "SELECT min(sequence) FROM message WHERE trigger_no = ?",
+            "SELECT max(sequence) FROM message WHERE trigger_no = ?",
+        )
+    )
+    if lowest is None:
+        return 0
+    looked_at = (
+        f"SELECT {column} FROM message WHERE trigger_no = ? AND sequence >= ? "  # noqa: S608
+        "ORDER BY sequence LIMIT 1"
+    )
+    low, high = lowest, highest + 1
     while low < high:
         middle = (low + high) // 2
-        row = connection.execute(next_message, (middle,)).fetchone()
-        if row is not None and row[0] < since_us:
+        row = connection.execute(looked_at, (trigger_no, middle)).fetchone()
+        if row is not None and row[0] < since:
             low = middle + 1
         else:
             high = middle
-    return low
+    return int(low)

@@ -10,15 +10,30 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Delete, Insert, Select, Update
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import Delete, FromClause, Insert, Select, Update
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.sql.selectable import CompoundSelect
 
 Row = tuple[Any, ...]
 Statement = Select[Any] | CompoundSelect[Any] | Insert | Update | Delete
 
-# The types' own processors do not run: what is bound are numbers, texts, bytes and booleans.
-_DIALECT = sqlite.dialect(paramstyle="qmark")
+
+class _Compiler(SQLiteCompiler):
+    """Writes hints, which SQLAlchemy leaves out for SQLite."""
+
+    def get_from_hint_text(self, table: FromClause, text: str | None) -> str | None:
+        return text
+
+
+class _Dialect(SQLiteDialect_pysqlite):
+    """The types' own processors do not run: what is bound are numbers, texts, bytes, booleans."""
+
+    statement_compiler = _Compiler
+    supports_statement_cache = False
+
+
+_DIALECT = _Dialect(paramstyle="qmark")
 
 
 @dataclass(frozen=True, slots=True)

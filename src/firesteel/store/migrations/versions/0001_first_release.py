@@ -347,6 +347,9 @@ def _execution_indexes() -> None:
 
 def _other_indexes() -> None:
     op.create_index("ix_idempotency_expires", "idempotency", ["expires_at_us"], unique=False)
+    op.create_index(
+        "ix_message_consumer", "message", ["trigger_no", "consumer", "sequence"], unique=False
+    )
     op.create_index("ix_search_message", "search", ["message_no"], unique=False)
     op.create_index(
         "uq_integration_name",
