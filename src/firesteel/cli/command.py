@@ -174,7 +174,7 @@ class ending:  # noqa: N801 - reads as what it does: with ending(output)
 
 
 def _setting_help(description: str, default: str) -> str:
-    return f"{description} [default: {default}]" if default else description
+    return f"{description} \\[default: {default}]" if default else description
 
 
 def _option(name: str, annotation: Any, default: object) -> inspect.Parameter:

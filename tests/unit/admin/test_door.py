@@ -1,0 +1,112 @@
+"""The admin port's door: what is open, and that nothing else is (P43)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from firesteel.admin.access import ALL_RIGHTS, Access, Doorkeeper
+from firesteel.admin.api import create_api
+from firesteel.admin.app import AdminApp
+from firesteel.errors import CallerError
+from tests.unit.admin.asgi import ask
+
+TOKEN = "a-local-token-of-this-test"
+
+
+@pytest.fixture
+def app() -> AdminApp:
+    # Nothing behind the door is reached by these tests, so there is nothing behind it.
+    nothing: Any = None
+    return AdminApp(nothing, nothing, Doorkeeper(TOKEN))
+
+
+def mutations(path: str) -> list[str]:
+    """Ways in which a path was made to look like an open one elsewhere."""
+    return [
+        path,
+        path + "/",
+        path + "//",
+        "/" + path,
+        path.upper(),
+        path + "/openapi.json",
+        path + "/health/live",
+        path + ".json",
+        path + ";/health/live",
+        path + "%2f..%2fhealth/live",
+        path + "/../openapi.json",
+        path.replace("/api/v1", "/api/v1/."),
+        path.replace("/api/v1", "/api/v1/health/../"),
+        path.replace("/api/v1", "/health/live/../../api/v1"),
+        path.replace("/api/v1", "//api/v1"),
+        path.replace("/api", "/API"),
+    ]
+
+
+def paths() -> list[str]:
+    nothing: Any = None
+    found = create_api(nothing, nothing).openapi()["paths"]
+    return [path.replace("{", "").replace("}", "") for path in found]
+
+
+async def test_p43_without_a_credential_every_route_is_401_or_404(app: AdminApp) -> None:
+    for path in paths():
+        for mutation in mutations(path):
+            for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"):
+                status, _, _ = await ask(app, method, mutation)
+                assert status in (401, 404), (method, mutation)
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    ["", "Bearer", "Bearer ", "Bearer wrong", f"Basic {TOKEN}", TOKEN, f"Bearer {TOKEN}x"],
+)
+async def test_a_wrong_credential_is_401(app: AdminApp, authorization: str) -> None:
+    status, headers, body = await ask(
+        app, "GET", "/api/v1/node", headers={"authorization": authorization}
+    )
+
+    assert status == 401
+    assert headers["www-authenticate"].startswith("Bearer")
+    assert json.loads(body)["type"] == "urn:firesteel:unauthorized"
+
+
+async def test_the_openapi_document_is_open_and_describes_every_error_as_a_problem(
+    app: AdminApp,
+) -> None:
+    status, _, body = await ask(app, "GET", "/api/v1/openapi.json")
+
+    document = json.loads(body)
+    assert status == 200
+    assert document["openapi"].startswith("3.1")
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            problems = [code for code in operation["responses"] if code >= "400"]
+            assert "401" in problems, (method, path)
+            for code in problems:
+                content = operation["responses"][code]["content"]
+                assert list(content) == ["application/problem+json"], (method, path, code)
+
+
+async def test_liveness_is_open(app: AdminApp) -> None:
+    status, _, body = await ask(app, "GET", "/health/live")
+
+    assert (status, body) == (200, b'{"live":true}')
+
+
+def test_a_right_that_is_missing_is_refused() -> None:
+    access = Access("somebody", frozenset({"view"}))
+
+    access.require("view")
+    with pytest.raises(CallerError) as refused:
+        access.require("operate")
+    assert refused.value.code == "forbidden"
+
+
+def test_the_local_token_has_every_right() -> None:
+    access = Doorkeeper(TOKEN).access(f"Bearer {TOKEN}")
+
+    assert access is not None
+    assert access.rights == ALL_RIGHTS
