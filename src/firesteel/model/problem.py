@@ -216,8 +216,19 @@ PROBLEMS: Mapping[str, ProblemType] = {
         "Managed by files",
         "The integration or connection came from a project folder and is edited there.",
     ),
+    "managed_by_console": ProblemType(
+        409,
+        "Managed by the console",
+        "The integration or connection belongs to the console and the API; files take it over only "
+        "where that is asked for.",
+    ),
     "not_terminal": ProblemType(
         409, "Execution not ended", "Only an execution that has ended can be replayed."
+    ),
+    "not_recovered": ProblemType(
+        409,
+        "Execution being recovered",
+        "The engine that ran the execution has died and it is being taken over; try again.",
     ),
     "already_terminal": ProblemType(
         409, "Execution ended already", "The execution had ended before, so nothing was changed."

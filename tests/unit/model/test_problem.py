@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+
+import firesteel
 
 from firesteel.errors import CallerError, FiresteelError, InternalError, StoreUnavailable
 from firesteel.model.execution import InputFault
@@ -87,3 +90,13 @@ def test_an_error_becomes_its_problem_and_an_unknown_one_tells_nothing(
 
 def test_401_names_how_to_sign_in() -> None:
     assert ("www-authenticate", 'Bearer realm="firesteel"') in Problem("unauthorized").all_headers()
+
+
+def test_every_code_that_the_program_refuses_with_is_registered() -> None:
+    used: set[str] = set()
+    for path in Path(firesteel.__file__).parent.rglob("*.py"):
+        text = path.read_text("utf-8")
+        used.update(re.findall(r'\bProblem\(\s*"([a-z_]+)"', text))
+        used.update(re.findall(r'CallerError\((?:[^()]|\([^()]*\))*?code="([a-z_]+)"', text))
+    assert {"not_found", "label_taken"} <= used
+    assert used <= PROBLEMS.keys()

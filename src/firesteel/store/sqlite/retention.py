@@ -20,7 +20,7 @@ from firesteel.store.sqlite.queries import Prepared, Row, fetch_all
 from firesteel.store.sqlite.results import decode_failure, encode_failure
 
 # At most so many messages, and so many bytes of bodies, in one piece of work for the writer.
-PIECE_MESSAGES = 50
+PIECE_MESSAGES = 25
 _PIECE_BYTES = 4 * 1024 * 1024
 # Messages looked at in one query.
 _WINDOW = 1000
