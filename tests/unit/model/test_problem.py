@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 import firesteel
-
 from firesteel.errors import CallerError, FiresteelError, InternalError, StoreUnavailable
 from firesteel.model.execution import InputFault
 from firesteel.model.problem import FAULTS, PROBLEMS, Problem

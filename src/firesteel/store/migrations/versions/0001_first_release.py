@@ -16,9 +16,12 @@ UNSUCCESSFUL = "state != 'succeeded' AND state != 'running' AND state != 'waitin
 def upgrade() -> None:
     """The tables of the first release."""
     _integrations()
+    _versions_and_keys()
     _rest_of_the_catalog()
     _messages()
+    _executions()
     _what_executions_leave()
+    _lanes_and_look_ups()
     _execution_indexes()
     _other_indexes()
 
@@ -70,6 +73,9 @@ def _integrations() -> None:
         ),
         sa.PrimaryKeyConstraint("no", name="pk_integration"),
     )
+
+
+def _versions_and_keys() -> None:
     op.create_table(
         "version",
         sa.Column("no", _no(), autoincrement=True, nullable=False),
@@ -173,6 +179,9 @@ def _messages() -> None:
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("message_no", name="pk_payload"),
     )
+
+
+def _executions() -> None:
     op.create_table(
         "execution",
         sa.Column("no", _no(), autoincrement=False, nullable=False),
@@ -243,6 +252,18 @@ def _what_executions_leave() -> None:
         sa.UniqueConstraint("execution_no", "step", name="uq_entry_execution_no_step"),
     )
     op.create_table(
+        "result",
+        sa.Column("execution_no", _no(), autoincrement=False, nullable=False),
+        sa.Column("response", sa.LargeBinary(), nullable=False),
+        sa.Column("input", sa.LargeBinary(), nullable=False),
+        sa.Column("logs", sa.Text(), nullable=False),
+        sa.Column("code_hash", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("execution_no", name="pk_result"),
+    )
+
+
+def _lanes_and_look_ups() -> None:
+    op.create_table(
         "idempotency",
         sa.Column("trigger_no", sa.BigInteger(), nullable=False),
         sa.Column("consumer", sa.Text(), nullable=False),
@@ -264,15 +285,6 @@ def _what_executions_leave() -> None:
         sa.Column("stopped_at_no", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("trigger_no", "lane_key", name="pk_paused_lane"),
         sqlite_with_rowid=False,
-    )
-    op.create_table(
-        "result",
-        sa.Column("execution_no", _no(), autoincrement=False, nullable=False),
-        sa.Column("response", sa.LargeBinary(), nullable=False),
-        sa.Column("input", sa.LargeBinary(), nullable=False),
-        sa.Column("logs", sa.Text(), nullable=False),
-        sa.Column("code_hash", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("execution_no", name="pk_result"),
     )
     op.create_table(
         "search",
@@ -305,7 +317,7 @@ def _execution_indexes() -> None:
     op.create_index(
         "ix_execution_ready",
         "execution",
-        ["trigger_no", "no", "lane_key"],
+        ["turn", "trigger_no", "no", "lane_key"],
         unique=False,
         sqlite_where=sa.text("state = 'waiting' AND turn = 1 AND due_at_us IS NULL"),
         postgresql_where=sa.text("state = 'waiting' AND turn = true AND due_at_us IS NULL"),
