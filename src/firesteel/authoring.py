@@ -1,8 +1,8 @@
 """What authors of Python workflows write with: ``@workflow``, ``@step``, ``Message``, ``Response``.
 
-This module knows nothing of the worker that runs them: a ``@step`` looks for the current execution in
-a context variable, which the worker sets; where there is none, as in a unit test, the function simply
-runs. It imports the standard library and ``errors`` only, so that ``import firesteel`` stays light.
+This module knows nothing of the worker that runs them: a ``@step`` looks for the current execution
+in a context variable, which the worker sets; where there is none, as in a unit test, the function
+simply runs. It imports the standard library only, so that ``import firesteel`` stays light.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Message:
 
     __slots__ = ("_values",)
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # one for each attribute, all by name
         self,
         *,
         id: str = "0" * 32,
@@ -138,7 +138,7 @@ class Message:
 
     @property
     def headers(self) -> dict[str, str]:
-        """Headers by lower-case name; repeated ones joined with ``", "`` (RFC 9110, section 5.3)."""
+        """Headers by lower-case name; repeated ones joined with ", " (RFC 9110, section 5.3)."""
         return cast("dict[str, str]", self._value("headers"))
 
     @property
@@ -165,6 +165,10 @@ class Message:
     def attempt(self) -> int:
         """Which attempt of the execution this is, from 1."""
         return cast("int", self._value("attempt"))
+
+    def values(self) -> dict[str, Any]:
+        """Those attributes that are read already, by name; of a message made in a test, all."""
+        return dict(self._values)
 
     def __repr__(self) -> str:
         return f"<Message {self.id} sequence={self.sequence} {self.method} {self.path}>"
@@ -205,8 +209,8 @@ def step(function: Callable[..., Any] | None = None, /, *, name: str | None = No
     it is done once per execution, also after a crash or a retry.
 
     ``name`` is its name in the journal, by default that of the function. The result may be anything
-    JSON-like, bytes, Decimal, a date, or what the return annotation says: a data class or a pydantic
-    model.
+    JSON-like, bytes, Decimal, a date, or what the return annotation says: a data class or a
+    pydantic model.
     """
     if function is None:
         return functools.partial(_as_step, name=name)

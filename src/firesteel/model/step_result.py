@@ -1,4 +1,4 @@
-"""The exact form in which results of steps are journaled: what is read back equals what was written.
+"""The exact form in which results of steps are journaled: what is read equals what was written.
 
 MessagePack, which tells integers, floats, texts and bytes apart, with extension types of ours for
 what it has no type for. JSON-like values pass through nearly untouched; whoever shows a result to
@@ -22,7 +22,9 @@ from firesteel.errors import AuthorError
 LIMIT_BYTES = 10 * 1024 * 1024
 DEPTH_LIMIT = 200
 
-_BIG_INTEGER, _DECIMAL, _DATETIME, _DATE, _TIME, _DURATION, _UUID, _TUPLE, _SET, _PAIRS = range(1, 11)
+_BIG_INTEGER, _DECIMAL, _DATETIME, _DATE, _TIME, _DURATION, _UUID, _TUPLE, _SET, _PAIRS = range(
+    1, 11
+)
 _MOST, _LEAST = 2**63 - 1, -(2**63)
 _PLAIN = frozenset({str, bool, float, bytes, type(None)})
 
@@ -71,7 +73,7 @@ def _prepared(value: Any, depth: int) -> Any:
     if kind in _PLAIN:
         return value
     if kind is int:
-        return value if _LEAST <= value <= _MOST else _extension(_BIG_INTEGER, str(value))
+        return value if _LEAST <= value <= _MOST else _extension(_BIG_INTEGER, hex(value))
     if depth >= DEPTH_LIMIT:
         raise ResultInvalid("the result of a step is nested too deeply")
     if kind is dict:
@@ -98,13 +100,16 @@ def _other(value: Any, depth: int) -> Any:
         items = [_prepared(item, depth + 1) for item in value]
         code = _TUPLE if isinstance(value, tuple) else _SET
         return msgspec.msgpack.Ext(code, _encoder.encode(items))
-    for base in (bool, int, float, str, bytes, dict, list):
-        if isinstance(value, base):  # a subclass, such as a StrEnum's value or a defaultdict
+    for base in _BASES:
+        if isinstance(value, base):  # a subclass, such as a defaultdict
             return _prepared(base(value), depth + 1)
     raise ResultInvalid(
-        f"a step returned {type(value).__name__}, which cannot be journaled: return JSON-like values,"
-        " or annotate the step's return type with a data class or pydantic model"
+        f"a step returned {type(value).__name__}, which cannot be journaled: return JSON-like"
+        " values, or annotate the step's return type with a data class or pydantic model"
     )
+
+
+_BASES: tuple[Callable[[Any], Any], ...] = (int, float, str, bytes, dict, list)
 
 
 def _extension(code: int, text: str) -> msgspec.msgpack.Ext:
@@ -130,7 +135,7 @@ _WRITTEN: tuple[tuple[type, int, Callable[[Any], str]], ...] = (
 )
 
 _READ: dict[int, Callable[[str], Any]] = {
-    _BIG_INTEGER: int,
+    _BIG_INTEGER: lambda text: int(text, 16),
     _DECIMAL: Decimal,
     _DATETIME: datetime.fromisoformat,
     _DATE: date.fromisoformat,
@@ -148,7 +153,7 @@ def _read_extension(code: int, data: memoryview) -> Any:
         return tuple(items)
     if code == _SET:
         return set(items)
-    return {key: item for key, item in items}
+    return dict(items)
 
 
 _decoder = msgspec.msgpack.Decoder(ext_hook=_read_extension)

@@ -57,7 +57,9 @@ class Assignment:
 
 def main() -> int:
     """Work until the engine or the supervisor has gone, or a drain is done."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; who stops, says so
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C reaches the whole group; who stops, says so
     assignment = Assignment.read(os.environ)
     hide_secrets()
     if assignment.lifeline_fd is not None:
@@ -72,7 +74,7 @@ def main() -> int:
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop where there is one: it halves the cost of a frame."""
+    """Uvloop where there is one: it halves the cost of a frame."""
     try:
         import uvloop
     except ImportError:

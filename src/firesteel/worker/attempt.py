@@ -131,5 +131,3 @@ class Attempt:
                 self.code_hash,
             )
         )
-
-

@@ -6,12 +6,16 @@ execution in the context; what is written outside of one goes where it always we
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import sys
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from firesteel.authoring import current_execution
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 LIMIT_BYTES = 64 * 1024
 CUT = "\n[cut here: more than 64 KiB]\n"
@@ -47,6 +51,8 @@ class Captured:
 class _Stream(io.TextIOBase):
     """Stands for sys.stdout or sys.stderr."""
 
+    encoding = "utf-8"
+
     def __init__(self, original: TextIO) -> None:
         self._original = original
 
@@ -68,10 +74,6 @@ class _Stream(io.TextIOBase):
 
     def fileno(self) -> int:
         return self._original.fileno()
-
-    @property
-    def encoding(self) -> str:
-        return "utf-8"
 
 
 class _LogHandler(logging.Handler):
@@ -96,6 +98,21 @@ def install() -> None:
     sys.stdout = _Stream(sys.stdout)
     sys.stderr = _Stream(sys.stderr)
     install_log_handler()
+
+
+@contextlib.contextmanager
+def collecting() -> Iterator[None]:
+    """The same for a while, such as a test: afterwards all is as it was."""
+    streams, root = (sys.stdout, sys.stderr), logging.getLogger()
+    level = root.level
+    sys.stdout, sys.stderr = _Stream(sys.stdout), _Stream(sys.stderr)
+    handler = install_log_handler()
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = streams
+        root.removeHandler(handler)
+        root.setLevel(level)
 
 
 def install_log_handler() -> logging.Handler:

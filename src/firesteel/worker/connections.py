@@ -7,26 +7,35 @@ closed when its last user is done.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import ValidationError
 
 from firesteel.errors import AuthorError
-from firesteel.model.connection import KINDS, HttpConnection, SqlConnection
+from firesteel.model.connection import KINDS, SqlConnection
 from firesteel.model.section import Reading
 from firesteel.worker.addresses import AddressRules
-from firesteel.worker.http_connection import DEFAULT_CONNECTIONS, HttpClient
-from firesteel.worker.sql_connection import ConnectionInvalid, SqlPool
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
     from pathlib import Path
 
     from firesteel.model import frames
+    from firesteel.model.connection import HttpConnection
+    from firesteel.worker.http_connection import HttpClient
+    from firesteel.worker.sql_connection import SqlPool
 
 _ANY_ADDRESS = ""
+DEFAULT_CONNECTIONS = 20
+
+
+class ConnectionInvalid(AuthorError):
+    """A connection cannot be used as it is written."""
+
+    code = "connection_invalid"
 
 
 class ConnectionUnknown(AuthorError):
@@ -68,18 +77,18 @@ class WorkspaceConnections:
     @contextlib.asynccontextmanager
     async def sql(self, name: str) -> AsyncIterator[SqlPool]:
         """The database of that name. Raises ConnectionUnknown, ConnectionInvalid."""
+        if "sql" not in _mapping(self.documents.get(name)):
+            raise ConnectionUnknown(f"there is no database {name} among the connections")
         async with self._using(name) as part:
-            if not isinstance(part, SqlPool):
-                raise ConnectionUnknown(f"the connection {name} is no database")
-            yield part
+            yield cast("SqlPool", part)
 
     @contextlib.asynccontextmanager
     async def http(self, name: str | None) -> AsyncIterator[HttpClient]:
-        """The HTTP system of that name, None: any address. Raises ConnectionUnknown, CallInvalid."""
+        """The HTTP system of that name, None: any address. Raises ConnectionUnknown."""
+        if name is not None and "http" not in _mapping(self.documents.get(name)):
+            raise ConnectionUnknown(f"there is no HTTP system {name} among the connections")
         async with self._using(_ANY_ADDRESS if name is None else name) as part:
-            if not isinstance(part, HttpClient):
-                raise ConnectionUnknown(f"the connection {name} is no HTTP system")
-            yield part
+            yield cast("HttpClient", part)
 
     async def probe(self, name: str) -> None:
         """Raises what using it raises."""
@@ -90,62 +99,9 @@ class WorkspaceConnections:
         """Go on with what is open there and stands here unchanged; the rest is for ``close``."""
         if older.workers != self.workers or older.rules != self.rules:
             return
-        for name, opened in list(older.opened.items()):
+        for name in list(older.opened):
             if older.documents.get(name) == self.documents.get(name):
                 self.opened[name] = older.opened.pop(name)
-
-    async def close(self) -> None:
-        closing = self.part.close()
-        if closing is not None:
-            await closing
-
-
-@dataclass(slots=True)
-class WorkspaceConnections:
-    """Of one workspace; ``workers`` share each connection's ``max_connections``."""
-
-    documents: dict[str, Any]
-    workers: int
-    rules: AddressRules
-    folder: Path | None
-    opened: dict[str, _Opened] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, frame: frames.Connections, folder: Path | None) -> WorkspaceConnections:
-        """As the engine sent them."""
-        documents = json.loads(frame.connections)
-        return cls(documents, frame.workers, AddressRules(frame.outgoing_allow), folder)
-
-    @contextlib.asynccontextmanager
-    async def sql(self, name: str) -> AsyncIterator[SqlPool]:
-        """The database of that name. Raises ConnectionUnknown, ConnectionInvalid."""
-        async with self._using(name) as part:
-            if not isinstance(part, SqlPool):
-                raise ConnectionUnknown(f"the connection {name} is no database")
-            yield part
-
-    @contextlib.asynccontextmanager
-    async def http(self, name: str | None) -> AsyncIterator[HttpClient]:
-        """The HTTP system of that name, None: any address. Raises ConnectionUnknown, CallInvalid."""
-        async with self._using(_ANY_ADDRESS if name is None else name) as part:
-            if not isinstance(part, HttpClient):
-                raise ConnectionUnknown(f"the connection {name} is no HTTP system")
-            yield part
-
-    async def probe(self, name: str) -> None:
-        """Raises what using it raises."""
-        async with self._using(name) as part:
-            await part.probe()
-
-    async def replaced_by(self, newer: WorkspaceConnections) -> None:
-        """Hand over what stays the same; close the rest, at once or after its last user."""
-        same = newer.workers == self.workers and newer.rules == self.rules
-        for name, opened in list(self.opened.items()):
-            if same and self.documents.get(name) == newer.documents.get(name):
-                newer.opened[name] = opened
-            else:
-                await _retire(opened)
-        self.opened.clear()
 
     async def close(self) -> None:
         """Close all of them, each when its last user is done."""
@@ -168,12 +124,42 @@ class WorkspaceConnections:
 
     def _open(self, name: str) -> SqlPool | HttpClient:
         if name == _ANY_ADDRESS:
-            return HttpClient(None, self.rules, share=DEFAULT_CONNECTIONS, folder=self.folder)
+            return _http_client(None, self.rules, DEFAULT_CONNECTIONS, self.folder)
         connection = parsed(name, self.documents)
         share = -(-connection.max_connections // max(self.workers, 1))
         if isinstance(connection, SqlConnection):
-            return SqlPool(connection, share, self.folder)
-        return HttpClient(connection, self.rules, share=share, folder=self.folder)
+            return _sql_pool(connection, share, self.folder)
+        return _http_client(connection, self.rules, share, self.folder)
+
+
+# SQLAlchemy and httpx2 take longer to import than all the rest: only who needs them waits for them.
+
+
+def _sql_pool(connection: SqlConnection, share: int, folder: Path | None) -> SqlPool:
+    from firesteel.worker.sql_connection import SqlPool
+
+    return SqlPool(connection, share, folder)
+
+
+def _http_client(
+    connection: HttpConnection | None, rules: AddressRules, share: int, folder: Path | None
+) -> HttpClient:
+    from firesteel.worker.http_connection import HttpClient
+
+    return HttpClient(connection, rules, share=share, folder=folder)
+
+
+def warm_up(documents: dict[str, Any]) -> None:
+    """Import what these connections will need."""
+    kinds = {kind for document in documents.values() for kind in _mapping(document)}
+    if "sql" in kinds:
+        importlib.import_module("firesteel.worker.sql_connection")
+    if "http" in kinds:
+        importlib.import_module("firesteel.worker.http_connection")
+
+
+def _mapping(document: Any) -> dict[str, Any]:
+    return document if isinstance(document, dict) else {}
 
 
 def parsed(name: str, documents: dict[str, Any]) -> SqlConnection | HttpConnection:

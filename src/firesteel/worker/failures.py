@@ -123,8 +123,19 @@ def _classified(error: BaseException, code: str) -> tuple[ErrorKind, str, str]:
         permanent = error.subgroup(AuthorError)
         if permanent is not None and not is_transient(permanent):
             return _classified(_first_leaf(permanent), code)
+    if type(error).__module__.startswith("sqlalchemy."):
+        return "transient" if is_transient(error) else "unknown", "sql_failed", _refusal(error)
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return "transient" if is_transient(error) else "unknown", code, text
+
+
+def _refusal(error: BaseException) -> str:
+    """The kind of error and its SQLSTATE; what the database says may hold values, and stands in the
+    trace."""
+    driver = getattr(error, "orig", None)
+    state = getattr(driver, "sqlstate", None) or getattr(driver, "sqlite_errorname", None)
+    name = type(driver or error).__name__
+    return f"the database refused: {name}" + (f" ({state})" if state else "")
 
 
 def _first_leaf(error: BaseException) -> BaseException:
@@ -161,4 +172,7 @@ def _database_is_down(error: BaseException) -> bool:
     if module in ("pymysql", "MySQLdb"):
         return number in _TRANSIENT_MYSQL
     # psycopg has no SQLSTATE exactly where there is no connection.
-    return module == "psycopg" and type(driver).__name__ in ("OperationalError", "ConnectionTimeout")
+    return module == "psycopg" and type(driver).__name__ in (
+        "OperationalError",
+        "ConnectionTimeout",
+    )

@@ -31,7 +31,19 @@ FAULTS_LIMIT = 100
 # Nothing to check, and the commonest: no time is spent on them.
 _UNCHECKED: tuple[Any, ...] = (inspect.Parameter.empty, Any, object)
 _DICTS: tuple[Any, ...] = (dict, dict[str, Any], Mapping, Mapping[str, Any])
-_AS_JOURNALED = (None, type(None), bool, int, float, str, bytes, dict, list, dict[str, Any], list[Any])
+_AS_JOURNALED = (
+    None,
+    type(None),
+    bool,
+    int,
+    float,
+    str,
+    bytes,
+    dict,
+    list,
+    dict[str, Any],
+    list[Any],
+)
 
 
 class FunctionInvalid(AuthorError):
@@ -59,9 +71,7 @@ class WorkflowFunction:
     check: Callable[[Any], Any] | None
     message: str | None
 
-    def arguments(
-        self, input_: Any, message: Message
-    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def arguments(self, input_: Any, message: Message) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """What to call it with. Raises StepError ``input_invalid`` with every fault."""
         if self.takes_input and self.check is not None:
             input_ = self.check(input_)
@@ -161,7 +171,7 @@ def _is_of_project(module: Any, folder: Path | None) -> bool:
 
 
 def _is_of(module: Any, function: Any) -> bool:
-    return getattr(function, "__module__", None) == module.__name__
+    return bool(getattr(function, "__module__", None) == module.__name__)
 
 
 def _hash(module: Any) -> str:

@@ -1,14 +1,13 @@
 """An HTTP system of connections.yaml, or any address: bounded calls, answers read with a limit.
 
-Proxies of the environment are not used, cookies are not kept, and a redirect is followed on the same
-host only: headers of a connection are credentials of that host.
+Proxies of the environment are not used, cookies are not kept, and a redirect is followed on the
+same host only: headers of a connection are credentials of that host.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
@@ -17,18 +16,21 @@ from urllib.parse import urlsplit
 import httpx2
 
 from firesteel.errors import AuthorError
-from firesteel.worker.addresses import AddressRules, GuardedTransport
+from firesteel.model.execution import Failure
+from firesteel.worker.failures import StepError
+from firesteel.worker.http_call import HttpAnswer, HttpCall
+from firesteel.worker.outgoing import GuardedTransport
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from firesteel.model.connection import HttpConnection
+    from firesteel.worker.addresses import AddressRules
 
 LIMIT_BYTES = 10 * 1024 * 1024
 REDIRECTS_LIMIT = 5
 RETRY_AFTER_LIMIT_S = 24 * 3600.0
 DEFAULT_TIMEOUT_S = 30.0
-DEFAULT_CONNECTIONS = 20
 
 _RETRY_AFTER_STATUSES = frozenset({429, 503})
 
@@ -43,27 +45,6 @@ class AnswerTooLarge(AuthorError):
     """The answer's body is larger than a step may have."""
 
     code = "http_answer_too_large"
-
-
-@dataclass(frozen=True, slots=True)
-class HttpCall:
-    """A call, ready to be sent. ``target``: path and query below a connection's address, or a whole
-    URL where there is no connection."""
-
-    method: str
-    target: str
-    headers: list[tuple[str, str]]
-    body: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class HttpAnswer:
-    """``headers`` have lower-case names; ``retry_after_s``: what the answer asks for, else None."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-    retry_after_s: float | None
 
 
 class HttpClient:
@@ -91,17 +72,20 @@ class HttpClient:
         )
 
     async def call(self, call: HttpCall) -> HttpAnswer:
-        """Send it and read the whole answer. Raises TimeoutError, httpx2.TransportError,
-        AddressRefused, CallInvalid, AnswerTooLarge."""
+        """Send it and read the whole answer. Raises StepError ``http_timeout`` and
+        ``http_unreachable`` (transient), AddressRefused, CallInvalid, AnswerTooLarge."""
         request = self._request(call)
-        async with asyncio.timeout(self._timeout_s):
-            for _ in range(REDIRECTS_LIMIT + 1):
-                answer = await self._send(request)
-                following = answer.next_request
-                if following is None or not _same_host(request.url, following.url):
-                    break
-                request = following
-        self._client.cookies.clear()
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                answer = await self._followed(request)
+        except (TimeoutError, httpx2.TimeoutException) as error:
+            text = f"the other system did not answer within {self._timeout_s:g} s"
+            raise StepError(Failure("transient", "http_timeout", text)) from error
+        except httpx2.TransportError as error:
+            text = f"the other system cannot be reached: {type(error).__name__}"
+            raise StepError(Failure("transient", "http_unreachable", text)) from error
+        finally:
+            self._client.cookies.clear()
         headers = {name.lower(): value for name, value in answer.headers.items()}
         return HttpAnswer(answer.status_code, headers, answer.content, _retry_after_s(answer))
 
@@ -112,6 +96,15 @@ class HttpClient:
     async def close(self) -> None:
         """Close all connections."""
         await self._client.aclose()
+
+    async def _followed(self, request: httpx2.Request) -> httpx2.Response:
+        for _ in range(REDIRECTS_LIMIT):
+            answer = await self._send(request)
+            following = answer.next_request
+            if following is None or not _same_host(request.url, following.url):
+                return answer
+            request = following
+        return await self._send(request)
 
     def _request(self, call: HttpCall) -> httpx2.Request:
         own = {name.lower() for name, _ in call.headers}

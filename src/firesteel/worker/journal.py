@@ -54,7 +54,7 @@ class AttemptJournal:
         self._open += 1
         self._send(frames.Record(self._run.execution_no, self._run.epoch, entry))
 
-    def recorded(self, accepted: bool) -> None:  # noqa: FBT001  # a field of the frame
+    def recorded(self, accepted: bool) -> None:  # a field of the frame
         """The engine has answered one record."""
         self._open -= 1
         self._lost = self._lost or not accepted

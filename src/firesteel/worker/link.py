@@ -21,7 +21,9 @@ WRITE_LIMIT_BYTES = 4 * 1024 * 1024
 class Receiver(Protocol):
     """Who gets the engine's frames, in order, in the event loop's thread."""
 
-    def received(self, frame: frames.Frame) -> None: ...
+    def received(self, frame: frames.Frame) -> None:
+        """Begin what the frame asks for."""
+        ...
 
 
 class EngineLink(asyncio.Protocol):
@@ -42,11 +44,13 @@ class EngineLink(asyncio.Protocol):
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Say hello."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=WRITE_LIMIT_BYTES)
         self.send(self._hello)
 
     def data_received(self, data: bytes) -> None:
+        """Hand the frames on."""
         for frame in self._reader.feed(data):
             if isinstance(frame, frames.Found):
                 self._found(frame)
@@ -54,15 +58,18 @@ class EngineLink(asyncio.Protocol):
                 self._receiver.received(frame)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """The engine has gone."""
         self._transport = None
         self._ended()
 
     def pause_writing(self) -> None:
+        """The engine does not read: take nothing more in."""
         self._paused = True
         if self._transport is not None:
             self._transport.pause_reading()
 
     def resume_writing(self) -> None:
+        """It reads again."""
         self._paused = False
         if self._transport is not None:
             self._transport.resume_reading()

@@ -37,6 +37,11 @@ class ReceivedMessage(Message):
         self._query: Query | None = None
         self._parsed: ParsedBody | None = None
 
+    def taking(self, values: Message) -> ReceivedMessage:
+        """This message with every value of ``values`` in place of its own: for tests."""
+        self._values = values.values()
+        return self
+
     @property
     def received(self) -> model.Message:
         """The message as the engine sent it."""
@@ -92,7 +97,8 @@ class ReceivedMessage(Message):
     def pairs_of_headers(self) -> tuple[tuple[str, str], ...]:
         """Latin-1 loses no byte (RFC 9110, section 5.5)."""
         return tuple(
-            (name.decode("latin-1"), value.decode("latin-1")) for name, value in self.request.headers
+            (name.decode("latin-1"), value.decode("latin-1"))
+            for name, value in self.request.headers
         )
 
     def attempt_number(self) -> int:

@@ -1,5 +1,5 @@
-"""What the engine asks a worker beside attempts: does a document compile, what does a big body hold,
-does a connection work."""
+"""Questions of the engine: does a document compile, what does a big body hold, does a connection
+work."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from sqlalchemy.exc import SQLAlchemyError
 
 from firesteel.errors import AuthorError
 from firesteel.model.body import compile_body_rule, parse_body
@@ -18,12 +17,12 @@ from firesteel.model.expressions import expressions, steps
 from firesteel.model.fault import child
 from firesteel.model.path import MISSING, Path, as_key
 from firesteel.model.section import Reading
-from firesteel.model.steps import SqlStep
+from firesteel.model.steps import Step
 from firesteel.model.trigger import Trigger
 from firesteel.worker.expressions import check_expression
 from firesteel.worker.failures import failure_of
 from firesteel.worker.functions import inspect_workflow
-from firesteel.worker.steps.sql import SqlWork, sql_failure
+from firesteel.worker.steps.compile import compile_step
 
 if TYPE_CHECKING:
     from firesteel.model import frames
@@ -35,8 +34,11 @@ PROBE_TIMEOUT_S = 10.0
 
 
 async def check(data: bytes, surroundings: Surroundings) -> list[InputFault]:
-    """Faults of a document that only a worker can find, by pointer: expressions that do not compile,
-    statements without values, Python functions that are not there."""
+    """Faults of a document that only a worker can find, by pointer.
+
+    Expressions that do not compile, statements without values, Python functions that are not
+    there.
+    """
     document = json.loads(data)
     try:
         parse_document(document)
@@ -68,8 +70,6 @@ async def probe(connections: WorkspaceConnections, name: str) -> Failure | None:
     try:
         async with asyncio.timeout(PROBE_TIMEOUT_S):
             await connections.probe(name)
-    except SQLAlchemyError as error:
-        return sql_failure(error, None)
     except TimeoutError:
         text = f"no answer within {PROBE_TIMEOUT_S:.0f} s"
         return msgspec.structs.replace(failure_of(TimeoutError()), detail=text)
@@ -90,7 +90,7 @@ def _statement_faults(document: dict[str, Any]) -> list[InputFault]:
         if "sql" not in step:
             continue
         try:
-            SqlWork(SqlStep.model_validate(step["sql"], context=Reading()))
+            compile_step(Step.model_validate(step, context=Reading()))
         except AuthorError as error:
             faults.append(InputFault(child(pointer, "sql"), error.code, error.detail))
     return faults

@@ -1,8 +1,8 @@
 """A database of connections.yaml: a bounded pool, statements in threads, effects exactly once.
 
-Any database of SQLAlchemy with a synchronous driver. A statement alone runs in the driver's autocommit
-mode, which saves two round trips; several run in one transaction. Whoever is cancelled while a
-statement runs has the driver interrupt it, and waits until it has ended.
+Any database of SQLAlchemy with a synchronous driver. A statement alone runs in the driver's
+autocommit mode, which saves two round trips; several run in one transaction. Whoever is cancelled
+while a statement runs has the driver interrupt it, and waits until it has ended.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -22,6 +22,7 @@ from sqlalchemy.exc import DisconnectionError, IntegrityError, SQLAlchemyError
 
 from firesteel.errors import AuthorError
 from firesteel.model.step_result import decode_result, encode_result
+from firesteel.worker.connections import ConnectionInvalid
 from firesteel.worker.sql_values import bound, received
 from firesteel.worker.threads import Threads
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
     from firesteel.model.connection import SqlConnection
     from firesteel.model.steps import ResultKind
+
+R = TypeVar("R")
 
 ROWS_LIMIT = 100_000
 CONNECT_TIMEOUT_S = 10
@@ -50,12 +53,6 @@ steps_table = sa.Table(
     sa.Column("done_at", sa.DateTime(), nullable=False, server_default=sa.func.current_timestamp()),
     sa.Column("result", sa.LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")),
 )
-
-
-class ConnectionInvalid(AuthorError):
-    """A connection cannot be used as it is written."""
-
-    code = "connection_invalid"
 
 
 class ResultTooLarge(AuthorError):
@@ -165,7 +162,7 @@ class SqlPool:
 
     # inside
 
-    async def _run(self, work: Callable[[_Running], Any]) -> Any:
+    async def _run(self, work: Callable[[_Running], R]) -> R:
         running = _Running()
         return await self._threads.run(partial(work, running), interrupt=running.interrupt)
 
@@ -175,7 +172,8 @@ class SqlPool:
         running.attach(connection)
         try:
             values = {
-                name: bound(value, dialect=self._dialect) for name, value in statement.values.items()
+                name: bound(value, dialect=self._dialect)
+                for name, value in statement.values.items()
             }
             result = connection.execute(statement.text, values)
             if statement.result == "count":
@@ -239,9 +237,7 @@ def _rows(result: sa.CursorResult[Any]) -> list[dict[str, Any]]:
     rows = result.fetchmany(ROWS_LIMIT + 1)
     if len(rows) > ROWS_LIMIT:
         raise ResultTooLarge(f"the statement yields more than {ROWS_LIMIT} rows")
-    return [
-        {name: received(value) for name, value in zip(names, row, strict=True)} for row in rows
-    ]
+    return [{name: received(value) for name, value in zip(names, row, strict=True)} for row in rows]
 
 
 def _key(place: str) -> str:
@@ -304,38 +300,40 @@ _READ_ONLY = {
 
 
 def _listen(engine: sa.Engine, *, read_only: bool) -> None:
-    dialect = engine.dialect
-    if read_only and dialect.name not in _READ_ONLY:
-        raise ConnectionInvalid(f"read_only is not known for {dialect.name}")
+    if read_only and engine.dialect.name not in _READ_ONLY:
+        raise ConnectionInvalid(f"read_only is not known for {engine.dialect.name}")
+    event.listen(engine, "connect", partial(_connected, engine.dialect, read_only))
+    event.listen(engine, "checkin", _given_back)
+    event.listen(engine, "checkout", partial(_taken, engine.dialect))
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "begin", _began)
 
-    @event.listens_for(engine, "connect")
-    def _connected(driver: Any, _record: Any) -> None:
-        if dialect.name == "sqlite":
-            driver.isolation_level = None  # we say BEGIN ourselves, see _began
-        if read_only and dialect.driver != "psycopg":
-            cursor = driver.cursor()
-            cursor.execute(_READ_ONLY[dialect.name])
-            cursor.close()
 
-    @event.listens_for(engine, "checkin")
-    def _given_back(_driver: Any, record: Any) -> None:
-        record.info["idle_from"] = time.monotonic()
-
-    @event.listens_for(engine, "checkout")
-    def _taken(driver: Any, record: Any, _proxy: Any) -> None:
-        """Look whether a connection that lay idle still lives; the pool opens another if not."""
-        idle_from = record.info.get("idle_from")
-        if idle_from is None or time.monotonic() - idle_from < IDLE_CHECK_S:
-            return
-        try:
-            dialect.do_ping(driver)
-        except Exception as error:
-            raise DisconnectionError from error
-
+def _connected(dialect: sa.Dialect, read_only: bool, driver: Any, _record: Any) -> None:
     if dialect.name == "sqlite":
+        driver.isolation_level = None  # we say BEGIN ourselves, see _began
+    if read_only and dialect.driver != "psycopg":
+        cursor = driver.cursor()
+        cursor.execute(_READ_ONLY[dialect.name])
+        cursor.close()
 
-        @event.listens_for(engine, "begin")
-        def _began(connection: sa.Connection) -> None:
-            begin = connection.get_execution_options().get(_BEGIN, "BEGIN IMMEDIATE")
-            if begin is not None:
-                connection.exec_driver_sql(begin)
+
+def _given_back(_driver: Any, record: Any) -> None:
+    record.info["idle_from"] = time.monotonic()
+
+
+def _taken(dialect: sa.Dialect, driver: Any, record: Any, _proxy: Any) -> None:
+    """Look whether a connection that lay idle still lives; the pool opens another if not."""
+    idle_from = record.info.get("idle_from")
+    if idle_from is None or time.monotonic() - idle_from < IDLE_CHECK_S:
+        return
+    try:
+        dialect.do_ping(driver)
+    except Exception as error:
+        raise DisconnectionError from error
+
+
+def _began(connection: sa.Connection) -> None:
+    begin = connection.get_execution_options().get(_BEGIN, "BEGIN IMMEDIATE")
+    if begin is not None:
+        connection.exec_driver_sql(begin)

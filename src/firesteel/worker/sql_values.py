@@ -1,13 +1,14 @@
 """Values on their way into a database and out of it, exact in both directions.
 
-In: JSON values, bound as they are; what a driver has no type for as JSON text. Out: dates as ISO 8601,
-bytes as base64, decimals as numbers where 15 digits suffice and as text where they do not.
+In: JSON values, bound as they are; what a driver has no type for as JSON text. Out: dates as ISO
+8601, bytes as base64, decimals as numbers where 15 digits suffice and as text where they do not.
 """
 
 from __future__ import annotations
 
 import base64
 import math
+from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -37,22 +38,9 @@ def received(value: Any) -> Any:
     """A value of a database as JSON has it."""
     if type(value) in _PLAIN_OUT:
         return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, Decimal):
-        return decimal_out(value)
-    if isinstance(value, datetime | date | time):
-        return value.isoformat()
-    if isinstance(value, bytes | bytearray | memoryview):
-        return base64.b64encode(value).decode()
-    if isinstance(value, dict):
-        return {str(key): received(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [received(item) for item in value]
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    if isinstance(value, str | int):
-        return value
+    for kind, out in _OUT:
+        if isinstance(value, kind):
+            return out(value)
     return str(value)
 
 
@@ -66,8 +54,7 @@ def decimal_out(value: Decimal) -> int | float | str:
         return int(value)
     short = value.normalize()
     if len(short.as_tuple().digits) <= EXACT_DIGITS and abs(value.adjusted()) < 300:
-        number = int(short) if short == short.to_integral_value() else float(short)
-        return number
+        return int(short) if short == short.to_integral_value() else float(short)
     return format(value, "f")
 
 
@@ -79,3 +66,24 @@ def _decimal_in(value: Decimal) -> Any:
 
 def _is_flat(items: list[Any]) -> bool:
     return all(isinstance(item, _SCALARS) for item in items)
+
+
+def _bytes_out(value: bytes | bytearray | memoryview) -> str:
+    return base64.b64encode(value).decode()
+
+
+def _object_out(value: dict[Any, Any]) -> dict[str, Any]:
+    return {str(key): received(item) for key, item in value.items()}
+
+
+_OUT: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
+    (float, lambda value: value if math.isfinite(value) else str(value)),
+    (Decimal, decimal_out),
+    ((datetime, date, time), lambda value: value.isoformat()),
+    ((bytes, bytearray, memoryview), _bytes_out),
+    (dict, _object_out),
+    ((list, tuple), lambda value: [received(item) for item in value]),
+    (timedelta, timedelta.total_seconds),
+    (str, str),
+    (int, int),
+)

@@ -18,6 +18,7 @@ from firesteel.worker.steps.python import json_like
 from firesteel.worker.steps.scope import Scope, Surrounded
 
 if TYPE_CHECKING:
+    from firesteel.authoring import Message
     from firesteel.model import frames
     from firesteel.model.execution import Response
     from firesteel.worker.attempt import Attempt
@@ -79,7 +80,7 @@ class Version:
         if self._reference is None:
             return None
         function = await self._found(attempt.surroundings)
-        input_ = self._default_input(attempt.message) if function.takes_input else None
+        input_ = self.default_input(attempt.message) if function.takes_input else None
         return await self._call(attempt, input_)
 
     async def _call(self, attempt: Attempt, input_: Any) -> Any:
@@ -96,12 +97,12 @@ class Version:
 
     def _input(self, attempt: Attempt, context: dict[str, Any]) -> Any:
         if self._processing is None:
-            return self._default_input(attempt.message)
+            return self.default_input(attempt.message)
         value = self._processing.evaluate(context)
         attempt.input = dumps(value)
         return value
 
-    def _default_input(self, message: ReceivedMessage) -> dict[str, Any]:
+    def default_input(self, message: ReceivedMessage) -> dict[str, Any]:
         """``{"query": query, "body": body}``."""
         return {"query": message.read_query().values, "body": message.parsed_body()}
 
@@ -121,7 +122,7 @@ class Version:
 
 
 async def _called(
-    function: WorkflowFunction, input_: Any, message: ReceivedMessage, surroundings: Surroundings
+    function: WorkflowFunction, input_: Any, message: Message, surroundings: Surroundings
 ) -> Any:
     args, kwargs = function.arguments(input_, message)
     found = function.found

@@ -1,4 +1,4 @@
-"""The worker's state: versions, connections and attempts, and what each frame of the engine does."""
+"""The worker's state: versions, connections and attempts; what each frame of the engine does."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from firesteel.model import frames
 from firesteel.model.execution import Failure
 from firesteel.worker.attempt import Attempt
-from firesteel.worker.connections import WorkspaceConnections
+from firesteel.worker.connections import WorkspaceConnections, warm_up
 from firesteel.worker.failures import failure_of
 from firesteel.worker.functions import find_function
 from firesteel.worker.questions import check, probe, read_body
@@ -154,6 +154,7 @@ class Worker:
     def _replace_connections(self, frame: frames.Connections) -> None:
         newer = WorkspaceConnections.of(frame, self.folder)
         older = self._connections.get(frame.workspace)
+        self._in_background(self.threads.run(lambda: warm_up(newer.documents)))
         self._connections[frame.workspace] = newer
         if older is not None:
             newer.take_over(older)

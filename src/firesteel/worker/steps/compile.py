@@ -11,7 +11,6 @@ from firesteel.worker.steps.control import CallWork, ChooseWork, FailWork, ForEa
 from firesteel.worker.steps.http import HttpWork
 from firesteel.worker.steps.python import PythonWork
 from firesteel.worker.steps.run import CompiledStep, StepList
-from firesteel.worker.steps.sql import SqlWork
 
 if TYPE_CHECKING:
     from firesteel.model.steps import Step
@@ -21,17 +20,19 @@ if TYPE_CHECKING:
 
 def compile_steps(steps: list[Step]) -> StepList:
     """Raises AuthorError for an expression or statement that cannot be used."""
-    return StepList(tuple(_compiled(step) for step in steps))
+    return StepList(tuple(compile_step(step) for step in steps))
 
 
-def _compiled(step: Step) -> CompiledStep:
-    return CompiledStep(
-        step.name, _work(step), _when(step.when), step.timeout_s, step.retry
-    )
+def compile_step(step: Step) -> CompiledStep:
+    """The same for one step."""
+    return CompiledStep(step.name, _work(step), _when(step.when), step.timeout_s, step.retry)
 
 
-def _work(step: Step) -> Work:  # noqa: C901, PLR0911  # one line a kind
+def _work(step: Step) -> Work:  # one line a kind
     if step.sql is not None:
+        # Here, so that a worker without databases starts without SQLAlchemy: half its start.
+        from firesteel.worker.steps.sql import SqlWork
+
         return SqlWork(step.sql)
     if step.http is not None:
         return HttpWork(step.http)

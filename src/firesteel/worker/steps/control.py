@@ -38,6 +38,7 @@ class MapWork(Work):
         self._template = compile_document(document)
 
     async def do(self, scope: Scope, place: str) -> Any:
+        """The value."""
         return self._template.evaluate(scope.context)
 
 
@@ -50,6 +51,7 @@ class ChooseWork(Work):
         self._branches = branches
 
     async def do(self, scope: Scope, place: str) -> Any:
+        """The last result of the branch taken, None where none was."""
         for when, steps in self._branches:
             if when is None or when.evaluate(scope.context):
                 return await steps.run(scope)
@@ -67,6 +69,7 @@ class ForEachWork(Work):
         self._concurrency = concurrency
 
     async def do(self, scope: Scope, place: str) -> Any:
+        """A list, in the order of the items."""
         items = self._items.evaluate(scope.context)
         if items is None:
             return []
@@ -109,12 +112,17 @@ class CallWork(Work):
         self._input = compile_document(step.input)
 
     async def do(self, scope: Scope, place: str) -> Any:
+        """The result of the called workflow."""
         name = self._integration
         if name in scope.callers:
             chain = " -> ".join((*scope.callers, name))
-            raise CallRefused(f"integrations call each other in a circle: {chain}", code="call_cycle")
+            raise CallRefused(
+                f"integrations call each other in a circle: {chain}", code="call_cycle"
+            )
         if len(scope.callers) > DEPTH_LIMIT:
-            raise CallRefused(f"integrations call each other {DEPTH_LIMIT} deep at most", code="call_depth")
+            raise CallRefused(
+                f"integrations call each other {DEPTH_LIMIT} deep at most", code="call_depth"
+            )
         input_ = self._input.evaluate(scope.context)
         called = await scope.attempt.surroundings.find_integration(scope.attempt.workspace, name)
         if called is None:
@@ -132,6 +140,7 @@ class FailWork(Work):
         self._permanent = step.permanent
 
     async def do(self, scope: Scope, place: str) -> Any:
+        """Never returns."""
         text = as_text(self._message.evaluate(scope.context))
         if self._permanent:
             raise StepError(Failure("permanent", "permanent_error", text, step=place))

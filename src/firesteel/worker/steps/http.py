@@ -17,17 +17,19 @@ from firesteel.model.template import Expression as ExpressionPart
 from firesteel.model.template import split
 from firesteel.worker.expressions import compile_expression
 from firesteel.worker.failures import StepError, status_is_transient
-from firesteel.worker.http_connection import HttpAnswer, HttpCall
+from firesteel.worker.http_call import HttpAnswer, HttpCall
 from firesteel.worker.mapping import as_text, compile_document
 from firesteel.worker.steps.run import Work
 
 if TYPE_CHECKING:
+    from firesteel.model.execution import ErrorKind
     from firesteel.model.steps import HttpStep
     from firesteel.worker.expressions import Expression
     from firesteel.worker.mapping import Template
     from firesteel.worker.steps.scope import Scope
 
 _TRACEPARENT = re.compile(rb"00-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})")  # W3C Trace Context
+_STRUCTURED = re.compile("json|xml", re.IGNORECASE)
 _BODIES = ("json_", "form", "text", "base64")
 _CONTENT_TYPES = {
     "json_": "application/json",
@@ -83,7 +85,7 @@ class HttpWork(Work):
         self._whole = step.result == "response"
 
     async def do(self, scope: Scope, place: str) -> Any:
-        """The parsed body, or ``{status, headers, body}``."""
+        """The parsed body (of other types the text, or base64), or the whole response."""
         call = self._call(scope, place)
         async with scope.attempt.connections.http(self._connection) as client:
             answer = await client.call(call)
@@ -127,15 +129,19 @@ class HttpWork(Work):
     def _result(self, answer: HttpAnswer) -> Any:
         parsed = parse_body(answer.headers.get("content-type"), answer.body)
         if not self._whole:
-            if parsed.body is None and parsed.body_error:
+            if not parsed.body_error:
+                return parsed.body
+            if _STRUCTURED.search(answer.headers.get("content-type", "")):
                 text = f"the answer cannot be parsed: {parsed.body_error}"
                 raise StepError(Failure("unknown", "http_answer_invalid", text))
-            return parsed.body
+            text_or_none = parsed.body_text
+            return parsed.body_base64 if text_or_none is None else text_or_none
         return {
             "status": answer.status,
             "headers": answer.headers,
             "body": parsed.body,
             "body_text": parsed.body_text,
+            "body_base64": parsed.body_base64 if parsed.body_text is None else None,
             "body_error": parsed.body_error,
         }
 
@@ -156,13 +162,13 @@ def _status_failure(answer: HttpAnswer, place: str) -> Failure:
     transient = status_is_transient(answer.status)
     text = f"the other system answered {answer.status}"
     body = answer.body[:2000].decode("utf-8", "replace")
-    kind = "transient" if transient else "permanent"
+    kind: ErrorKind = "transient" if transient else "permanent"
     return Failure(kind, "http_status", text, answer.retry_after_s, [], place, body)
 
 
 def _pairs(values: dict[str, Any]) -> list[tuple[str, str]]:
     """One pair a value, several for a list; null is left out."""
-    pairs = []
+    pairs: list[tuple[str, str]] = []
     for name, value in values.items():
         items = value if isinstance(value, list) else [value]
         pairs.extend((name, as_text(item)) for item in items if item is not None)

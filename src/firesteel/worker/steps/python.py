@@ -6,7 +6,13 @@ import dataclasses
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, PydanticSchemaGenerationError, ValidationError, validate_call
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    PydanticSchemaGenerationError,
+    ValidationError,
+    validate_call,
+)
 
 from firesteel.authoring import Message, Response, current_execution
 from firesteel.model.execution import Failure

@@ -62,9 +62,12 @@ class Surrounded:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """``context``: what expressions see; its ``steps`` grows with every step that is done.
-    ``prefix``: of the places of steps, ``""`` or ending in ``/``. ``callers``: the integrations that
-    called each other down to here, the outermost first."""
+    """What one list of steps runs with.
+
+    ``context``: what expressions see; its ``steps`` grows with every step that is done. ``prefix``:
+    of the places of steps, ``""`` or ending in ``/``. ``callers``: the integrations that called
+    each other down to here, the outermost first.
+    """
 
     attempt: Surrounded
     context: dict[str, Any]
