@@ -390,9 +390,11 @@ _partial(
     execution.c.no,
     where=UNSUCCESSFUL,
 )
-# Finding what may run reads only what may run, however much waits (P12).
+# Finding what may run reads only what may run, however much waits (P12). ``turn`` is always true
+# in it, and makes SQLite's planner prefer it to ix_execution_trigger.
 _partial(
     "ix_execution_ready",
+    execution.c.turn,
     execution.c.trigger_no,
     execution.c.no,
     execution.c.lane_key,

@@ -229,7 +229,9 @@ def _sql() -> _Sql:
     )
     running = select(e.no, e.trigger_no, e.epoch, e.lane_key, e.attempt, e.counted, e.started_at_us)
     by_trigger = e.trigger_no
-    due_alone = select(by_trigger, func.count()).where(DUE_LATER, e.lane_key.is_(None))
+    # An expression, lest the planner walk all executions for the order of their index by trigger.
+    unordered = by_trigger + ZERO
+    due_alone = select(unordered, func.count()).where(DUE_LATER, e.lane_key.is_(None))
     return _Sql(
         rules=compiled(select(*rules).where(the_trigger), "trigger_no"),
         trigger=compiled(select(i.last_sequence, *rules).where(the_trigger), "trigger_no"),
@@ -239,7 +241,7 @@ def _sql() -> _Sql:
             .where(READY)
             .group_by(by_trigger)
         ),
-        due=compiled(due_alone.group_by(by_trigger)),
+        due=compiled(due_alone.group_by(unordered)),
         lanes=compiled(
             select(by_trigger, func.count()).where(WAITING, IN_LANE).group_by(by_trigger)
         ),

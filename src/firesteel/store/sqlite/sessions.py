@@ -10,7 +10,6 @@ from sqlalchemy import (
     case,
     delete,
     exists,
-    func,
     literal_column,
     null,
     select,
@@ -71,8 +70,8 @@ class Sessions:
         back meanwhile: what is due moves with it."""
         mirror, ask = self._mirror, self._connection.execute
         now_us = mirror.steady.now_us()
-        (ended_us, lease_us) = ask(self._sql.last_seen).fetchone()
-        last_seen_us = max(ended_us or 0, (lease_us or 0) - _LEASE_US)
+        ended_us, lease_us = ask(self._sql.last_seen).fetchone() or (None, 0)
+        last_seen_us = lease_us - _LEASE_US if ended_us is None else ended_us
         if last_seen_us > now_us:
             ask(self._sql.move_due, (last_seen_us - now_us,))
         given = ask(self._sql.begin, (now_us, now_us + _LEASE_US))
@@ -139,7 +138,9 @@ def _sql() -> _Sql:
         )
     )
     return _Sql(
-        last_seen=compiled(select(func.max(s.ended_at_us), func.max(s.lease_until_us))),
+        last_seen=compiled(
+            select(s.ended_at_us, s.lease_until_us).order_by(s.no.desc()).limit(ONE).offset(ZERO)
+        ),
         begin=insert_into(session, "started_at_us", "lease_until_us"),
         forget_old=compiled(delete(session).where(s.no < bindparam("before")), "before"),
         move_due=compiled(

@@ -62,8 +62,8 @@ class Ledger(Protocol):
         ...
 
     def reload(self) -> None:
-        """Forget what is buffered or remembered and believe the tables: a transaction, or a part
-        of one, was rolled back."""
+        """Forget what is buffered or remembered and believe the tables: the transaction was rolled
+        back."""
         ...
 
     def wake_in_s(self) -> float | None:
@@ -248,7 +248,6 @@ class Writer:
                 raise
             connection.execute("ROLLBACK TO work")
             connection.execute("RELEASE work")
-            self._ledger.reload()
             raise _as_error(error) from error
         connection.execute("RELEASE work")
         return result
@@ -275,12 +274,12 @@ class Writer:
 
     def _lose(self, commands: list[_Command], error: Exception) -> bool:
         self._lost = error
+        self._call(self._tell_lost, error)
         unknown = OutcomeUnknown("the commit failed: the call may have been stored")
         unknown.__cause__ = error
         self._refuse(commands, unknown)
         waiting = [self._queue.popleft() for _ in range(len(self._queue))]
         self._refuse(waiting, StoreUnavailable("the store is lost"))
-        self._call(self._tell_lost, error)
         return False
 
     def _refuse(self, commands: list[_Command], error: BaseException) -> None:

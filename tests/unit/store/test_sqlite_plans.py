@@ -1,0 +1,92 @@
+"""The hot queries of the journal read what they need and nothing more, whatever waits (P12)."""
+
+from __future__ import annotations
+
+import dataclasses
+import sqlite3
+from typing import Any
+
+import pytest
+
+from firesteel.store.migrations import migrate
+from firesteel.store.sqlite import acts, appends, claims, lanes, mirror, outcomes, sessions
+
+PARTS: dict[str, Any] = {
+    "appends": appends,
+    "claims": claims,
+    "outcomes": outcomes,
+    "acts": acts,
+    "mirror": mirror,
+    "sessions": sessions,
+    "lanes": lanes,
+}
+
+# At open, and for people: these read all that waits, runs or is paused, through an index that
+# holds nothing else; or a small table of the catalog.
+MAY_SCAN = {
+    "mirror.ready": "ix_execution_ready",
+    "mirror.due": "ix_execution_due",
+    "mirror.lanes": "ix_execution_lane",
+    "mirror.running": "ix_execution_running",
+    "sessions.lost": "ix_execution_running",
+    "sessions.move_due": "ix_execution_due",
+    "mirror.next_due": "ix_execution_due",
+    "mirror.triggers": "integration",
+    "mirror.last_given_no": "session",
+    "sessions.last_seen": "session",
+    "lanes.longest": "ix_execution_lane",
+    "lanes.running": "execution_running",
+    "lanes.paused": "paused_lane",
+    "lanes.paused_triggers": "integration",
+}
+# A handful of rows (an execution's entries, the triggers that wait for retries), and the longest
+# lanes, which only people ask for.
+MAY_SORT = {"claims.journal", "mirror.due", "lanes.longest", "lanes.longest_of"}
+
+
+@pytest.fixture(scope="module")
+def connection(tmp_path_factory: pytest.TempPathFactory) -> sqlite3.Connection:
+    path = tmp_path_factory.mktemp("plans") / "store.db"
+    migrate(path)
+    return sqlite3.connect(path)
+
+
+def plan(connection: sqlite3.Connection, sql: str) -> list[str]:
+    values = (None,) * sql.count("?")
+    return [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+
+
+def statements() -> dict[str, str]:
+    return {
+        f"{part}.{field}": text
+        for part, module in PARTS.items()
+        for field, text in dataclasses.asdict(module._sql()).items()
+    }
+
+
+@pytest.mark.parametrize("name", sorted(statements()))
+def test_p12_no_query_walks_a_table_or_sorts(name: str, connection: sqlite3.Connection) -> None:
+    steps = plan(connection, statements()[name])
+    scans = [step for step in steps if step.startswith("SCAN") and "SUBQUERY" not in step]
+    assert all(MAY_SCAN.get(name, "never") in step for step in scans), steps
+    if name not in MAY_SORT:
+        assert not any("TEMP B-TREE" in step for step in steps), steps
+
+
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        ("claims.ready", "ix_execution_ready"),
+        ("claims.head", "ix_execution_lane"),
+        ("claims.next_in_lane", "ix_execution_lane"),
+        ("claims.due", "ix_execution_due"),
+        ("mirror.lane_running", "uq_execution_running_lane"),
+        ("mirror.lane_waiting", "ix_execution_lane"),
+        ("acts.hold_head", "ix_execution_lane"),
+        ("acts.last_replay", "uq_execution_replay"),
+    ],
+)
+def test_p12_what_may_run_is_found_by_the_index_that_holds_nothing_else(
+    name: str, index: str, connection: sqlite3.Connection
+) -> None:
+    assert index in plan(connection, statements()[name])[0]
