@@ -51,6 +51,7 @@ class Server:
         raise RuntimeError(f"{self.url} did not answer within {READY_S:.0f} s")
 
     def stop(self) -> None:
+        """SIGTERM, and wait for the end."""
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(60)
 
@@ -74,6 +75,7 @@ class Node:
 
     @classmethod
     def start(cls, folder: Path) -> Node:
+        """A node in ``folder``; a second start goes on with its data."""
         project = folder / "project"
         if not project.exists():
             shutil.copytree(PROJECT, project)
@@ -90,6 +92,7 @@ class Node:
 
     @property
     def address(self) -> dict[str, Any]:
+        """What the node wrote about itself."""
         handed: dict[str, Any] = json.loads((self.folder / "data" / "node.json").read_text())
         return handed
 
@@ -109,8 +112,21 @@ class Node:
             data = answer.read()
         return json.loads(data) if data else None
 
+    def backlog(self, integration: str) -> dict[str, int]:
+        """Executions of a trigger that wait and that run, from the metrics."""
+        with urllib.request.urlopen(self.address["admin_url"] + "/metrics", timeout=60) as answer:
+            lines = answer.read().decode().splitlines()
+        label = f'integration="{integration}"'
+        return {
+            state: int(float(line.split()[-1]))
+            for state in ("waiting", "running")
+            for line in lines
+            if line.startswith(f"firesteel_executions_{state}{{") and label in line
+        }
+
     @property
     def store(self) -> Path:
+        """The SQLite file."""
         return self.folder / "data" / "firesteel.db"
 
     def engine_memory_mib(self) -> float:
