@@ -17,7 +17,6 @@ from firesteel.model.problem import MEDIA_TYPE, PROBLEMS, Problem
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-_SAME = {"no_worker": "workers_unavailable"}
 _BY_STATUS = {404: "not_found", 405: "method_not_allowed", 415: "unsupported_media_type"}
 _MOST_ERRORS = 100
 
@@ -87,7 +86,7 @@ def _example(code: str) -> dict[str, Any]:
 
 async def _known(_request: Request, error: Exception) -> Response:
     assert isinstance(error, FiresteelError)
-    code = _SAME.get(error.code, error.code)
+    code = error.code
     if code not in PROBLEMS:
         return await _unexpected(_request, error)
     faults = getattr(error, "faults", ())

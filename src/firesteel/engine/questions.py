@@ -31,7 +31,7 @@ Answer = TypeVar("Answer", bound=frames.Frame)
 class NoWorker(OperatorError):
     """No worker process answered in time."""
 
-    code = "no_worker"
+    code = "workers_unavailable"
 
 
 class Questions:
