@@ -219,6 +219,7 @@ def _if(value: Any, condition: Any) -> Any:
 def _read(process: subprocess.Popen[str], lines: queue.SimpleQueue[str]) -> None:
     """Everything that the node prints; "" at its end."""
     assert process.stdout is not None
-    for line in process.stdout:
-        lines.put(line)
+    with process.stdout as stdout:
+        for line in stdout:
+            lines.put(line)
     lines.put("")

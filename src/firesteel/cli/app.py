@@ -50,7 +50,7 @@ def application() -> typer.Typer:
 def run(arguments: list[str] | None = None) -> int:
     """Run the command of ``arguments`` (without them: of the process); its exit code."""
     try:
-        application()(args=arguments, standalone_mode=True)
+        application()(args=arguments, prog_name="firesteel")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     return 0

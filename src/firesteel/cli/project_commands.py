@@ -244,10 +244,7 @@ def _exported(session: Session) -> dict[str, str]:
     files: dict[str, str] = {}
     for item in session.client.get(session.path("integrations")):
         shown = session.client.get(session.path("integrations", item["name"]))
-        document = {key: value for key, value in shown["document"].items() if key != "enabled"}
-        if not shown["enabled"]:
-            document["enabled"] = False
-        files[f"integrations/{item['name']}.yaml"] = write_yaml(document)
+        files[f"integrations/{item['name']}.yaml"] = write_yaml(shown["document"])
     connections = session.client.get(session.path("connections"))
     if connections:
         documents = {item["name"]: item["document"] for item in connections}

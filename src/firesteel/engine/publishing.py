@@ -122,6 +122,8 @@ class Publisher:
         checked = await self.check(workspace, document)
         current = await self._catalog.integration(workspace, checked.integration.name)
         existing = await self.keys.of(current.trigger_no) if current else []
+        checked = _as_switched(checked, current)
+        _refuse_other_version(current, options.expect_version)
         self._refuse_other_owner(current, options)
         self._refuse_taken_secrets(checked.keys, existing, prune=options.prune)
         if options.dry_run:
@@ -320,10 +322,27 @@ def _valid(document: dict[str, Any]) -> Integration:
     return result.integration
 
 
+def _refuse_other_version(current: PublishedIntegration | None, expected: int | None) -> None:
+    """The catalog checks again inside its transaction; this one holds for dry runs too, and where
+    the document turns out to be the same."""
+    version = current.version if current else 0
+    if expected is not None and expected != version:
+        raise CallerError(
+            f"version {version} is published, and not {expected}", code="changed_meanwhile"
+        )
+
+
+def _as_switched(checked: Checked, current: PublishedIntegration | None) -> Checked:
+    """A document that does not say ``enabled`` leaves the switch as a person has turned it: a node
+    that starts anew must not switch on what somebody switched off."""
+    if current is None or current.enabled or "enabled" in checked.document:
+        return checked
+    return replace(checked, document={**checked.document, "enabled": False})
+
+
 def _differs(
     checked: Checked, current: PublishedIntegration | None, options: PublishOptions
 ) -> bool:
-    """A switch that a person has turned stays as it is while the document is the same."""
     if current is None:
         return True
     return current.document != checked.document or current.managed_by != options.managed_by
