@@ -7,7 +7,6 @@ import random
 import time
 from typing import Protocol
 
-
 _ID_RANDOM_BYTES = 10
 _BLOCK_IDS = 512
 # The two variant bits of RFC 9562 in the first of their four.

@@ -97,7 +97,7 @@ class Link(asyncio.Protocol):
             else:
                 self._greet(frame)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's name
+    def connection_lost(self, exc: Exception | None) -> None:  # asyncio's name
         """The worker has ended."""
         self._transport = None
         if self.pid:
