@@ -32,8 +32,16 @@ _SYMBOLS: dict[type, str] = {
     type(NULL): "l",
 }
 
-# What the library's functions raise on values that they did not expect.
-_UNEXPECTED = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, re.error)
+UNEXPECTED = (
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    RuntimeError,
+    re.error,
+)
+"""What the library raises on sources and values that it did not expect."""
 
 
 class ExactSignature(Signature):  # type: ignore[misc] # the library is not typed
@@ -68,8 +76,8 @@ class Builtin(Jsonata.JFunction):  # type: ignore[misc] # the library is not typ
             fitting = [*fitting, *[None] * (self.arity - len(fitting))]
         try:
             return self.implementation(evaluator, *fitting)
-        except _UNEXPECTED as error:
-            if isinstance(error, JException):
+        except UNEXPECTED as error:
+            if isinstance(error, JException | RecursionError):
                 raise
             raise JException("F0001", -1, f"${self.function_name}") from error
 

@@ -12,6 +12,7 @@ from jsonata.jexception import JException
 from jsonata.parser import Parser
 from jsonata.tokenizer import Tokenizer
 
+from firesteel.worker.expressions.builtin import UNEXPECTED
 from firesteel.worker.expressions.errors import (
     ExpressionError,
     ExpressionFailed,
@@ -35,12 +36,10 @@ _PLAIN_STEP_FORBIDS = ("predicate", "stages", "group", "focus", "index", "ancest
 class Expression:
     """A compiled expression; may be evaluated any number of times, in any thread."""
 
-    __slots__ = ("_parser", "_tree", "names", "source")
+    __slots__ = ("_parser", "_tree", "source")
 
     def __init__(self, source: str, tree: Any, parser: Any) -> None:
         self.source = source
-        self.names = frozenset(_names(tree))
-        """The names that stand in paths: which parts of its context it may read."""
         self._tree = tree
         self._parser = parser
 
@@ -72,7 +71,7 @@ class Expression:
             raise ExpressionLimit("the evaluation is nested too deeply") from error
         except MemoryError as error:
             raise ExpressionLimit("the evaluation needs more memory than there is") from error
-        except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
+        except UNEXPECTED as error:
             detail = "the expression cannot be evaluated with these values"
             raise ExpressionFailed(detail) from error
 
@@ -88,13 +87,12 @@ def compile_expression(source: str) -> Expression:
     except JException as error:
         raise _syntax(message_of(error), source, error.location) from error
     except RegexInvalid as error:
-        raise _syntax(str(error), source, parser.lexer.position) from error
+        raise _syntax(str(error), source, parser.place()) from error
     except RecursionError as error:
         raise ExpressionSyntax("the expression is nested too deeply") from error
-    except (ValueError, TypeError, LookupError, AttributeError, NotImplementedError) as error:
+    except UNEXPECTED as error:
         # What the parser raises where the source ends too early, or holds an operator alone.
-        position = parser.lexer.position if parser.lexer is not None else 0
-        raise _syntax("the expression is not complete here", source, position) from error
+        raise _syntax("the expression is not complete here", source, parser.place()) from error
     _prepare(tree, source)
     return Expression(source, tree, parser)
 
@@ -111,7 +109,8 @@ def check_expression(source: str) -> str | None:
 class _ExactTokenizer(Tokenizer):  # type: ignore[misc] # the library is not typed
     """Keeps every digit of whole numbers, and joins surrogate pairs that escapes wrote."""
 
-    def create(self, type: str | None, value: Any) -> Any:
+    def create(self, type: str | None, value: Any) -> Any:  # noqa: A002 - the library's name
+        """The token of a value that was just read."""
         if type == "number" and abs(value) > MAX_EXACT:
             value = self._exact(value)
         elif type == "string" and _SURROGATE.search(value):
@@ -146,6 +145,10 @@ class _ExactParser(Parser):  # type: ignore[misc] # the library is not typed
         if expression.type == "parent" or expression.seeking_parent is not None:
             raise JException("S0217", expression.position, expression.type)
         return expression
+
+    def place(self) -> int:
+        """How far the source has been read."""
+        return int(self.lexer.position)
 
     def process_ast(self, expr: Any) -> Any:
         """The node as the evaluator takes it; a negative number keeps its digits."""
@@ -190,16 +193,6 @@ def _plain_names(path: Any) -> tuple[str, ...] | None:
         if any(getattr(step, name) for name in _PLAIN_STEP_FORBIDS):
             return None
     return tuple(str(step.value) for step in path.steps)
-
-
-def _names(tree: Any) -> Iterator[str]:
-    for node in _nodes(tree):
-        if node.type == "name":
-            yield str(node.value)
-        elif node.type in ("wildcard", "descendant", "parent"):
-            yield "*"
-        elif node.type == "variable" and node.value in ("", "$"):
-            yield "*"
 
 
 def _nodes(tree: Any) -> Iterator[Any]:

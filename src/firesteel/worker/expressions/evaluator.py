@@ -7,10 +7,8 @@ is replaced here is replaced for one of those reasons; all else is the library's
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from jsonata.functions import Functions
@@ -18,21 +16,22 @@ from jsonata.jexception import JException
 from jsonata.jsonata import Jsonata
 from jsonata.utils import Utils
 
-from firesteel.worker.expressions.builtin import Builtin, is_function
-from firesteel.worker.expressions.collection_functions import COLLECTION_FUNCTIONS, clone
+from firesteel.worker.expressions.builtin import Builtin
+from firesteel.worker.expressions.collection_functions import COLLECTION_FUNCTIONS
 from firesteel.worker.expressions.errors import ExpressionLimit
 from firesteel.worker.expressions.numeric_functions import NUMERIC_FUNCTIONS
+from firesteel.worker.expressions.operators import OPERATORS, order_by
 from firesteel.worker.expressions.regex import is_regex
 from firesteel.worker.expressions.text_functions import TEXT_FUNCTIONS
 from firesteel.worker.expressions.time_functions import TIME_FUNCTIONS
+from firesteel.worker.expressions.transform import Transform
 from firesteel.worker.expressions.values import (
     NULL,
-    equal,
+    Deferred,
     is_number,
     operand,
     present,
     settled,
-    text_of,
     truthy,
 )
 
@@ -157,6 +156,8 @@ class Evaluator(Jsonata):  # type: ignore[misc] # the library is not typed
             if name not in value:
                 return None
             value = value[name]
+            if type(value) is Deferred:
+                value = value.value()
         return present(value)
 
     def evaluate_step(self, expr: Any, input: Any, environment: Any, last_step: bool) -> Any:
@@ -173,9 +174,9 @@ class Evaluator(Jsonata):  # type: ignore[misc] # the library is not typed
                 value = self.evaluate_filter(stage.expr, value, environment)
             if value is not None:
                 found.append(value)
-        if last_step and len(found) == 1 and isinstance(found[0], list):
-            if not Utils.is_sequence(found[0]):
-                return found[0]
+        only = found[0] if last_step and len(found) == 1 else None
+        if isinstance(only, list) and not Utils.is_sequence(only):
+            return only
         result = _sequence()
         for value in found:
             if isinstance(value, Utils.JList) and value.cons:
@@ -234,10 +235,11 @@ class Evaluator(Jsonata):  # type: ignore[misc] # the library is not typed
         results = _sequence()
         values = input.values() if isinstance(input, dict) else input
         for value in values if isinstance(input, dict | list) else ():
+            value = present(value)
             if isinstance(value, list):
                 self._flatten(value, results)
             else:
-                self.extend(results, present(value))
+                self.extend(results, value)
         return results
 
     def _flatten(self, items: list[Any], results: list[Any]) -> None:
@@ -278,73 +280,11 @@ class Evaluator(Jsonata):  # type: ignore[misc] # the library is not typed
             return truthy(self.eval(expr.rhs, input, environment), self.budget)
         right = self.eval(expr.rhs, input, environment)
         try:
-            return _OPERATORS[operator](self, left, right, operator)
+            return OPERATORS[operator](left, right, operator, self.budget)
         except JException as error:
             if error.location < 0:
                 error.location = expr.position
             raise
-
-    def evaluate_numeric_expression(self, lhs: Any, rhs: Any, op: str | None) -> Any:
-        """Exact on whole numbers, in doubles where one side is a fraction."""
-        if lhs is not None and not is_number(lhs):
-            raise JException("T2001", -1, op, lhs)
-        if rhs is not None and not is_number(rhs):
-            raise JException("T2002", -1, op, rhs)
-        if lhs is None or rhs is None:
-            return None
-        try:
-            return settled(_ARITHMETIC[op or ""](operand(lhs), operand(rhs)))
-        except (ZeroDivisionError, OverflowError, ValueError):
-            raise JException("D1001", -1) from None
-
-    def evaluate_equality_expression(self, lhs: Any, rhs: Any, op: str | None) -> Any:
-        """Undefined is neither equal nor unequal to anything, as in JSONata."""
-        if lhs is None or rhs is None:
-            return False
-        return equal(lhs, rhs, self.budget) is (op == "=")
-
-    def evaluate_comparison_expression(self, lhs: Any, rhs: Any, op: str | None) -> Any:
-        """Numbers with numbers, texts with texts; undefined where a side is."""
-        for side in (lhs, rhs):
-            if side is not None and not isinstance(side, str) and not is_number(side):
-                raise JException("T2010", -1, op)
-        if lhs is None or rhs is None:
-            return None
-        if isinstance(lhs, str) is not isinstance(rhs, str):
-            raise JException("T2009", -1, None, None, op)
-        left, right = (lhs, rhs) if isinstance(lhs, str) else (operand(lhs), operand(rhs))
-        return _COMPARISONS[op or ""](left, right)
-
-    def evaluate_includes_expression(self, lhs: Any, rhs: Any) -> Any:
-        """``in``."""
-        if lhs is None or rhs is None:
-            return False
-        items = rhs if isinstance(rhs, list) else [rhs]
-        return any(equal(present(item), lhs, self.budget) for item in items)
-
-    def evaluate_string_concat(self, lhs: Any, rhs: Any) -> str:
-        """``&``: undefined is an empty text."""
-        left = "" if lhs is None else text_of(lhs, self.budget)
-        right = "" if rhs is None else text_of(rhs, self.budget)
-        self.budget.text(len(left) + len(right))
-        return left + right
-
-    def evaluate_range_expression(self, lhs: Any, rhs: Any) -> Any:
-        """``[a..b]``: undefined where a side is, or a is above b."""
-        for side, code in ((lhs, "T2003"), (rhs, "T2004")):
-            if side is not None and (not is_number(side) or not isinstance(operand(side), int)):
-                raise JException(code, -1)
-        if lhs is None or rhs is None:
-            return None
-        first, last = int(operand(lhs)), int(operand(rhs))
-        if first > last:
-            return None
-        size = last - first + 1
-        if size > self.budget.limits.range_items:
-            limit = self.budget.limits.range_items
-            raise ExpressionLimit(f"a range has over {limit} items")
-        self.budget.spend(size)
-        return Utils.create_sequence_from_iter(range(first, last + 1))
 
     def evaluate_unary(self, expr: Any, input: Any, environment: Any) -> Any:
         """A minus, or the making of a list or an object."""
@@ -352,7 +292,7 @@ class Evaluator(Jsonata):  # type: ignore[misc] # the library is not typed
         if value == "[":
             return self._list(expr, input, environment)
         if value == "{":
-            return self.evaluate_group_expression(expr, input, environment)
+            return self._object(expr, input, environment)
         number = self.eval(expr.expression, input, environment)
         if number is None:
             return None
@@ -371,6 +311,25 @@ class Evaluator(Jsonata):  # type: ignore[misc] # the library is not typed
         result.cons = bool(expr.consarray)
         return result
 
+    def _object(self, expr: Any, input: Any, environment: Any) -> Any:
+        if isinstance(input, list):  # its items are grouped by the keys that they give
+            return self.evaluate_group_expression(expr, input, environment)
+        result: dict[str, Any] = {}
+        names: set[str] = set()
+        for key, item in expr.lhs_object:
+            name = key.value if key.type == "string" else self.eval(key, input, environment)
+            if name is None:
+                continue
+            if not isinstance(name, str):
+                raise JException("T1003", expr.position)
+            if name in names:
+                raise JException("D1009", expr.position)
+            names.add(name)
+            value = self.eval(item, input, environment)
+            if value is not None:
+                result[name] = value
+        return result
+
     def evaluate_condition(self, expr: Any, input: Any, environment: Any) -> Any:
         """``a ? b : c``; undefined where there is no c."""
         if truthy(self.eval(expr.condition, input, environment), self.budget):
@@ -386,25 +345,13 @@ class Evaluator(Jsonata):  # type: ignore[misc] # the library is not typed
         for item in input:
             frame = self.create_frame_from_tuple(environment, item) if tuples else environment
             context = item["@"] if tuples else item
-            keys = [_Key(self.eval(term.expression, context, frame)) for term in expr.terms]
-            keyed.append((keys, item))
-        order = functools.partial(self._order, expr)
-        keyed.sort(key=functools.cmp_to_key(order))
-        result = Utils.create_sequence_from_iter(item for _, item in keyed)
+            keyed.append(
+                ([self.eval(term.expression, context, frame) for term in expr.terms], item)
+            )
+        ordered = order_by(keyed, [bool(term.descending) for term in expr.terms], self.budget)
+        result = Utils.create_sequence_from_iter(ordered)
         result.tuple_stream = tuples
         return result
-
-    def _order(self, expr: Any, one: tuple[list[_Key], Any], two: tuple[list[_Key], Any]) -> int:
-        self.budget.spend(1)
-        for term, left, right in zip(expr.terms, one[0], two[0], strict=True):
-            if left.value is None or right.value is None:
-                if left.value is right.value:
-                    continue
-                return 1 if left.value is None else -1
-            order = left.compared(right, expr.position)
-            if order:
-                return -order if term.descending else order
-        return 0
 
     # --- functions -------------------------------------------------------------------------------
 
@@ -440,60 +387,9 @@ class Evaluator(Jsonata):  # type: ignore[misc] # the library is not typed
         """``|pattern|update,delete|``: a function that alters a copy of its argument."""
 
         def transform(evaluator: Evaluator, value: Any) -> Any:
-            return None if value is None else _Transform(evaluator, expr, environment).of(value)
+            return None if value is None else Transform(evaluator, expr, environment).of(value)
 
         return Builtin("transform", "<(oa):o>", 1, transform)
-
-
-class _Transform:
-    """Applies a transform expression."""
-
-    def __init__(self, evaluator: Evaluator, expr: Any, environment: Any) -> None:
-        self._evaluator = evaluator
-        self._expr = expr
-        self._environment = environment
-
-    def of(self, value: Any) -> Any:
-        copy = clone(self._evaluator, value)
-        found = self._evaluator.eval(self._expr.pattern, copy, self._environment)
-        for match in found if isinstance(found, list) else [found]:
-            if isinstance(match, dict):
-                self._alter(match)
-        return copy
-
-    def _alter(self, match: dict[str, Any]) -> None:
-        update = self._evaluator.eval(self._expr.update, match, self._environment)
-        if update is not None:
-            if not isinstance(update, dict):
-                raise JException("T2011", self._expr.update.position)
-            match.update(update)
-        if self._expr.delete is None:
-            return
-        names = self._evaluator.eval(self._expr.delete, match, self._environment)
-        for name in names if isinstance(names, list) else [names]:
-            if name is not None and not isinstance(name, str):
-                raise JException("T2012", self._expr.delete.position)
-            match.pop(name, None)
-
-
-class _Key:
-    """A value to sort by."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-    def compared(self, other: _Key, position: int) -> int:
-        left, right = self.value, other.value
-        for value in (left, right):
-            if not isinstance(value, str) and not is_number(value):
-                raise JException("T2008", position)
-        if isinstance(left, str) is not isinstance(right, str):
-            raise JException("T2007", position)
-        if not isinstance(left, str):
-            left, right = operand(left), operand(right)
-        return (left > right) - (left < right)
 
 
 def _unwrapped(expr: Any, result: Any) -> Any:
@@ -518,47 +414,14 @@ def _next_match(found: Any) -> Any:
     }
 
 
-def _remainder(left: int | float, right: int | float) -> int | float:
-    """With the sign of the left side, as in JavaScript."""
-    if isinstance(left, int) and isinstance(right, int):
-        rest = abs(left) % abs(right)
-        return -rest if left < 0 else rest
-    return math.fmod(left, right)
-
-
-_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
-    "+": lambda left, right: left + right,
-    "-": lambda left, right: left - right,
-    "*": lambda left, right: left * right,
-    "/": lambda left, right: left / right,
-    "%": _remainder,
-}
-
-_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
-    "<": lambda left, right: left < right,
-    "<=": lambda left, right: left <= right,
-    ">": lambda left, right: left > right,
-    ">=": lambda left, right: left >= right,
-}
-
-_OPERATORS: dict[str, Callable[[Evaluator, Any, Any, str], Any]] = {
-    **dict.fromkeys(_ARITHMETIC, Evaluator.evaluate_numeric_expression),
-    **dict.fromkeys(_COMPARISONS, Evaluator.evaluate_comparison_expression),
-    "=": Evaluator.evaluate_equality_expression,
-    "!=": Evaluator.evaluate_equality_expression,
-    "&": lambda evaluator, left, right, _: evaluator.evaluate_string_concat(left, right),
-    "..": lambda evaluator, left, right, _: evaluator.evaluate_range_expression(left, right),
-    "in": lambda evaluator, left, right, _: evaluator.evaluate_includes_expression(left, right),
-}
-
 _BY_TYPE: dict[str, Callable[[Evaluator, Any, Any, Any], Any]] = {
     "path": Evaluator.evaluate_path,
     "binary": Evaluator.evaluate_binary,
     "unary": Evaluator.evaluate_unary,
     "name": Evaluator.evaluate_name,
-    "string": lambda evaluator, expr, _input, _frame: expr.value,
-    "number": lambda evaluator, expr, _input, _frame: expr.value,
-    "value": lambda evaluator, expr, _input, _frame: NULL if expr.value is None else expr.value,
+    "string": lambda _evaluator, expr, _input, _frame: expr.value,
+    "number": lambda _evaluator, expr, _input, _frame: expr.value,
+    "value": lambda _evaluator, expr, _input, _frame: NULL if expr.value is None else expr.value,
     "wildcard": lambda evaluator, expr, input, _frame: evaluator.evaluate_wildcard(expr, input),
     "descendant": lambda evaluator, expr, input, _frame: evaluator.evaluate_descendants(
         expr, input

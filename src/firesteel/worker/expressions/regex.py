@@ -40,6 +40,7 @@ def compile_regex(pattern: str, flags: RegexFlags) -> Any:
 
 
 def is_regex(value: Any) -> bool:
+    """Whether the value is a compiled pattern."""
     return isinstance(value, _PATTERN)
 
 

@@ -22,6 +22,8 @@ from firesteel.worker.expressions.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from firesteel.worker.expressions.limits import Budget
 
 NULL: Final = Utils.NULL_VALUE
@@ -32,6 +34,7 @@ _quoted = json.encoder.encode_basestring
 
 
 def is_number(value: Any) -> bool:
+    """Whether JSON writes it as a number: a boolean is none."""
     return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
 
@@ -59,7 +62,7 @@ def _from_decimal(value: Decimal) -> int | float:
     return settled(number)
 
 
-def settled(number: int | float) -> int | float:
+def settled(number: float) -> int | float:
     """The result of arithmetic: whole numbers are ints, what JSON cannot write is an error."""
     if isinstance(number, int):
         if -MAX_EXACT <= number <= MAX_EXACT:
@@ -72,8 +75,27 @@ def settled(number: int | float) -> int | float:
     return number
 
 
+class Deferred:
+    """A value of a context that is worked out when an expression first reads it, and once."""
+
+    __slots__ = ("_read", "_value")
+
+    def __init__(self, read: Callable[[], Any]) -> None:
+        self._read: Callable[[], Any] | None = read
+        self._value: Any = None
+
+    def value(self) -> Any:
+        """What ``read`` returned; raises what it raised."""
+        if self._read is not None:
+            self._value = self._read()
+            self._read = None
+        return self._value
+
+
 def present(value: Any) -> Any:
     """A value of the data, with null as ``NULL``, also within lists; objects are left alone."""
+    if type(value) is Deferred:
+        value = value.value()
     if value is None:
         return NULL
     if type(value) is list:
@@ -121,10 +143,10 @@ def equal(left: Any, right: Any, budget: Budget) -> bool:
 
 
 def _same(left: Any, right: Any, budget: Budget) -> bool:
-    return equal(NULL if left is None else left, NULL if right is None else right, budget)
+    return equal(present(left), present(right), budget)
 
 
-def number_text(number: int | float | Decimal) -> str:
+def number_text(number: float | Decimal) -> str:
     """Integers and decimals exactly; floats with 15 digits in JavaScript's form, as ``$string``."""
     if isinstance(number, int):
         return str(number)
@@ -174,6 +196,8 @@ class JsonText:
             self._list(value, depth)
         elif isinstance(value, dict):
             self._object(value, depth)
+        elif isinstance(value, Deferred):
+            self.write(present(value), depth)
         else:
             self._put('""' if depth else "")
 
@@ -209,7 +233,7 @@ class JsonText:
 
 
 class PlainResult:
-    """Turns the value of an expression into plain JSON: lists and dicts of its own, null as None."""
+    """Makes plain JSON of an expression's value: lists and dicts of its own, null as None."""
 
     __slots__ = ("_budget", "_size")
 
@@ -240,6 +264,8 @@ class PlainResult:
         if kind is Decimal and value.is_finite():
             self._count(len(value.as_tuple().digits) + 2)
             return value
+        if kind is Deferred:
+            return self.plain(present(value), depth)
         raise ExpressionFailed("the value of the expression is not JSON, but a function")
 
     def _name(self, name: str) -> str:
