@@ -181,10 +181,10 @@ def run_integration(  # noqa: PLR0913  # the parts of a call, all by name
     """Run a whole integration on a call: data processing, workflow, response.
 
     ``integration``: a file of a project, or a document. ``body``: bytes or text as they are,
-    anything else as JSON. ``connections``: documents by name that stand in for those of connections.yaml.
-    ``project``: its folder, by default the one above the file's. Authentication, ordering and the
-    checks of the gateway are not part of it. Raises InvalidDocument, and InvalidConnection for the
-    project's connections.yaml.
+    anything else as JSON. ``connections``: documents by name that stand in for those of
+    connections.yaml. ``project``: its folder, by default the one above the file's. Authentication,
+    ordering and the checks of the gateway are not part of it. Raises InvalidDocument, and
+    InvalidConnection for the project's connections.yaml.
     """
     document, folder, siblings = _read(integration, project)
     if folder is not None and str(folder / "workflows") not in sys.path:

@@ -1,4 +1,4 @@
-"""The engine's end of a worker's socket, for tests that drive a real worker process frame by frame::
+"""The engine's end of a worker's socket, to drive a real worker process frame by frame::
 
     with EnginePeer.started(project) as peer:
         outcome = peer.attempt({"name": "x", "workflow": {"python": "pricing:item_price"}})

@@ -100,16 +100,23 @@ def _other(value: Any, depth: int) -> Any:
         items = [_prepared(item, depth + 1) for item in value]
         code = _TUPLE if isinstance(value, tuple) else _SET
         return msgspec.msgpack.Ext(code, _encoder.encode(items))
-    for base in _BASES:
+    for base, plain in _BASES:
         if isinstance(value, base):  # a subclass, such as a defaultdict
-            return _prepared(base(value), depth + 1)
+            return _prepared(plain(value), depth + 1)
     raise ResultInvalid(
         f"a step returned {type(value).__name__}, which cannot be journaled: return JSON-like"
         " values, or annotate the step's return type with a data class or pydantic model"
     )
 
 
-_BASES: tuple[Callable[[Any], Any], ...] = (int, float, str, bytes, dict, list)
+_BASES: tuple[tuple[type, Callable[[Any], Any]], ...] = (
+    (int, int),
+    (float, float),
+    (str, str),
+    (bytes, bytes),
+    (dict, dict),
+    (list, list),
+)
 
 
 def _extension(code: int, text: str) -> msgspec.msgpack.Ext:

@@ -37,6 +37,7 @@ class Attempt:
     """``ended`` is called once, after the Outcome has been handed over."""
 
     __slots__ = (
+        "_begun",
         "_captured",
         "_ended",
         "_ending",
@@ -77,6 +78,7 @@ class Attempt:
         self._captured = Captured()
         self.python = PythonSteps(self.journal, self._captured)
         self._ending = ""
+        self._begun = False
         self._loop = asyncio.get_running_loop()
         self.deadline = self._loop.time() + run.timeout_s
 
@@ -92,7 +94,8 @@ class Attempt:
         if not self._ending:
             self._ending = why
             self.journal.close()
-            self._task.cancel()
+            if self._begun:  # a task that is cancelled before it begins would tell nothing
+                self._task.cancel()
 
     def recorded(self, frame: frames.Recorded) -> None:
         """The engine has answered a Record."""
@@ -101,11 +104,13 @@ class Attempt:
             self.end("lease_lost")
 
     async def _run(self) -> None:
+        self._begun = True
         current_execution.set(self.python)
         response: Response | None = None
         failure: Failure | None = None
         try:
-            response = await self.version.perform(self)
+            if not self._ending:
+                response = await self.version.perform(self)
         except BaseException as error:  # noqa: BLE001  # SystemExit of a workflow ends no worker
             failure = failure_of(error)
         self._timer.cancel()
