@@ -1,0 +1,135 @@
+"""Callers: threads that call triggers at a steady rate and write down what they were told."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import itertools
+import json
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Self
+from urllib.parse import urlsplit
+
+from tests.fault.history import CallRecorder, Invocation
+from tests.fault.service import Service, headers
+
+CALLERS = 8
+TIMEOUT_S = 60.0
+LANES = 4
+_MAYBE_STORED = "urn:firesteel:outcome_unknown"
+
+
+@dataclass
+class Loader:
+    """``rate``: calls a second over all callers. Triggers take turns; a lane is one of four."""
+
+    service: Service
+    triggers: tuple[str, ...]
+    rate: float
+    recorder: CallRecorder = field(default_factory=CallRecorder)
+    _stopped: threading.Event = field(default_factory=threading.Event)
+    _faults: list[BaseException] = field(default_factory=list)
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Calls are made while the block runs; at its end every call has ended."""
+        turns = [threading.Thread(target=self._run, args=(n,)) for n in range(CALLERS)]
+        for caller in turns:
+            caller.start()
+        try:
+            yield
+        finally:
+            self._stopped.set()
+            for caller in turns:
+                caller.join()
+        assert not self._faults, self._faults
+
+    def _run(self, number: int) -> None:
+        try:
+            with _Caller(self) as caller:
+                self._call_in_turn(caller, number)
+        except BaseException as error:  # noqa: BLE001  # told by ``running``
+            self._faults.append(error)
+
+    def _call_in_turn(self, caller: _Caller, number: int) -> None:
+        every_s = CALLERS / self.rate
+        due = time.monotonic() + every_s * number / CALLERS
+        for turn in itertools.count(number):
+            if self._stopped.wait(max(due - time.monotonic(), 0)):
+                return
+            due = max(due + every_s, time.monotonic())
+            trigger = self.triggers[turn % len(self.triggers)]
+            lane = f"lane {turn // len(self.triggers) % LANES}" if trigger == "Ordered" else None
+            caller.call(trigger, lane)
+
+
+class _Caller:
+    """One connection that is opened anew when it was lost."""
+
+    def __init__(self, loader: Loader) -> None:
+        self._loader = loader
+        self._url = ""
+        self._connection: http.client.HTTPConnection | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def call(self, trigger: str, lane: str | None) -> None:
+        """One call, from the invocation to its end."""
+        url = self._loader.service.url
+        invocation, value = self._loader.recorder.invoke(trigger, lane)
+        body = json.dumps({"value": value, "lane": lane})
+        try:
+            connection = self._connected(url)
+        except OSError:
+            self._close()
+            invocation.fail(refused=True)
+            return
+        try:
+            connection.request("POST", f"/test/{trigger}", body, headers())
+            answer = connection.getresponse()
+            data = answer.read()
+        except (OSError, http.client.HTTPException):
+            self._close()
+            invocation.unknown()
+            return
+        _told(invocation, answer, data)
+
+    def _connected(self, url: str) -> http.client.HTTPConnection:
+        if self._connection is None or self._url != url:
+            self._close()
+            address = urlsplit(url)
+            assert address.hostname is not None
+            self._connection = http.client.HTTPConnection(
+                address.hostname, address.port, timeout=TIMEOUT_S
+            )
+            self._url = url
+        if self._connection.sock is None:
+            self._connection.connect()
+        return self._connection
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
+
+
+def _told(invocation: Invocation, answer: http.client.HTTPResponse, data: bytes) -> None:
+    """What an answer means: a 2xx or an answer of the workflow acknowledges."""
+    message_id = answer.headers["firesteel-message-id"]
+    document = json.loads(data)
+    if message_id is not None:
+        sequence = int(answer.headers["firesteel-sequence"])
+        invocation.ok(message_id, sequence, document.get("value"))
+    elif document["type"] == _MAYBE_STORED:
+        invocation.unknown()
+    else:
+        assert answer.status in (429, 503), (answer.status, data)
+        assert answer.headers["retry-after"] is not None
+        invocation.fail()

@@ -1,0 +1,134 @@
+"""A node that is started again when it was killed: the same data, another process."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import httpx2
+
+from tests.fault.history import Ending
+from tests.support.node import KEY, RunningNode, start_node, wait_until
+from tests.support.processes import children, wait_gone
+
+PROJECT = Path(__file__).parent / "project"
+PAGE = 500
+
+
+@dataclass
+class Service:
+    """``node`` is the one that runs now, ``url`` where callers find it."""
+
+    folder: Path
+    environment: dict[str, str]
+    node: RunningNode = field(init=False)
+    url: str = ""
+
+    @classmethod
+    @contextlib.contextmanager
+    def started(cls, folder: Path, **environment: str) -> Iterator[Self]:
+        """With the project of the fault tests; stopped with SIGTERM at the end of the block."""
+        shutil.copytree(PROJECT, folder / "project")
+        (folder / "data").mkdir(mode=0o700)
+        service = cls(folder, environment)
+        service.start()
+        try:
+            yield service
+        except BaseException:
+            service.node.print_output()
+            raise
+        finally:
+            service.node.stop()
+
+    def start(self) -> None:
+        """Start a node on the data; returns when it is ready."""
+        node = start_node(self.folder / "data", self.folder / "project", **self.environment)
+        self.node, self.url = node, node.public_url
+
+    # what a nemesis does
+
+    def kill_engine(self) -> None:
+        """SIGKILL to the engine; its supervisor starts the next one."""
+        self._kill(self.node.engine_pid)
+
+    def kill_worker(self, index: int) -> None:
+        """SIGKILL to one of the workers that run."""
+        workers = sorted(children(self.node.process.pid) - {self.node.engine_pid})
+        if workers:
+            self._kill(workers[index % len(workers)])
+
+    def kill_supervisor(self) -> None:
+        """SIGKILL to the supervisor; when all of its children have gone, a new node starts."""
+        left_behind = children(self.node.process.pid)
+        self.node.kill()
+        wait_gone(left_behind)
+        self.node.client.close()
+        self.start()
+
+    # what the node says
+
+    def endings(self) -> list[Ending]:
+        """Every message, as the list of the REST API has it now."""
+        found: list[Ending] = []
+        cursor: dict[str, Any] = {}
+        while True:
+            page = self._page({"limit": PAGE, **cursor})
+            found += [_ending(item) for item in page["items"]]
+            if page["next"] is None:
+                return found
+            cursor = {"cursor": page["next"]}
+
+    def recent(self) -> list[Ending]:
+        """The latest of them that have ended."""
+        page = self._page({"limit": PAGE})
+        return [ending for ending in map(_ending, page["items"]) if ending.terminal]
+
+    def at_rest(self) -> bool:
+        """Whether nothing waits and nothing runs."""
+        return not any(
+            self._page({"limit": 1, "state": state})["items"] for state in ("waiting", "running")
+        )
+
+    def wait_at_rest(self, timeout_s: float) -> None:
+        """Until everything accepted is terminal, with nobody's help."""
+        self.node.wait_ready()
+        wait_until(self.at_rest, timeout_s)
+
+    def _page(self, query: dict[str, Any]) -> dict[str, Any]:
+        """Asked again while an engine that has just started has not written its token yet."""
+
+        def asked() -> dict[str, Any] | None:
+            with contextlib.suppress(httpx2.HTTPError):
+                page: dict[str, Any] = self.node.admin(
+                    "GET", "/workspaces/test/messages", params=query
+                )
+                return page
+            return None
+
+        found: dict[str, Any] = wait_until(asked)
+        return found
+
+    def _kill(self, pid: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def headers() -> dict[str, str]:
+    """Of every call."""
+    return {"x-api-key": KEY, "content-type": "application/json"}
+
+
+def _ending(item: dict[str, Any]) -> Ending:
+    return Ending(
+        item["id"],
+        item["integration"],
+        item["sequence"],
+        item["state"],
+        item["settled_at"] or "",
+    )

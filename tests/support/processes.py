@@ -1,0 +1,29 @@
+"""Processes of a node, seen from outside: who is whose child, and who is gone."""
+
+from __future__ import annotations
+
+import subprocess
+
+from tests.support.node import wait_until
+
+
+def children(pid: int) -> set[int]:
+    """The children of a process that run now."""
+    lines = (line.split() for line in _listed("pid=,ppid=,stat="))
+    return {int(child) for child, parent, state in lines if int(parent) == pid and state[0] != "Z"}
+
+
+def running(pids: set[int]) -> set[int]:
+    """Those that still run; one that only waits to be reaped does not."""
+    lines = (line.split() for line in _listed("pid=,stat="))
+    return {int(pid) for pid, state in lines if state[0] != "Z"} & pids
+
+
+def wait_gone(pids: set[int]) -> None:
+    """Until none of them runs."""
+    wait_until(lambda: not running(pids))
+
+
+def _listed(columns: str) -> list[str]:
+    listed = subprocess.run(["ps", "-A", "-o", columns], check=True, capture_output=True, text=True)
+    return listed.stdout.splitlines()

@@ -1,0 +1,102 @@
+"""The checker finds in hand-made histories what must not happen, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.fault.checker import check
+from tests.fault.history import Call, Effect, Ending, History
+
+A = Call("a", "Ordered", "k", 1.0, 2.0, "ok", "m1", 1)
+B = Call("b", "Ordered", "k", 3.0, 4.0, "ok", "m2", 2)
+
+
+def effects_of(call: Call, attempt: int = 1, steps: tuple[int, ...] = (1, 2)) -> tuple[Effect, ...]:
+    assert call.message_id is not None
+    assert call.sequence is not None
+    known = (call.value, call.trigger, call.lane, call.message_id, call.sequence, attempt)
+    return tuple(Effect(*known, step, phase) for step in steps for phase in ("begin", "end"))
+
+
+def ended(call: Call, state: str = "succeeded", settled_at: str = "10:00") -> Ending:
+    assert call.message_id is not None
+    assert call.sequence is not None
+    return Ending(call.message_id, call.trigger, call.sequence, state, settled_at)
+
+
+SOUND = History((A, B), effects_of(A) + effects_of(B), (ended(A), ended(B)), 2)
+
+
+def kinds(history: History) -> set[str]:
+    return {violation.kind for violation in check(history)}
+
+
+def test_a_sound_history_has_no_violation() -> None:
+    assert check(SOUND) == []
+
+
+def test_a_step_in_flight_at_a_crash_may_run_again() -> None:
+    again = effects_of(A)[:3] + effects_of(A, 2, (2,)) + effects_of(B)
+    assert check(replace(SOUND, effects=again)) == []
+
+
+def test_a_call_without_an_answer_may_have_been_accepted() -> None:
+    silent = replace(B, outcome="unknown", message_id=None, sequence=None)
+    assert check(replace(SOUND, calls=(A, silent))) == []
+
+
+def test_a_call_without_an_answer_may_have_been_lost() -> None:
+    silent = replace(B, outcome="unknown", message_id=None, sequence=None)
+    assert check(History((A, silent), effects_of(A), (ended(A),), 2)) == []
+
+
+def test_messages_of_a_trigger_without_order_may_run_side_by_side() -> None:
+    a, b = replace(A, lane=None), replace(B, lane=None)
+    (first, *rest), others = effects_of(a), effects_of(b)
+    assert check(replace(SOUND, calls=(a, b), effects=(first, *others, *rest))) == []
+
+
+def test_the_end_may_be_seen_several_times() -> None:
+    waiting = ended(B, "waiting", "")
+    endings = (ended(A), waiting, ended(A), ended(B))
+    assert check(replace(SOUND, endings=endings)) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong"),
+    [
+        ("lost", replace(SOUND, endings=(ended(A),))),
+        ("lost", replace(SOUND, endings=(ended(A), ended(B, "running", "")))),
+        ("lost", replace(SOUND, effects=effects_of(A) + effects_of(B)[:3])),
+        ("phantom", replace(SOUND, calls=(A,))),
+        (
+            "phantom",
+            replace(SOUND, calls=(A, replace(B, outcome="fail", message_id=None, sequence=None))),
+        ),
+        (
+            "phantom",
+            replace(SOUND, endings=(*SOUND.endings, Ending("m3", "Ordered", 3, "failed", "10"))),
+        ),
+        (
+            "doubled",
+            replace(SOUND, effects=SOUND.effects + effects_of(replace(A, message_id="m9"))),
+        ),
+        ("doubled", replace(SOUND, effects=effects_of(A) + effects_of(A, 2) + effects_of(B))),
+        ("doubled", replace(SOUND, endings=(ended(A, "failed"), ended(A), ended(B)))),
+        ("doubled", replace(SOUND, endings=(ended(A, settled_at="9:00"), ended(A), ended(B)))),
+        ("inverted", replace(SOUND, calls=(replace(A, sequence=2), replace(B, sequence=1)))),
+        ("inverted", replace(SOUND, endings=(ended(A), ended(replace(B, sequence=3))))),
+        ("inverted", replace(SOUND, effects=effects_of(B) + effects_of(A))),
+        (
+            "overlapping",
+            replace(SOUND, effects=effects_of(A)[:3] + effects_of(B) + effects_of(A)[3:]),
+        ),
+        ("crossed", replace(SOUND, calls=(A, replace(B, answer="a")))),
+        ("crossed", replace(SOUND, calls=(A, replace(B, message_id="m1")))),
+        ("crossed", replace(SOUND, calls=(A, replace(B, sequence=1)))),
+    ],
+)
+def test_every_kind_of_violation_is_found(kind: str, wrong: History) -> None:
+    assert kind in kinds(wrong)
