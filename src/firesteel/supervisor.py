@@ -85,11 +85,11 @@ class Child:
                 self.process.send_signal(number)
 
     def kill(self) -> None:
-        """End it now and reap it."""
+        """End it now and reap it; its next start is not put off, for it did not end by itself."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()
-            self.ended()
+            self.process = None
 
 
 @dataclass
@@ -246,8 +246,14 @@ class Supervisor:
         )
 
     def _worker_child(self, token: str) -> Child:
+        # What a process is started with can be read by its code, whatever it removes later (P44).
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("FIRESTEEL_ENCRYPTION_KEY")
+        }
         environment = {
-            **os.environ,
+            **inherited,
             "FIRESTEEL_WORKER_SOCKET": str(self.sockets.workers_path),
             "FIRESTEEL_WORKER_TOKEN": token,
             "FIRESTEEL_WORKER_PROJECT": str(self.settings.project_dir or ""),

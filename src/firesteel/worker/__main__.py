@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 CONNECT_TIMEOUT_S = 30.0
+WARM_UP_AFTER_S = 1.0
 LOST_EXIT_CODE = 69  # EX_UNAVAILABLE of sysexits.h
 DEFAULT_MEMORY_BYTES = 1024**3
 
@@ -92,6 +93,8 @@ async def _work(assignment: Assignment) -> None:
     loop.add_signal_handler(signal.SIGTERM, worker.drain)
     async with asyncio.timeout(CONNECT_TIMEOUT_S):
         await loop.create_unix_connection(lambda: link, assignment.socket)
+    # Not at once: the engine and the other workers start now, on the same cores.
+    loop.call_later(WARM_UP_AFTER_S, worker.warm_up)
     await drained.wait()
     await link.written()
     # Threads and connections of user code must not keep a drained worker alive.

@@ -117,7 +117,11 @@ class Attempt:
         if self._ending:
             response = None
             failure = Failure("unknown", self._ending, _ENDINGS[self._ending])
-        self._tell(response, failure)
+        try:
+            self._tell(response, failure)
+        except (ValueError, OverflowError) as error:  # such as a text with half a surrogate pair
+            text = f"the outcome cannot be told: {type(error).__name__}"
+            self._tell(None, Failure("permanent", "outcome_invalid", text))
         self.journal.close()
         self._ended(self)
 

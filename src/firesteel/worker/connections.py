@@ -149,13 +149,10 @@ def _http_client(
     return HttpClient(connection, rules, share=share, folder=folder)
 
 
-def warm_up(documents: dict[str, Any]) -> None:
-    """Import what these connections will need."""
-    kinds = {kind for document in documents.values() for kind in _mapping(document)}
-    if "sql" in kinds:
-        importlib.import_module("firesteel.worker.sql_connection")
-    if "http" in kinds:
-        importlib.import_module("firesteel.worker.http_connection")
+def warm_up() -> None:
+    """Import what the first step with a connection would wait for."""
+    importlib.import_module("firesteel.worker.steps.sql")
+    importlib.import_module("firesteel.worker.http_connection")
 
 
 def _mapping(document: Any) -> dict[str, Any]:

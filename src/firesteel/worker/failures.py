@@ -81,7 +81,7 @@ def failure_of(
         return error.failure
     kind, code, detail = _classified(error, code)
     after_s = error.after_s if isinstance(error, RetryLater) else None
-    return Failure(kind, code, detail[:DETAIL_LIMIT], after_s, [], step, trace_of(error))
+    return Failure(kind, code, _sendable(detail)[:DETAIL_LIMIT], after_s, [], step, trace_of(error))
 
 
 def is_transient(error: BaseException) -> bool:
@@ -110,7 +110,12 @@ def trace_of(error: BaseException) -> str:
     """The trace without our own frames above the user's, its last 16,000 characters."""
     place = _first_foreign(error.__traceback__)
     text = "".join(traceback.format_exception(type(error), error, place))
-    return text[-TRACE_LIMIT:]
+    return _sendable(text)[-TRACE_LIMIT:]
+
+
+def _sendable(text: str) -> str:
+    """Half a surrogate pair, which no frame can hold, as its escape."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _classified(error: BaseException, code: str) -> tuple[ErrorKind, str, str]:

@@ -116,7 +116,7 @@ def plain_function(function: Callable[..., Any], code_hash: str = "") -> Found:
 
 def inspect_workflow(found: Found, reference: str) -> WorkflowFunction:
     """What a workflow takes. Raises FunctionInvalid."""
-    hints = _hints(found.function, reference)
+    hints = annotations_of(found.function, reference)
     takes_input, check, message = False, None, None
     for position, parameter in enumerate(_parameters(found.function)):
         annotation = hints.get(parameter.name, parameter.annotation)
@@ -135,7 +135,7 @@ def inspect_workflow(found: Found, reference: str) -> WorkflowFunction:
 def result_adapter(function: Callable[..., Any]) -> TypeAdapter[Any] | None:
     """How a step's result is written to and read from the journal, by its return annotation; None
     where it is journaled as it is."""
-    annotation = _hints(function, function.__name__).get("return")
+    annotation = annotations_of(function, function.__name__).get("return")
     if annotation in _AS_JOURNALED or annotation is Any:
         return None
     try:
@@ -190,7 +190,8 @@ def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
     return [item for item in signature.parameters.values() if item.kind not in variable]
 
 
-def _hints(function: Callable[..., Any], reference: str) -> dict[str, Any]:
+def annotations_of(function: Callable[..., Any], reference: str) -> dict[str, Any]:
+    """The types that a function is annotated with. Raises FunctionInvalid."""
     try:
         return typing.get_type_hints(function, include_extras=True)
     except Exception as error:
@@ -234,4 +235,3 @@ def _invalid(faults: list[InputFault]) -> StepError:
 def use_folder(folder: Path) -> None:
     """Let modules of the project's workflows folder be imported by name."""
     sys.path.insert(0, str(folder))
-    sys.dont_write_bytecode = True  # the folder is the author's, and kept in git

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from firesteel.model import frames
-from firesteel.model.execution import Failure
+from firesteel.model.execution import Failure, InputFault
 from firesteel.worker.attempt import Attempt
 from firesteel.worker.connections import WorkspaceConnections, warm_up
 from firesteel.worker.failures import failure_of
@@ -66,6 +66,10 @@ class Worker:
         """Take no more; ``finished`` when the last attempt has ended."""
         self._draining = True
         self._finish_if_idle()
+
+    def warm_up(self) -> None:
+        """Get ready for the first step with a connection, while there is nothing else to do."""
+        self._in_background(self.threads.run(warm_up))
 
     # steps.scope.Surroundings
 
@@ -154,7 +158,6 @@ class Worker:
     def _replace_connections(self, frame: frames.Connections) -> None:
         newer = WorkspaceConnections.of(frame, self.folder)
         older = self._connections.get(frame.workspace)
-        self._in_background(self.threads.run(lambda: warm_up(newer.documents)))
         self._connections[frame.workspace] = newer
         if older is not None:
             newer.take_over(older)
@@ -172,14 +175,21 @@ class Worker:
 
     def _check(self, frame: frames.Check) -> None:
         async def answer() -> None:
-            faults = await check(frame.document, self)
+            try:
+                faults = await check(frame.document, self)
+            except Exception as error:  # noqa: BLE001  # whatever it is, the engine is told
+                faults = [InputFault("", "check_failed", failure_of(error).detail)]
             self.link.send(frames.Checked(frame.request_no, faults))
 
         self._in_background(answer())
 
     def _read_body(self, frame: frames.ReadBody) -> None:
         async def answer() -> None:
-            faults, keys = await self.threads.run(lambda: read_body(frame))
+            try:
+                faults, keys = await self.threads.run(lambda: read_body(frame))
+            except Exception as error:  # noqa: BLE001  # whatever it is, the engine is told
+                faults = [InputFault("", "body_unreadable", type(error).__name__)]
+                keys = [None] * len(frame.paths)
             self.link.send(frames.BodyRead(frame.request_no, faults, keys))
 
         self._in_background(answer())

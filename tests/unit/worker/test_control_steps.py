@@ -196,3 +196,18 @@ def test_a_python_step_takes_its_arguments_by_name(tmp_path: Path) -> None:
     assert failure.faults[0].pointer == "/quantity"
     step |= {"python": "prices_of_a_test:several", "arguments": [1, "b"]}
     assert run_integration(steps(step), project=folder).response.json() == [1, "b"]
+
+
+def test_a_called_workflow_that_refuses_its_input_is_no_fault_of_the_caller(
+    tmp_path: Path,
+) -> None:
+    project(tmp_path)
+    flow = "from firesteel import workflow\n@workflow\nasync def typed(input: int) -> int: ...\n"
+    (tmp_path / "workflows" / "typed_of_a_test.py").write_text(flow)
+    write(tmp_path, "Typed", "workflow: {python: 'typed_of_a_test:typed'}\n")
+    step = "{name: c, call: {integration: Typed, input: many}}"
+    outer = write(tmp_path, "Outer", f"workflow: {{steps: [{step}]}}\n")
+    result = run_integration(outer)
+    assert result.failure is not None
+    assert (result.failure.code, result.failure.step) == ("call_input_invalid", "c")
+    assert result.response.status == 502

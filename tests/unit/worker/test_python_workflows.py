@@ -169,3 +169,13 @@ def test_output_is_kept_up_to_64_kib() -> None:
     assert logs.startswith("\\ud800 first\n")
     assert len(logs) <= 64 * 1024
     assert logs.endswith("[cut here: more than 64 KiB]\n")
+
+
+def test_half_a_surrogate_pair_in_an_error_does_not_hide_it() -> None:
+    @workflow
+    async def raises() -> None:
+        raise PermanentError("\ud800 is no text")
+
+    failure = run(raises).failure
+    assert failure is not None
+    assert failure.detail == "\\ud800 is no text"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from firesteel.errors import AuthorError
 from firesteel.model.execution import Failure
 from firesteel.worker.failures import StepError
@@ -127,7 +129,14 @@ class CallWork(Work):
         called = await scope.attempt.surroundings.find_integration(scope.attempt.workspace, name)
         if called is None:
             raise CallRefused(f"there is no integration {name}", code="integration_unknown")
-        return await called.run_inside(scope.for_call(name, input_, place), input_)
+        try:
+            return await called.run_inside(scope.for_call(name, input_, place), input_)
+        except StepError as error:
+            if error.failure.code != "input_invalid":
+                raise
+            # Not the fault of who called the outer integration, and so no 422.
+            failure = msgspec.structs.replace(error.failure, code="call_input_invalid")
+            raise StepError(failure) from error
 
 
 class FailWork(Work):

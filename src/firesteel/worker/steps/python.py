@@ -17,7 +17,7 @@ from pydantic import (
 from firesteel.authoring import Message, Response, current_execution
 from firesteel.model.execution import Failure
 from firesteel.worker.failures import StepError
-from firesteel.worker.functions import input_faults
+from firesteel.worker.functions import annotations_of, input_faults
 from firesteel.worker.mapping import compile_document
 from firesteel.worker.sql_values import received
 from firesteel.worker.steps.run import Work
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from firesteel.model.steps import PythonStep
     from firesteel.worker.mapping import Template
     from firesteel.worker.steps.scope import Scope
+
+
+_MESSAGE = (Message, Message | None)
 
 
 class PythonWork(Work):
@@ -93,7 +96,7 @@ def json_like(value: Any) -> Any:
 @lru_cache(maxsize=1000)
 def checked(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function with its annotated arguments checked and converted, as a workflow's input is."""
-    if not getattr(function, "__annotations__", None):
+    if not annotations_of(function, function.__name__):
         return function
     try:
         return validate_call(config=ConfigDict(arbitrary_types_allowed=True))(function)
@@ -104,8 +107,7 @@ def checked(function: Callable[..., Any]) -> Callable[..., Any]:
 @lru_cache(maxsize=1000)
 def takes_message(function: Callable[..., Any]) -> bool:
     """Whether the function asks for the message, by that name and annotation."""
-    annotation = getattr(function, "__annotations__", {}).get("message")
-    return annotation is Message or annotation == "Message"
+    return annotations_of(function, function.__name__).get("message") in _MESSAGE
 
 
 def _refused(error: ValidationError, function: Callable[..., Any]) -> StepError | ValidationError:
