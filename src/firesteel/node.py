@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 NODE_FILE = "node.json"
 WORKSPACE_SETTING = "workspace"
 LOCK_PATIENCE_S = 5.0
+FIRST_WORKER_S = 30.0
 LOST_STORE_EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h
 STOP_RESERVE_S = 5.0
 LISTENER_GRACE_S = 3.0
@@ -153,6 +154,9 @@ class Node:
         await self._engine.refresh_routes()
         await parts.pool.start(socket.socket(fileno=self._handover.workers_fd))
         if settings.project_dir is not None:
+            # Documents are checked in a worker, and on a busy machine the first is slow to join.
+            if parts.pool.free_link() is None:
+                await parts.pool.wait_for_worker(FIRST_WORKER_S)
             await self._publisher.apply_project(settings.project_dir, self._workspace)
         self._housekeeper.start()
         await self._open_doors()
