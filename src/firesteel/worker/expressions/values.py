@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 NULL: Final = Utils.NULL_VALUE
 MAX_EXACT: Final = 2**53
 EXACT_DIGITS: Final = 15
+PLAIN_EXPONENT: Final = 30
 
 _quoted = json.encoder.encode_basestring
 
@@ -151,7 +152,7 @@ def number_text(number: float | Decimal) -> str:
     if isinstance(number, int):
         return str(number)
     if isinstance(number, Decimal):
-        return str(number)
+        return format(number, "f") if abs(number.adjusted()) <= PLAIN_EXPONENT else str(number)
     text = f"{number:.15g}"
     mantissa, _, exponent = text.partition("e")
     power = int(exponent or "0")
