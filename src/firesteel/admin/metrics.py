@@ -59,7 +59,7 @@ async def _of_triggers(engine: Engine) -> list[Metric]:
     )
     oldest = GaugeMetricFamily(
         "firesteel_oldest_waiting_seconds",
-        "Age of the oldest message that waits or runs in a lane.",
+        "Age of the oldest message that waits or runs in a lane; of ordered triggers.",
         labels=_LABELS,
     )
     for route in engine.routes:
@@ -70,7 +70,8 @@ async def _of_triggers(engine: Engine) -> list[Metric]:
         settled.add_metric(labels, counts.terminal + counts.purged)
         waiting.add_metric(labels, counts.waiting)
         running.add_metric(labels, counts.running)
-        oldest.add_metric(labels, await _oldest_s(engine, route))
+        if route.ordered:
+            oldest.add_metric(labels, await _oldest_s(engine, route))
     return [accepted, replayed, settled, waiting, running, oldest]
 
 

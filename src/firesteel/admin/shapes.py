@@ -417,17 +417,22 @@ class WorkerShape(Shape):
     """Takes more."""
 
 
-class PublishQuery(Shape):
+class ConnectionQuery(Shape):
     """How a document is published."""
 
     dry_run: bool = False
     """Check and tell, change nothing."""
-    prune: bool = False
-    """Delete API keys that the document does not declare."""
     take_over: bool = False
     """Become the owner where it is managed by the other one."""
     managed_by: ManagedBy = "console"
     """Who owns it then: files, or whoever uses the console and the API."""
+
+
+class PublishQuery(ConnectionQuery):
+    """How an integration is published."""
+
+    prune: bool = False
+    """Delete API keys that the document does not declare."""
 
 
 class MessagesQuery(Shape):

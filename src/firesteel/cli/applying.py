@@ -127,7 +127,9 @@ class Applier:
 
     def _put_connection(self, name: str, document: Any, *, dry_run: bool) -> dict[str, Any]:
         path = self._session.path("connections", name)
-        answer: dict[str, Any] = self._session.client.put(path, document, dry_run=dry_run, **_PUT)
+        answer: dict[str, Any] = self._session.client.put(
+            path, document, dry_run=dry_run, take_over=self._take_over, **_PUT
+        )
         return answer
 
     def _put(self, file: IntegrationFile, *, dry_run: bool) -> dict[str, Any]:

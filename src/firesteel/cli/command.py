@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Command = Callable[..., None]
 
 _NODE_OPTIONS = "Node"
+_HINTS = {"address_unusable": "choose others with --port and --admin-port; 0 takes a free one"}
 
 WORKSPACE = Annotated[
     str | None,
@@ -167,7 +168,8 @@ class ending:  # noqa: N801 - reads as what it does: with ending(output)
             raise typer.Exit(Exit.OK)
         if isinstance(error, OperatorError):
             exit_code = Exit.USAGE if error.code == "settings_invalid" else Exit.FAILED
-            error = CommandFailed(error.detail, exit_code=exit_code, code=error.code)
+            hint = _HINTS.get(error.code, "")
+            error = CommandFailed(error.detail, exit_code=exit_code, code=error.code, hint=hint)
         if isinstance(error, CommandFailed):
             self._output.failure(error)
             raise typer.Exit(error.exit_code)

@@ -18,32 +18,37 @@ RUN = Annotated[
 WHY = Annotated[str, typer.Option("--why", help="For the record.")]
 
 
+INTEGRATION = Annotated[str | None, typer.Option("--integration", "-i")]
+STATE = Annotated[
+    str | None,
+    typer.Option(
+        "--state", "-s", help="waiting, running, succeeded, failed, cancelled or skipped."
+    ),
+]
+CONSUMER = Annotated[str | None, typer.Option("--consumer", help="Label of the key.")]
+SINCE = Annotated[
+    str | None, typer.Option("--since", help="Received from this time on (RFC 3339).")
+]
+UNTIL = Annotated[str | None, typer.Option("--until", help="Received before this time (RFC 3339).")]
+SEQUENCE = Annotated[int | None, typer.Option("--sequence", min=1)]
+SEARCH = Annotated[
+    str | None, typer.Option("--search", help="One of the search names: order_no=4711.")
+]
+LIMIT = Annotated[int, typer.Option("--limit", "-n", min=1, max=500)]
+CURSOR = Annotated[str | None, typer.Option("--cursor", help="Where the page before ended.")]
+
+
 def list_messages(
     session: Session,
-    integration: Annotated[str | None, typer.Option("--integration", "-i")] = None,
-    state: Annotated[
-        str | None,
-        typer.Option(
-            "--state",
-            "-s",
-            help="waiting, running, succeeded, failed, cancelled or skipped.",
-        ),
-    ] = None,
-    consumer: Annotated[str | None, typer.Option("--consumer", help="Label of the key.")] = None,
-    since: Annotated[
-        str | None, typer.Option("--since", help="Received from this time on (RFC 3339).")
-    ] = None,
-    until: Annotated[
-        str | None, typer.Option("--until", help="Received before this time (RFC 3339).")
-    ] = None,
-    sequence: Annotated[int | None, typer.Option("--sequence", min=1)] = None,
-    search: Annotated[
-        str | None, typer.Option("--search", help="One of the search names: order_no=4711.")
-    ] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=500)] = 50,
-    cursor: Annotated[
-        str | None, typer.Option("--cursor", help="Where the page before ended.")
-    ] = None,
+    integration: INTEGRATION = None,
+    state: STATE = None,
+    consumer: CONSUMER = None,
+    since: SINCE = None,
+    until: UNTIL = None,
+    sequence: SEQUENCE = None,
+    search: SEARCH = None,
+    limit: LIMIT = 50,
+    cursor: CURSOR = None,
 ) -> None:
     """List messages, latest first.
 

@@ -29,7 +29,7 @@ _FAULTS = frozenset({"integration_invalid", "connection_invalid"})
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """Where a node is. ``certificate``: of a node on this machine with a certificate of its own."""
+    """Where a node is. ``certificate``: of a node on this machine that has TLS."""
 
     admin_url: str
     token: str = field(repr=False)
@@ -142,16 +142,17 @@ def path_of(*parts: str) -> str:
 
 
 def trust(node: Node) -> ssl.SSLContext | bool:
-    """Whose certificates are believed: the usual authorities and a local node's own."""
+    """Whose certificates are believed: the usual authorities; of a node on this machine its own
+    certificate and no other, by whatever name it is reached."""
     if node.certificate is None:
         return True
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     try:
         context.load_verify_locations(cafile=str(node.certificate))
-    except OSError as error:
-        raise CommandFailed(
-            f"the node's certificate {node.certificate} cannot be read: {error.strerror}"
-        ) from error
+    except (OSError, ssl.SSLError) as error:
+        raise CommandFailed(f"{node.certificate} cannot be read: {error}") from error
     return context
 
 

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from firesteel.engine.connections import SECRET
-from firesteel.engine.ownership import owned_by
+from firesteel.engine.ownership import Owner
 from firesteel.errors import CallerError
 from firesteel.model.connection import (
     InvalidConnection,
@@ -37,20 +37,20 @@ class ConnectionPublisher:
         self._lookup = parts.connections.lookup
 
     async def put(
-        self, workspace: str, name: str, document: Any, *, managed_by: ManagedBy, actor: Actor
+        self, workspace: str, name: str, document: Any, *, owner: Owner, actor: Actor
     ) -> bool:
         """Publish a connection; True if it changed. Raises InvalidConnection, and CallerError as
         ``check`` does."""
-        stored = await self.check(workspace, name, document, managed_by=managed_by)
+        stored = await self.check(workspace, name, document, owner=owner)
         changed = await self._catalog.put_connection(
-            workspace, name, stored, managed_by=managed_by, actor=actor.name
+            workspace, name, stored, managed_by=owner.managed_by, actor=actor.name
         )
         if changed:
             await self._engine.connections_changed(workspace)
         return changed
 
     async def check(
-        self, workspace: str, name: str, document: Any, *, managed_by: ManagedBy
+        self, workspace: str, name: str, document: Any, *, owner: Owner
     ) -> dict[str, Any]:
         """The document as it is stored: references unresolved. Raises InvalidConnection with every
         fault; CallerError ``name_invalid``, ``managed_by_files``, ``managed_by_console``,
@@ -67,8 +67,8 @@ class ConnectionPublisher:
         if missing:
             raise InvalidConnection([_missing(name) for name in missing])
         current = await self._find(workspace, name)
-        if current and current.managed_by != managed_by and current.document != checked:
-            raise owned_by(current.managed_by, f"the connection {name}")
+        if current and current.document != checked:
+            owner.refuse(current.managed_by, f"the connection {name}")
         return checked
 
     async def delete(
@@ -77,8 +77,8 @@ class ConnectionPublisher:
         """Raises CallerError ``unknown_connection``, ``managed_by_files``, ..."""
         await require_workspace(self._catalog, workspace)
         current = await self._find(workspace, name)
-        if current and current.managed_by != managed_by:
-            raise owned_by(current.managed_by, f"the connection {name}")
+        if current:
+            Owner(managed_by).refuse(current.managed_by, f"the connection {name}")
         await self._catalog.delete_connection(workspace, name, actor.name)
         await self._engine.connections_changed(workspace)
 

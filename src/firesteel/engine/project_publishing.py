@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from firesteel.engine.ownership import Owner
 from firesteel.engine.publishing import PublishOptions
 from firesteel.errors import FiresteelError
 from firesteel.model.connection import InvalidConnection, connection_json
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from firesteel.project import IntegrationFile, Project
 
 ACTOR = Actor("project folder")
-FILES = PublishOptions("files")
+FILES = PublishOptions(Owner("files"))
 
 log = structlog.get_logger(__name__)
 
@@ -47,7 +48,7 @@ async def _apply_connections(publisher: Publisher, project: Project, workspace: 
         document = connection_json(connection)
         try:
             await publisher.connections.put(
-                workspace, name, document, managed_by="files", actor=ACTOR
+                workspace, name, document, owner=FILES.owner, actor=ACTOR
             )
         except InvalidConnection as error:
             _log_faults(error.faults)

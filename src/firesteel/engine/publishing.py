@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from firesteel.engine.api_keys import ApiKeys, WantedKey
 from firesteel.engine.connection_publishing import ConnectionPublisher, require_workspace
-from firesteel.engine.ownership import owned_by
+from firesteel.engine.ownership import Owner
 from firesteel.errors import AuthorError, CallerError
 from firesteel.model.api_key import check_pasted
 from firesteel.model.document import (
@@ -45,14 +45,13 @@ class PublishOptions:
     """How a document is published.
 
     ``dry_run``: check and tell, change nothing. ``prune``: delete API keys that the document does
-    not declare. ``take_over``: make ``managed_by`` the owner where the other one is.
-    ``expect_version``: refuse unless this is the published version; 0: unless it is new.
+    not declare. ``expect_version``: refuse unless this is the published version; 0: unless it is
+    new.
     """
 
-    managed_by: ManagedBy
+    owner: Owner
     dry_run: bool = False
     prune: bool = False
-    take_over: bool = False
     expect_version: int | None = None
 
 
@@ -124,7 +123,8 @@ class Publisher:
         existing = await self.keys.of(current.trigger_no) if current else []
         checked = _as_switched(checked, current)
         _refuse_other_version(current, options.expect_version)
-        self._refuse_other_owner(current, options)
+        if current is not None:
+            options.owner.refuse(current.managed_by, current.name)
         self._refuse_taken_secrets(checked.keys, existing, prune=options.prune)
         if options.dry_run:
             return self._foreseen(checked, current, existing, options=options)
@@ -147,7 +147,7 @@ class Publisher:
         """Remove an integration; its messages stay until retention ends. Raises CallerError
         ``unknown_integration``, ``managed_by_files``, ``managed_by_console``."""
         current = await self.find(workspace, name)
-        self._refuse_other_owner(current, PublishOptions(managed_by))
+        Owner(managed_by).refuse(current.managed_by, name)
         await self._catalog.remove(workspace, name, actor.name)
         await self._engine.refresh_routes()
 
@@ -251,7 +251,7 @@ class Publisher:
                 workspace,
                 checked.document,
                 rules=rules_of(checked.integration),
-                managed_by=options.managed_by,
+                managed_by=options.owner.managed_by,
                 actor=actor.name,
                 expect_version=options.expect_version,
             )
@@ -277,13 +277,6 @@ class Publisher:
             actor=actor.name,
             expect_version=integration.version,
         )
-
-    def _refuse_other_owner(
-        self, current: PublishedIntegration | None, options: PublishOptions
-    ) -> None:
-        if current is None or options.take_over or current.managed_by == options.managed_by:
-            return
-        raise owned_by(current.managed_by, current.name)
 
     def _refuse_taken_secrets(
         self, wanted: Sequence[WantedKey], existing: Sequence[ApiKey], *, prune: bool
@@ -345,7 +338,7 @@ def _differs(
 ) -> bool:
     if current is None:
         return True
-    return current.document != checked.document or current.managed_by != options.managed_by
+    return current.document != checked.document or current.managed_by != options.owner.managed_by
 
 
 def _fault(pointer: Pointer, code: str, detail: str, hint: str = "") -> Fault:

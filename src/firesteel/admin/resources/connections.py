@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Path
+from fastapi import APIRouter, Body, Path, Query
 
 from firesteel.admin import shapes, views
 from firesteel.admin.problems import responses
@@ -16,6 +16,7 @@ from firesteel.admin.resources.given import (
     Viewer,
     WorkspaceName,
 )
+from firesteel.engine.ownership import Owner
 
 router = APIRouter(prefix="/workspaces/{workspace}", tags=["connections"])
 
@@ -59,19 +60,17 @@ async def put_connection(
     document: Document,
     publisher: PublisherGiven,
     access: Administrator,
-    dry_run: bool = False,
-    managed_by: shapes.ManagedBy = "console",
+    options: Annotated[shapes.ConnectionQuery, Query()],
 ) -> shapes.ConnectionResultShape:
     """Publish a connection; steps that begin from now on use it."""
-    if dry_run:
-        checked = await publisher.connections.check(
-            workspace, name, document, managed_by=managed_by
-        )
+    owner = Owner(options.managed_by, options.take_over)
+    if options.dry_run:
+        checked = await publisher.connections.check(workspace, name, document, owner=owner)
         stored = {item.name: item for item in await publisher.connections.all(workspace)}
         changed = name not in stored or stored[name].document != checked
     else:
         changed = await publisher.connections.put(
-            workspace, name, document, managed_by=managed_by, actor=access.actor()
+            workspace, name, document, owner=owner, actor=access.actor()
         )
     return shapes.ConnectionResultShape(name=name, changed=changed)
 

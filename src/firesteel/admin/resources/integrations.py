@@ -18,6 +18,7 @@ from firesteel.admin.resources.given import (
     WorkspaceName,
 )
 from firesteel.engine.connection_publishing import require_workspace
+from firesteel.engine.ownership import Owner
 from firesteel.engine.publishing import PublishOptions
 from firesteel.errors import CallerError
 from firesteel.model.document import InvalidDocument
@@ -102,10 +103,9 @@ async def publish_integration(
         workspace,
         {"name": name, **document},
         options=PublishOptions(
-            managed_by=options.managed_by,
+            owner=Owner(options.managed_by, options.take_over),
             dry_run=options.dry_run,
             prune=options.prune,
-            take_over=options.take_over,
             expect_version=_expected(if_match),
         ),
         actor=access.actor(),
