@@ -1,7 +1,7 @@
 """One node for each module of end-to-end tests, with the project that the module fills.
 
-A module says what it needs by two names: ``fill(project, sink)``, which writes its integrations, and
-maybe ``ENVIRONMENT``, settings of the node. Workflows reach the test itself through ``sink``.
+A module says what it needs by two names: ``fill(project, sink)``, which writes its integrations,
+and maybe ``ENVIRONMENT``, settings of the node. Workflows reach the test itself through ``sink``.
 """
 
 from __future__ import annotations

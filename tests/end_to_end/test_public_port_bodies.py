@@ -37,9 +37,7 @@ def fill(project: ProjectFolder, sink: HttpServer) -> None:
     project.integration(
         {"name": "Parsed", "trigger": waits, "data_processing": PARSED, "workflow": python}
     )
-    project.integration(
-        {"name": "Raw", "trigger": waits, "workflow": {"python": "work:received"}}
-    )
+    project.integration({"name": "Raw", "trigger": waits, "workflow": {"python": "work:received"}})
     passed = {"name": "passed", "map": "{% input.body %}"}
     number = {"name": "number", "map": {"n": "{% input.body.n %}", "t": "no {% input.body.n %}."}}
     document = {"name": "Passed", "trigger": waits, "workflow": {"steps": [passed]}}

@@ -138,11 +138,15 @@ class RunningNode:
 
     def stop(self) -> int:
         """SIGTERM; the exit code."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(WAIT_S)
+        code = self.stop_process()
         self.client.close()
         return code
+
+    def stop_process(self) -> int:
+        """SIGTERM; the exit code. Calls that wait keep their connections."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(WAIT_S)
 
     def print_output(self) -> None:
         """For the report of a test that failed."""
