@@ -222,10 +222,8 @@ def _whole() -> Select[Any]:
     )
 
 
-def _sql() -> _Sql:
+def _claim() -> str:
     e = execution.c
-    the_lane = (e.trigger_no == bindparam("trigger_no"), e.lane_key == bindparam("lane_key"))
-    in_lane = (WAITING, IN_LANE, *the_lane)
     claim = (
         update(execution)
         .where(e.no == bindparam("the_no"))
@@ -240,6 +238,17 @@ def _sql() -> _Sql:
             (e.started_at_us, bindparam("started")),
         )
     )
+    return compiled(
+        claim,
+        *("the_session", "the_epoch", "the_attempt", "the_counted", "first", "started"),
+        "the_no",
+    )
+
+
+def _sql() -> _Sql:
+    e = execution.c
+    the_lane = (e.trigger_no == bindparam("trigger_no"), e.lane_key == bindparam("lane_key"))
+    in_lane = (WAITING, IN_LANE, *the_lane)
     one = update(execution).where(e.no == bindparam("the_no"))
     journal = select(
         *(entry.c[name] for name in ("step", "kind", "attempt", "started_at_us", "ended_at_us")),
@@ -266,11 +275,7 @@ def _sql() -> _Sql:
             "trigger_no",
             "lane_key",
         ),
-        claim=compiled(
-            claim,
-            *("the_session", "the_epoch", "the_attempt", "the_counted", "first", "started"),
-            "the_no",
-        ),
+        claim=_claim(),
         give_turn=compiled(one.values(turn=ONE), "the_no"),
         due=compiled(
             select(e.no, e.trigger_no)

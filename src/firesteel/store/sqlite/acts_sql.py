@@ -1,0 +1,174 @@
+"""The statements of acts: finding and ending executions, replays, lanes, the audit log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import bindparam, false, func, literal_column, null, select, update
+
+from firesteel.store.schema import (
+    REPLAYS,
+    WAITING,
+    audit,
+    execution,
+    integration,
+    message,
+    paused_lane,
+    payload,
+    result,
+    workspace,
+)
+from firesteel.store.sqlite.statements import (
+    ONE,
+    compiled,
+    delete_from,
+    insert_into,
+    insert_unless_there,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ActsSql:
+    """SQL text by what it does."""
+
+    find: str
+    end_waiting: str
+    skip_failed: str
+    new_response: str
+    end_result: str
+    due_now: str
+    has_payload: str
+    last_replay: str
+    replay: str
+    count_replay: str
+    stopped_at: str
+    pause_lane: str
+    hold_head: str
+    resume_lane: str
+    pause_trigger: str
+    subject: str
+    audit: str
+
+
+def acts_sql() -> ActsSql:
+    """All of them, compiled."""
+    return ActsSql(**_of_executions(), **_of_replays(), **_of_lanes(), **_of_notes())
+
+
+def _of_executions() -> dict[str, str]:
+    e = execution.c
+    one = update(execution).where(e.no == bindparam("the_no"))
+    names = ("run", "trigger_no", "lane_key", "position", "state", "turn", "due_at_us", "epoch")
+    ended: Any = (
+        (e.settled_at_us, bindparam("now")),
+        (e.ended_by, bindparam("by")),
+        (e.ended_why, bindparam("why")),
+    )
+    return {
+        "find": compiled(
+            select(e.no, e.message_no, message.c.id, *(e[name] for name in names))
+            .join(message, message.c.no == e.message_no)
+            .where(e.no == bindparam("the_no")),
+            "the_no",
+        ),
+        "end_waiting": compiled(
+            one.ordered_values(
+                (e.state, bindparam("the_state")),
+                (e.turn, false()),
+                (e.due_at_us, null()),
+                *ended,
+            ),
+            *("the_state", "now", "by", "why", "the_no"),
+        ),
+        "skip_failed": compiled(
+            one.ordered_values((e.state, literal_column("'skipped'")), *ended),
+            *("now", "by", "why", "the_no"),
+        ),
+        "new_response": compiled(
+            update(result)
+            .where(result.c.execution_no == bindparam("the_no"))
+            .values(response=bindparam("the_response")),
+            *("the_response", "the_no"),
+        ),
+        "end_result": insert_into(result, "execution_no", "response", "input", "logs", "code_hash"),
+        "due_now": compiled(one.values(due_at_us=null()), "the_no"),
+    }
+
+
+def _of_replays() -> dict[str, str]:
+    e = execution.c
+    return {
+        "has_payload": compiled(
+            select(payload.c.message_no).where(payload.c.message_no == bindparam("message_no")),
+            "message_no",
+        ),
+        "last_replay": compiled(
+            select(func.max(e.run)).where(e.message_no == bindparam("message_no"), REPLAYS),
+            "message_no",
+        ),
+        "replay": insert_into(
+            execution,
+            *("no", "message_no", "run", "trigger_no", "version_no", "lane_key", "position"),
+            *("turn", "replay_of"),
+            state=WAITING.right,
+        ),
+        "count_replay": compiled(
+            update(integration)
+            .where(integration.c.no == bindparam("the_no"))
+            .values(replayed=integration.c.replayed + ONE),
+            "the_no",
+        ),
+    }
+
+
+def _of_lanes() -> dict[str, str]:
+    e = execution.c
+    the_lane = (e.trigger_no == bindparam("trigger_no"), e.lane_key == bindparam("lane_key"))
+    head = (
+        select(func.min(e.position))
+        .where(WAITING, e.lane_key.is_not(None), *the_lane)
+        .scalar_subquery()
+    )
+    return {
+        "stopped_at": compiled(
+            select(paused_lane.c.stopped_at_no).where(
+                paused_lane.c.trigger_no == bindparam("trigger_no"),
+                paused_lane.c.lane_key == bindparam("lane_key"),
+            ),
+            *("trigger_no", "lane_key"),
+        ),
+        "pause_lane": insert_unless_there(
+            paused_lane,
+            *("trigger_no", "lane_key", "because", "paused_at_us", "stopped_at_no"),
+        ),
+        "hold_head": compiled(
+            update(execution)
+            .where(WAITING, e.lane_key.is_not(None), *the_lane, e.position == head)
+            .values(turn=false()),
+            *("trigger_no", "lane_key"),
+            *("trigger_no", "lane_key"),
+        ),
+        "resume_lane": delete_from(paused_lane, "trigger_no", "lane_key"),
+        "pause_trigger": compiled(
+            update(integration)
+            .where(integration.c.no == bindparam("the_no"))
+            .ordered_values(
+                (integration.c.paused, bindparam("the_flag")),
+                (integration.c.paused_because, bindparam("because")),
+            ),
+            *("the_flag", "because", "the_no"),
+        ),
+    }
+
+
+def _of_notes() -> dict[str, str]:
+    return {
+        "subject": compiled(
+            select(workspace.c.name, integration.c.name)
+            .join(workspace, workspace.c.no == integration.c.workspace_no)
+            .where(integration.c.no == bindparam("the_no")),
+            "the_no",
+        ),
+        "audit": insert_into(audit, "at_us", "actor", "action", "subject", "detail"),
+    }
