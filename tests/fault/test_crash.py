@@ -40,11 +40,11 @@ def test_p02_after_sigkill_of_any_process_every_accepted_message_becomes_termina
 
 def test_p02_fails_when_calls_are_acknowledged_before_the_commit(tmp_path: Path) -> None:
     defect = planted("acknowledged_before_the_commit")
-    run = CrashRun(tmp_path, TRIGGERS, ("engine",), 5, SEED, environment=(defect,))
+    run = CrashRun(tmp_path, ("Concurrent",), ("engine",), 3, SEED, environment=(defect,))
     assert "lost" in {violation.kind for violation in check(run.history())}
 
 
 def test_p13_fails_when_the_journal_is_not_read(tmp_path: Path) -> None:
     defect = planted("journal_not_read")
-    run = CrashRun(tmp_path, TRIGGERS, ("engine",), 5, SEED, environment=(defect,))
+    run = CrashRun(tmp_path, ("Ordered",), ("worker",), 3, SEED, environment=(defect,))
     assert "doubled" in {violation.kind for violation in check(run.history())}
