@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 import pytest
 
@@ -321,6 +322,17 @@ async def test_a_postponed_execution_is_due_after_its_delay_and_not_before(
     await hand.accept(trigger, "a")
     (again,) = await hand.taken()
     assert (again.execution_no, again.attempt) == (claim.execution_no, 2)
+
+
+@pytest.mark.parametrize("delay_s", [math.inf, 1e300, math.nan, -1.0])
+async def test_any_delay_is_taken_and_harms_nobody(hand: Hand, delay_s: float) -> None:
+    trigger = await hand.trigger()
+    await hand.accept(trigger)
+    (claim,) = await hand.taken()
+    assert await hand.postpone(claim, delay_s)
+    assert (await hand.accept(trigger)).sequence == 2
+    at_once = not delay_s > 0
+    assert len(await hand.taken(1 + at_once)) == 1 + at_once
 
 
 async def test_what_is_due_wakes_the_store_by_itself(hand: Hand) -> None:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from firesteel.errors import OperatorError
 
-_BUSY_TIMEOUT_S = 5.0
+# How long another process's lock is waited for; then callers hear of it within 5 s (P04).
+_BUSY_TIMEOUT_S = 3.0
 _STATEMENTS = 256
 
 # The writer's page cache. The right edges of the hot tables and indexes are a few hundred pages;

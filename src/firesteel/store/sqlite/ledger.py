@@ -21,6 +21,8 @@ T = TypeVar("T")
 # is left of a block at the end of a session is never given.
 _RESERVED = 10_000
 
+_LONGEST_WAIT_S = 3600.0
+
 
 class JournalLedger:
     """Implements ``writer.Ledger``. Appends and outcomes are buffered; an act, or another's work,
@@ -73,7 +75,9 @@ class JournalLedger:
 
     def wake_in_s(self) -> float | None:
         due_us = self.mirror.next_due_us
-        return None if due_us is None else max(0.0, (due_us - self.mirror.steady.now_us()) / 1e6)
+        if due_us is None:
+            return None
+        return min(max(0.0, (due_us - self.mirror.steady.now_us()) / 1e6), _LONGEST_WAIT_S)
 
     def close(self) -> None:
         self.sessions.end()

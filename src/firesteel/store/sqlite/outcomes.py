@@ -33,6 +33,9 @@ from firesteel.store.sqlite.statements import (
 
 _Row = tuple[Any, ...]
 
+# A workflow may ask for any wait; a year is as good as for ever, and within every clock's range.
+_LONGEST_DELAY_S = 366 * 86400.0
+
 STOPPED = "the execution at its head failed"
 """Why a lane with ``on_failure: pause`` stands."""
 
@@ -141,10 +144,11 @@ class Outcomes:
         trigger.waiting += 1
         turn = lane_key is None or mirror.lane((trigger.no, lane_key)) != PAUSED
         failure = encode_failure(postponement.failure)
+        due_at_us = self._due_at_us(postponement.delay_s)
         self._postponed.append(
             (
                 turn,
-                self._due_at_us(postponement.delay_s),
+                due_at_us,
                 running.counted - (not postponement.counts),
                 postponement.alone,
                 failure,
@@ -155,7 +159,7 @@ class Outcomes:
         self._attempted(no, running, failure, postponement.logs)
         if postponement.entries:
             self._journal(no, postponement.entries)
-        if turn and postponement.delay_s <= 0:
+        if turn and due_at_us is None:
             self._claims.ready(trigger)
         return True
 
@@ -224,10 +228,10 @@ class Outcomes:
         self._stopped.append((trigger.no, lane_key, STOPPED, self._mirror.wall_us, execution_no))
 
     def _due_at_us(self, delay_s: float) -> int | None:
-        if delay_s <= 0:
+        if not delay_s > 0:  # not a number is no delay either
             return None
         mirror = self._mirror
-        due_at_us = mirror.steady_us + int(delay_s * 1e6)
+        due_at_us = mirror.steady_us + int(min(delay_s, _LONGEST_DELAY_S) * 1e6)
         if mirror.next_due_us is None or due_at_us < mirror.next_due_us:
             mirror.next_due_us = due_at_us
         return due_at_us
