@@ -8,6 +8,7 @@ or not an escape is an error and never a replacement character.
 from __future__ import annotations
 
 import base64
+import logging
 import re
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -19,6 +20,8 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 MAX_FIELDS: Final = 10_000
 MAX_PARTS: Final = 1_000
 
+# The parser logs every fault of a body, with bytes of it: any caller could fill the log.
+_SILENT = logging.Logger("form_body", logging.CRITICAL + 1)  # noqa: LOG001 - nobody's to switch on
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
@@ -57,6 +60,7 @@ def parse_multipart(data: bytes, boundary: bytes) -> dict[str, Any]:
     reader = _PartReader()
     try:
         parser = MultipartParser(boundary, reader.callbacks())
+        parser.logger = _SILENT
         parser.write(data)
         parser.finalize()
     except FormParserError:

@@ -60,37 +60,48 @@ class _Expat:
 class _Parser:
     """An expat parser that refuses document types and counts depth; xmltodict sets its handlers."""
 
+    _expat: Any
+    _depths: _Depths
+
     def __init__(self, encoding: str | None, separator: str | None) -> None:
         parser = expat.ParserCreate(encoding, separator)
         parser.StartDoctypeDeclHandler = _refuse_dtd
         parser.ExternalEntityRefHandler = _refuse_reference
         object.__setattr__(self, "_expat", parser)
-        object.__setattr__(self, "_depth", 0)
+        object.__setattr__(self, "_depths", _Depths())
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "StartElementHandler":
-            value = self._counted(value)
+            value = self._depths.counted(value)
         elif name == "EndElementHandler":
-            value = self._uncounted(value)
+            value = self._depths.uncounted(value)
         setattr(self._expat, name, value)
 
     def Parse(self, data: bytes, final: bool) -> None:  # noqa: N802 - expat's
         self._expat.Parse(data, final)
 
-    def _counted(self, handler: StartElement) -> StartElement:
+
+class _Depths:
+    """How deep the parser stands; called for every element, so no more than a counter."""
+
+    __slots__ = ("_depth",)
+
+    def __init__(self) -> None:
+        self._depth = 0
+
+    def counted(self, handler: StartElement) -> StartElement:
         def start(name: str, attributes: list[str]) -> None:
-            depth = self._depth + 1
-            object.__setattr__(self, "_depth", depth)
-            if depth > MAX_DEPTH:
+            self._depth += 1
+            if self._depth > MAX_DEPTH:
                 detail = f"the document is nested over {MAX_DEPTH} deep"
                 raise XmlInvalid("nested_too_deeply", detail)
             handler(name, attributes)
 
         return start
 
-    def _uncounted(self, handler: Callable[[str], None]) -> Callable[[str], None]:
+    def uncounted(self, handler: Callable[[str], None]) -> Callable[[str], None]:
         def end(name: str) -> None:
-            object.__setattr__(self, "_depth", self._depth - 1)
+            self._depth -= 1
             handler(name)
 
         return end

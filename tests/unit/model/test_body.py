@@ -106,6 +106,15 @@ def test_an_xml_document_fetches_and_expands_nothing(tmp_path: Any) -> None:
     assert parsed.body_error == "a document type declaration is not taken"
 
 
+def test_a_body_that_is_refused_leaves_nothing_in_the_log(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with caplog.at_level("DEBUG"):
+        parse_body("multipart/form-data; boundary=x", b"--hunter2")
+    assert caplog.text == ""
+    assert capfd.readouterr().err == ""
+
+
 @pytest.mark.parametrize(
     ("mode", "content_type", "data", "code"),
     [
