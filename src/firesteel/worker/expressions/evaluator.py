@@ -383,6 +383,12 @@ class Evaluator(Jsonata):  # type: ignore[misc] # the library is not typed
         self._calls -= 1
         return result
 
+    def partial_apply_native_function(self, native: Any, args: Any) -> Any:
+        """Leave arguments of a built-in function open; the library parses a lambda for it."""
+        # With a parser of its own: the expression's may be in use by another thread.
+        self.parser = type(self.parser)()
+        return super().partial_apply_native_function(native, args)
+
     def evaluate_transform_expression(self, expr: Any, input: Any, environment: Any) -> Any:
         """``|pattern|update,delete|``: a function that alters a copy of its argument."""
 
