@@ -29,12 +29,14 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """The message is committed. ``duplicate``: it was before, under the same idempotency key."""
+    """The message is committed. ``duplicate``: it was before, under the same idempotency key.
+    ``stored``: its response may stand in the store already (a duplicate, or nothing to run)."""
 
     message_id: str
     sequence: int
     execution_no: int
     duplicate: bool = False
+    stored: bool = False
 
 
 @dataclass(frozen=True, slots=True)

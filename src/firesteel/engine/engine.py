@@ -16,7 +16,7 @@ from firesteel.engine.calls import Acceptance, NodeStopping
 from firesteel.engine.route import Routes
 from firesteel.errors import CallerError, StoreUnavailable
 from firesteel.model.message import Message, encode_request
-from firesteel.store.journal import Accepted, Duplicate, Idempotency, NewMessage
+from firesteel.store.journal import Duplicate, Idempotency, LaneFull, NewMessage
 
 if TYPE_CHECKING:
     from firesteel.engine.calls import BodyKeys, Call
@@ -55,28 +55,34 @@ class Engine:
         ``lane_full`` and ``idempotency_mismatch``, StoreUnavailable, NodeStopping."""
         if self.refusal is not None:
             self._refuse(self.refusal)
-        appended = await self.journal.append(self._new_message(call))
-        if type(appended) is Accepted:
-            return Acceptance(appended.message_id, appended.sequence, appended.execution_no)
-        if isinstance(appended, Duplicate):
-            if not appended.same:
-                raise CallerError(code="idempotency_mismatch")
-            return Acceptance(
-                appended.message_id, appended.sequence, appended.execution_no, duplicate=True
-            )
-        raise CallerError(code="lane_full")
+        new = self._new_message(call)
+        appended = await self.journal.append(new)
+        if isinstance(appended, LaneFull):
+            raise CallerError(code="lane_full")
+        duplicate = isinstance(appended, Duplicate)
+        if isinstance(appended, Duplicate) and not appended.same:
+            raise CallerError(code="idempotency_mismatch")
+        return Acceptance(
+            appended.message_id,
+            appended.sequence,
+            appended.execution_no,
+            duplicate=duplicate,
+            stored=duplicate or new.record_only,
+        )
 
     async def wait(self, acceptance: Acceptance, timeout_s: float) -> Response | None:
         """The final response (of a failure too), or None when the time is over: the execution
         goes on. Raises NodeStopping when the node stops first."""
         execution_no = acceptance.execution_no
         waiter = self._waiters.add(execution_no)
-        if acceptance.duplicate:
-            response = await self.history.response(execution_no)
-            if response is not None:
-                self._waiters.forget(execution_no, waiter)
-                return response
-        return await self._waiters.wait(execution_no, waiter, timeout_s)
+        try:
+            if acceptance.stored:
+                response = await self.history.response(execution_no)
+                if response is not None:
+                    return response
+            return await self._waiters.wait(waiter, timeout_s)
+        finally:
+            self._waiters.forget(execution_no, waiter)
 
     async def status(self, message_id: str) -> MessageStatus | None:
         """Of the message's latest execution; None if unknown."""

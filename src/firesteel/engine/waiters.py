@@ -32,16 +32,14 @@ class Waiters:
         self._waiting.setdefault(execution_no, []).append(waiter)
         return waiter
 
-    async def wait(
-        self, execution_no: int, waiter: asyncio.Future[Response | None], timeout_s: float
-    ) -> Response | None:
-        """The response, or None after ``timeout_s``; the waiter is gone either way."""
+    @staticmethod
+    async def wait(waiter: asyncio.Future[Response | None], timeout_s: float) -> Response | None:
+        """The response, or None after ``timeout_s``."""
         timer = asyncio.get_running_loop().call_later(timeout_s, _expire, waiter)
         try:
             return await waiter
         finally:
             timer.cancel()
-            self.forget(execution_no, waiter)
 
     def forget(self, execution_no: int, waiter: asyncio.Future[Response | None]) -> None:
         """The caller has gone; safe to repeat."""
