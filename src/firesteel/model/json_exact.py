@@ -118,6 +118,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _decimal(text: str) -> Decimal:
+    if len(text) <= MAX_EXPONENT and "e" not in text and "E" not in text:
+        return Decimal(text)
     # Looked at before Decimal sees it: 1e999999999 costs its sender nothing.
     exponent = text.lower().partition("e")[2].lstrip("+-").lstrip("0")
     if len(exponent) <= 4 and len(text) <= MAX_DIGITS + 8:
@@ -154,6 +156,10 @@ def _check_surrogates(value: Any) -> None:
             stack.extend(item)
 
 
+# Of subclasses such as a StrEnum's value, which the encoder does not know.
+_BASES: tuple[type[Any], ...] = (str, int, float, list)
+
+
 def _other(value: Any) -> Any:
     """What the encoder does not know itself; the encoder goes on with what is returned."""
     if isinstance(value, Enum):
@@ -163,7 +169,7 @@ def _other(value: Any) -> Any:
         return dump()
     if isinstance(value, Mapping) and type(value) is not dict:
         return dict(value)
-    for base in (str, int, float, list):
+    for base in _BASES:
         if isinstance(value, base) and type(value) is not base:
             return base(value)
     raise TypeError(f"{type(value).__name__} has no form in JSON")
@@ -196,9 +202,10 @@ def _check_finite(value: Any) -> None:
 
 
 def _fields(value: Any) -> list[Any]:
-    if dataclasses.is_dataclass(value) or isinstance(value, msgspec.Struct):
-        names = getattr(value, "__dataclass_fields__", None) or value.__struct_fields__
-        return [getattr(value, name) for name in names]
+    if isinstance(value, msgspec.Struct):
+        return [getattr(value, name) for name in value.__struct_fields__]
+    if dataclasses.is_dataclass(value):
+        return [getattr(value, field.name) for field in dataclasses.fields(value)]
     dump = getattr(value, "model_dump", None)
     if dump is not None:
         return [dump()]
