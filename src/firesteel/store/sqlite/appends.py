@@ -43,6 +43,7 @@ from firesteel.store.sqlite.statements import (
     compiled,
     insert_into,
     insert_or_replace,
+    insert_rows,
     insert_unless_there,
 )
 
@@ -134,20 +135,21 @@ class Appends:
         """Insert everything that is buffered."""
         if not self._messages:
             return
-        sql, write = self._sql, self._connection.executemany
-        write(sql.message, self._messages)
-        write(sql.payload, self._payloads)
+        sql, connection = self._sql, self._connection
         for text, rows in (
+            (sql.message, self._messages),
+            (sql.payload, self._payloads),
             (sql.running, self._running),
             (sql.waiting, self._waiting),
             (sql.recorded, self._recorded),
             (sql.result, self._results),
             (sql.search, self._searches),
             (sql.idempotency, self._key_rows()),
-            (sql.last_sequence, [(t.last_sequence, t.no) for t in self._counted.values()]),
         ):
             if rows:
-                write(text, rows)
+                insert_rows(connection, text, rows)
+        counted = [(trigger.last_sequence, trigger.no) for trigger in self._counted.values()]
+        connection.executemany(sql.last_sequence, counted)
         self.forget()
 
     # --- where it goes --------------------------------------------------------------------------

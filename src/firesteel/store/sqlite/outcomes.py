@@ -28,6 +28,7 @@ from firesteel.store.sqlite.statements import (
     compiled,
     insert_into,
     insert_or_replace,
+    insert_rows,
     insert_unless_there,
 )
 
@@ -185,9 +186,9 @@ class Outcomes:
 
     def flush(self) -> None:
         """Write everything that is buffered."""
-        sql, write = self._sql, self._connection.executemany
+        sql, connection = self._sql, self._connection
         for text, rows in ((sql.settle, self._settled), (sql.postpone, self._postponed)):
-            if rows and write(text, rows).rowcount != len(rows):
+            if rows and connection.executemany(text, rows).rowcount != len(rows):
                 raise InternalError("a running execution is not in the tables")
         for text, rows in (
             (sql.result, self._results),
@@ -196,7 +197,7 @@ class Outcomes:
             (sql.stop_lane, self._stopped),
         ):
             if rows:
-                write(text, rows)
+                insert_rows(connection, text, rows)
         self.forget()
 
     # --- inside ---------------------------------------------------------------------------------

@@ -6,6 +6,10 @@ connection's cache of prepared statements goes by.
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Delete, Select, Table, Update, bindparam, delete, literal_column
@@ -17,6 +21,33 @@ from firesteel.errors import InternalError
 
 ONE: ColumnElement[Any] = literal_column("1")
 ZERO: ColumnElement[Any] = literal_column("0")
+
+
+# Rows in one INSERT: few sizes, so that the prepared statements stay few.
+_AT_ONCE = (64, 16, 4, 1)
+
+
+def insert_rows(
+    connection: sqlite3.Connection, statement: str, rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Insert all rows with few statements. ``executemany`` would give the interpreter away and
+    wait for it again with every row, while the event loop wants it too."""
+    done, count = 0, len(rows)
+    for size in _AT_ONCE:
+        while count - done >= size:
+            values = rows[done] if size == 1 else (*chain(*rows[done : done + size]),)
+            connection.execute(_of_rows(statement, size), values)
+            done += size
+
+
+@lru_cache(maxsize=256)
+def _of_rows(statement: str, count: int) -> str:
+    """An INSERT of one row as an INSERT of several."""
+    head, values, rest = statement.partition(" VALUES (")
+    row, closing, tail = rest.partition(")")
+    if not (values and closing) or "(" in row:
+        raise InternalError("this INSERT cannot be repeated")
+    return head + " VALUES " + ", ".join([f"({row})"] * count) + tail
 
 
 def compiled(

@@ -20,9 +20,9 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any, Protocol, TypeVar
 
 from firesteel.errors import FiresteelError, InternalError, OutcomeUnknown, StoreUnavailable
@@ -33,6 +33,9 @@ T = TypeVar("T")
 
 Work = Callable[[sqlite3.Connection], T]
 _Command = tuple["asyncio.Future[Any] | None", Callable[[Any], Any], Any]
+
+_NOTHING: _Command = (None, bool, None)
+"""Wakes the thread."""
 
 # Commands in one transaction at most: bounds how long the first of them waits for the last.
 _BATCH = 1000
@@ -91,9 +94,8 @@ class Writer:
     def __init__(self, path: Path, ledger: Ledger, *, queue_limit: int = QUEUE_LIMIT) -> None:
         self._path = path
         self._ledger = ledger
-        self._queue: deque[_Command] = deque()
+        self._queue: SimpleQueue[_Command] = SimpleQueue()
         self._queue_limit = queue_limit
-        self._wake = threading.Event()
         self._closing = False
         self._lost: BaseException | None = None
         self._thread: threading.Thread | None = None
@@ -121,8 +123,9 @@ class Writer:
 
     async def close(self) -> None:
         """Do all that was put, copy the log into the file, end the session. Safe to repeat."""
-        self._closing = True
-        self._wake.set()
+        if not self._closing:
+            self._closing = True
+            self._queue.put(_NOTHING)
         thread, self._thread = self._thread, None
         if thread is not None:
             await asyncio.to_thread(thread.join)
@@ -141,18 +144,15 @@ class Writer:
         future: asyncio.Future[T] = self._loop.create_future()
         if self._lost is not None or self._closing:
             future.set_exception(StoreUnavailable("the store is closed"))
-        elif bounded and len(self._queue) >= self._queue_limit:
+        elif bounded and self._queue.qsize() >= self._queue_limit:
             future.set_exception(StoreUnavailable("the store does not keep up"))
         else:
-            self._queue.append((future, call, argument))
-            if not self._wake.is_set():
-                self._wake.set()
+            self._queue.put((future, call, argument))
         return future
 
     def post(self, call: Callable[[A], object], argument: A) -> None:
         """As ``put``, where nobody waits for the answer."""
-        self._queue.append((None, call, argument))
-        self._wake.set()
+        self._queue.put((None, call, argument))
 
     def submit(self, work: Work[T]) -> asyncio.Future[T]:
         """Run ``work(connection)`` in the next transaction, in a savepoint: if it raises, what it
@@ -204,14 +204,14 @@ class Writer:
     def _take(self) -> list[_Command] | None:
         """All commands that are there; waits for the first, or until something is due."""
         queue = self._queue
-        if not queue:
-            if self._closing:
-                return None
-            self._wake.clear()
-            # A command may have come before the clear.
-            if not queue and not self._closing:
-                self._wake.wait(self._ledger.wake_in_s())
-        return [queue.popleft() for _ in range(min(len(queue), _BATCH))]
+        if self._closing and queue.empty():
+            return None
+        try:
+            commands = [queue.get(timeout=self._ledger.wake_in_s())]
+        except Empty:
+            return []
+        commands += [queue.get_nowait() for _ in range(min(queue.qsize(), _BATCH - 1))]
+        return commands
 
     def _apply(self, commands: list[_Command]) -> bool:
         """One transaction. False: the store is lost."""
@@ -278,7 +278,7 @@ class Writer:
         unknown = OutcomeUnknown("the commit failed: the call may have been stored")
         unknown.__cause__ = error
         self._refuse(commands, unknown)
-        waiting = [self._queue.popleft() for _ in range(len(self._queue))]
+        waiting = [self._queue.get_nowait() for _ in range(self._queue.qsize())]
         self._refuse(waiting, StoreUnavailable("the store is lost"))
         return False
 
