@@ -149,13 +149,14 @@ class Engine:
     async def replay(
         self, message_id: str, run: int | None, actor: Actor, *, original_version: bool = False
     ) -> tuple[int, str]:
-        """A new execution under the version published now, or the original one."""
-        detail = await self._execution(message_id, run)
+        """A new execution under the version published now, or the one of the acceptance."""
+        executions = await self._executions(message_id)
+        detail = _chosen(executions, run)
         if detail.message is None:
             raise CallerError(code="payload_purged")
         route = self.routes.of_trigger(detail.trigger_no)
         if original_version or route is None:
-            version_no = await self._version_of(detail)
+            version_no = await self._version_of(executions[0])
         else:
             version_no = route.version_no
         return await self.journal.replay(detail.summary.execution_no, version_no, actor)
@@ -225,16 +226,14 @@ class Engine:
             call.idempotency_key or "", fingerprint(call), now_us + int(window_s * 1e6)
         )
 
-    async def _execution(self, message_id: str, run: int | None) -> ExecutionDetail:
+    async def _executions(self, message_id: str) -> list[ExecutionDetail]:
         executions = await self.history.executions(message_id)
         if not executions:
             raise CallerError(code="unknown_message")
-        if run is None:
-            return executions[-1]
-        for detail in executions:
-            if detail.summary.run == run:
-                return detail
-        raise CallerError(code="unknown_execution")
+        return executions
+
+    async def _execution(self, message_id: str, run: int | None) -> ExecutionDetail:
+        return _chosen(await self._executions(message_id), run)
 
     async def _version_of(self, detail: ExecutionDetail) -> int:
         versions = await self.catalog.versions(detail.summary.workspace, detail.summary.integration)
@@ -242,6 +241,16 @@ class Engine:
             if version.version == detail.summary.version:
                 return version.version_no
         raise CallerError(code="unknown_version")
+
+
+def _chosen(executions: list[ExecutionDetail], run: int | None) -> ExecutionDetail:
+    """The run of that number; None: the latest."""
+    if run is None:
+        return executions[-1]
+    for detail in executions:
+        if detail.summary.run == run:
+            return detail
+    raise CallerError(code="unknown_execution")
 
 
 def fingerprint(call: Call) -> bytes:
