@@ -219,8 +219,10 @@ class Dispatcher:
         """Write, again and again while the store is unavailable, and go on when committed. The
         first try costs no task."""
         future = asyncio.ensure_future(write())
+        self._tasks.add(future)
 
         def done(ended: asyncio.Future[bool]) -> None:
+            self._tasks.discard(ended)
             if ended.cancelled():
                 return
             error = ended.exception()
@@ -232,8 +234,6 @@ class Dispatcher:
                 log.error("write_failed", error=type(error).__name__)
 
         future.add_done_callback(done)
-        if isinstance(future, asyncio.Task):
-            self._keep(future)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         self._keep(self._loop.create_task(work))
