@@ -117,10 +117,15 @@ class Sockets:
         workers.listen(BACKLOG)
         return cls(public, admin, workers, folder)
 
+    def close_doors(self) -> None:
+        """Give back what callers connect to; safe to repeat."""
+        self.public.close()
+        self.admin.close()
+
     def close(self) -> None:
         """Give everything back."""
-        for bound in (self.public, self.admin, self.workers):
-            bound.close()
+        self.close_doors()
+        self.workers.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -214,6 +219,7 @@ class Supervisor:
     def _stop(self) -> int:
         """Let the engine end in good order, then the workers; a second signal ends all at once."""
         self._signals.clear()
+        self.sockets.close_doors()  # the engine has its own, and says when nobody listens any more
         self.engine.signal(signal.SIGTERM)
         deadline = time.monotonic() + self.settings.shutdown_timeout_s + STOP_MARGIN_S
         clean = False

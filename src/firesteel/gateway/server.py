@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from socket import SHUT_RDWR
 from typing import TYPE_CHECKING, Any, Final
 
 from uvicorn.config import Config
@@ -53,6 +54,7 @@ class Listener:
         self._sockets = sockets
         self._tls = tls
         self._connections = Connections(deadlines or Deadlines())
+        self._tls_options: dict[str, Any] = {}
         self._servers: list[asyncio.Server] = []
         self._ticking: asyncio.TimerHandle | None = None
         self._lifespan: Any = None
@@ -71,13 +73,14 @@ class Listener:
         if self._lifespan.should_exit:
             raise RuntimeError("the application did not start")
         loop = asyncio.get_running_loop()
-        options: dict[str, Any] = {"backlog": BACKLOG}
         if self._tls is not None:
-            options["ssl"] = self._tls.start_watching()
-            options["ssl_handshake_timeout"] = self._connections.deadlines.handshake_s
-            options["ssl_shutdown_timeout"] = self._connections.deadlines.linger_s
+            self._tls_options["ssl"] = self._tls.start_watching()
+            self._tls_options["ssl_handshake_timeout"] = self._connections.deadlines.handshake_s
+            self._tls_options["ssl_shutdown_timeout"] = self._connections.deadlines.linger_s
         for sock in self._sockets:
-            server = await loop.create_server(self._new_connection, sock=sock, **options)
+            server = await loop.create_server(
+                self._new_connection, sock=sock, backlog=BACKLOG, **self._tls_options
+            )
             self._servers.append(server)
         self._tick()
 
@@ -88,9 +91,15 @@ class Listener:
             return
         self._stopped = True
         # What the kernel has accepted for us is taken first: its requests are answered too.
-        await asyncio.sleep(0)
+        last = [accepted for sock in self._sockets for accepted in _close_door(sock)]
         for server in self._servers:
             server.close()
+        loop = asyncio.get_running_loop()
+        for accepted in last:
+            with contextlib.suppress(OSError):
+                await loop.connect_accepted_socket(
+                    self._new_connection, accepted, **self._tls_options
+                )
         await self._connections.stop(grace_s)
         if self._ticking is not None:
             self._ticking.cancel()
@@ -114,3 +123,16 @@ class Listener:
         for task in list(self._connections.tasks):
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+
+
+def _close_door(listening: socket.socket) -> list[socket.socket]:
+    """The connections that wait to be accepted; who comes later is refused, although the parent
+    process has the socket too."""
+    accepted = []
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            accepted.append(listening.accept()[0])
+    # Only Linux knows this; elsewhere the door is closed when both processes have closed it.
+    with contextlib.suppress(OSError):
+        listening.shutdown(SHUT_RDWR)
+    return accepted
