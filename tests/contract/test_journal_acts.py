@@ -235,6 +235,13 @@ async def test_an_attempt_that_is_postponed_in_a_paused_lane_waits_for_its_resum
     assert (await hand.taken())[0].attempt == 2
 
 
+async def test_a_lane_that_stands_at_a_failed_head_names_it(hand: Hand) -> None:
+    trigger, failed = await stopped_lane(hand)
+    (lane,) = await hand.journal.lanes(trigger)
+    assert (lane.paused, lane.waiting, lane.head_reason) == (True, 2, Reason.PAUSED)
+    assert lane.head_message_id == failed.message.id
+
+
 async def test_a_lane_that_stands_at_a_failed_head_goes_on_behind_it(hand: Hand) -> None:
     trigger, _ = await stopped_lane(hand)
     await hand.journal.resume(trigger, "a", ADA)

@@ -170,7 +170,8 @@ class Ended:
 @dataclass(frozen=True, slots=True)
 class LaneStatus:
     """One lane that has waiting or running executions, or is paused. ``key`` None: the whole
-    trigger's row (paused as a whole)."""
+    trigger's row (paused as a whole). The head runs or is to run next; of a lane that stopped by
+    itself it is the failed one."""
 
     trigger_no: int
     key: str | None

@@ -49,6 +49,7 @@ class _Sql:
     waiting: str
     first_waiting: str
     first_running: str
+    stopped_at: str
     counts: str
     total: str
     ready_alone: str
@@ -123,6 +124,11 @@ class LaneReader:
             oldest = oldest_running if oldest is None else min(oldest, oldest_running)
         elif first is not None:
             head, reason = first[0], _reason(lane, first[2])
+        stopped = (
+            connection.execute(self._sql.stopped_at, name).fetchone() if lane.because else None
+        )
+        if stopped is not None:
+            (head,), reason = stopped, Reason.PAUSED
         return LaneStatus(
             *name,
             lane.waiting,
@@ -197,6 +203,14 @@ def _sql() -> _Sql:
             select(m.id, m.received_at_us)
             .join(execution, m.no == e.message_no)
             .where(RUNNING, IN_LANE, *the_lane),
+            *("trigger_no", "lane_key"),
+        ),
+        stopped_at=compiled(
+            select(m.id)
+            .select_from(paused_lane)
+            .join(execution, e.no == p.stopped_at_no)
+            .join(message, m.no == e.message_no)
+            .where(p.trigger_no == bindparam("trigger_no"), p.lane_key == bindparam("lane_key")),
             *("trigger_no", "lane_key"),
         ),
         counts=compiled(
