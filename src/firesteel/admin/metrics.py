@@ -64,12 +64,13 @@ async def _of_triggers(engine: Engine) -> list[Metric]:
     )
     for route in engine.routes:
         labels = (route.workspace, route.name)
-        counts = await engine.journal.counts(route.trigger_no)
-        accepted.add_metric(labels, counts.accepted)
-        replayed.add_metric(labels, counts.replayed)
-        settled.add_metric(labels, counts.terminal + counts.purged)
-        waiting.add_metric(labels, counts.waiting)
-        running.add_metric(labels, counts.running)
+        messages, replays = await engine.journal.totals(route.trigger_no)
+        now_waiting, now_running = engine.backlog(route.trigger_no)
+        accepted.add_metric(labels, messages)
+        replayed.add_metric(labels, replays)
+        settled.add_metric(labels, max(messages + replays - now_waiting - now_running, 0))
+        waiting.add_metric(labels, now_waiting)
+        running.add_metric(labels, now_running)
         if route.ordered:
             oldest.add_metric(labels, await _oldest_s(engine, route))
     return [accepted, replayed, settled, waiting, running, oldest]

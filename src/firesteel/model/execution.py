@@ -23,6 +23,8 @@ import msgspec
 
 
 class State(StrEnum):
+    """Where an execution stands; the picture above has the moves."""
+
     WAITING = "waiting"
     RUNNING = "running"
     SUCCEEDED = "succeeded"
@@ -32,6 +34,7 @@ class State(StrEnum):
 
     @property
     def terminal(self) -> bool:
+        """Whether it has ended."""
         return self not in (State.WAITING, State.RUNNING)
 
 
@@ -96,8 +99,8 @@ class Failure(msgspec.Struct, frozen=True, array_like=True):
 class JournalEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The result of one step, done once per execution.
 
-    ``step`` is its place: ``price``; in a loop ``lines/3/insert``; called ``order/price``; of Python
-    workflows ``insert_customer#0`` (name and how many calls of that name came before).
+    ``step`` is its place: ``price``; in a loop ``lines/3/insert``; called ``order/price``; of
+    Python workflows ``insert_customer#0`` (name and how many calls of that name came before).
     ``result`` and ``input`` are encoded by the worker and opaque to everyone else.
     """
 

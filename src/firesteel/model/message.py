@@ -42,10 +42,12 @@ _decoder = msgspec.msgpack.Decoder(Request)
 
 
 def encode_request(request: Request) -> bytes:
+    """As it is stored and sent to workers."""
     return _encoder.encode(request)
 
 
 def decode_request(data: bytes) -> Request:
+    """The opposite of ``encode_request``."""
     return _decoder.decode(data)
 
 

@@ -41,7 +41,12 @@ class Tries:
 
 
 def decide(
-    failure: Failure, tries: Tries, *, retry: Retry, give_up_after_s: float, chance: Callable[[], float]
+    failure: Failure,
+    tries: Tries,
+    *,
+    retry: Retry,
+    give_up_after_s: float,
+    chance: Callable[[], float],
 ) -> Again | None:
     """The next attempt, or None where the execution has finally failed. ``chance`` yields a
     number in [0, 1) for the jitter."""

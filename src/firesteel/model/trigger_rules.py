@@ -8,12 +8,14 @@ import jsonschema_rs
 
 from firesteel.errors import CallerError
 from firesteel.model.api_key import check_pasted
+from firesteel.model.body import BodyRuleInvalid, compile_body_rule
 from firesteel.model.expressions import uses_parameter
 from firesteel.model.fault import Pointer, child
 from firesteel.model.findings import Findings, items, mapping
 from firesteel.model.parameters import READERS, declared_value
 from firesteel.model.quantities import parse_duration
 from firesteel.model.references import ReferenceInvalid, references
+from firesteel.model.trigger import BodySchema
 
 if TYPE_CHECKING:
     from firesteel.model.trigger import ParameterType
@@ -169,10 +171,11 @@ def _body_schema(trigger: dict[str, Any], findings: Findings) -> None:
         return
     try:
         jsonschema_rs.meta.validate(schema)
-        jsonschema_rs.validator_for(schema)
+        compile_body_rule(BodySchema(schema_=schema))
     except (
         jsonschema_rs.ValidationError,
         jsonschema_rs.ReferencingError,
+        BodyRuleInvalid,
         ValueError,
     ) as error:
         path = getattr(error, "instance_path", [])

@@ -281,6 +281,10 @@ class Journal(Protocol):
         """Exact at a quiet moment."""
         ...
 
+    async def totals(self, trigger_no: int) -> tuple[int, int]:
+        """Messages accepted and executions replayed so far; reads one row."""
+        ...
+
     def backlog(self, trigger_no: int) -> tuple[int, int]:
         """Waiting and running of a trigger, from memory, for metrics and admission."""
         ...

@@ -29,7 +29,7 @@ from firesteel.store.schema import (
     payload,
 )
 from firesteel.store.sqlite.mirror import BUSY, PAUSED, LaneName, Mirror, Running, TriggerMirror
-from firesteel.store.sqlite.statements import ONE, ZERO, compiled
+from firesteel.store.sqlite.statements import ONE, ZERO, compiled, update_rows
 
 _RIPEN_AT_ONCE = 500
 
@@ -191,7 +191,7 @@ class Claims:
 
     def _write_claimed(self) -> None:
         if self._claimed:
-            self._connection.executemany(self._sql.claim, self._claimed)
+            update_rows(self._connection, self._sql.claim, self._claimed)
             self._claimed = []
 
 

@@ -120,6 +120,9 @@ class SqliteJournal:
     async def counts(self, trigger_no: int) -> TriggerCounts:
         return await self.readers.read(self._lanes.counts(trigger_no))
 
+    async def totals(self, trigger_no: int) -> tuple[int, int]:
+        return await self.readers.read(self._lanes.totals(trigger_no))
+
     def backlog(self, trigger_no: int) -> tuple[int, int]:
         trigger = self._ledger.mirror.triggers.get(trigger_no)
         return (0, 0) if trigger is None else (trigger.waiting, trigger.running)

@@ -74,6 +74,16 @@ class LaneReader:
         """As ``Journal.counts``; counted, not remembered, so that they can be checked (P07)."""
         return lambda connection: self._counts(connection, trigger_no)
 
+    def totals(self, trigger_no: int) -> Callable[[sqlite3.Connection], tuple[int, int]]:
+        """As ``Journal.totals``."""
+
+        def read(connection: sqlite3.Connection) -> tuple[int, int]:
+            row = connection.execute(self._sql.counts, (trigger_no,)).fetchone()
+            accepted, replayed, _ = row or (0, 0, 0)
+            return accepted, replayed
+
+        return read
+
     def _lanes(
         self, connection: sqlite3.Connection, trigger_no: int | None, limit: int
     ) -> list[LaneStatus]:
@@ -177,10 +187,6 @@ def _sql() -> _Sql:
     paused = select(p.trigger_no, p.lane_key, p.because).limit(bindparam("count")).offset(ZERO)
     head = select(m.id, m.received_at_us, e.due_at_us).join(message, m.no == e.message_no)
 
-    def number(*conditions: Any) -> str:
-        counted: Select[Any] = select(func.count()).select_from(execution)
-        return compiled(counted.where(of_trigger, *conditions), "trigger_no")
-
     return _Sql(
         longest=compiled(longest, "count"),
         longest_of=compiled(longest.where(of_trigger), "trigger_no", "count"),
@@ -217,9 +223,15 @@ def _sql() -> _Sql:
             select(i.last_sequence, i.replayed, i.purged).where(i.no == bindparam("trigger_no")),
             "trigger_no",
         ),
-        total=number(),
-        ready_alone=number(READY, e.lane_key.is_(None)),
-        due_alone=number(DUE_LATER, e.lane_key.is_(None)),
-        in_lanes=number(WAITING, IN_LANE),
-        now_running=number(RUNNING),
+        total=_number(),
+        ready_alone=_number(READY, e.lane_key.is_(None)),
+        due_alone=_number(DUE_LATER, e.lane_key.is_(None)),
+        in_lanes=_number(WAITING, IN_LANE),
+        now_running=_number(RUNNING),
     )
+
+
+def _number(*conditions: Any) -> str:
+    counted: Select[Any] = select(func.count()).select_from(execution)
+    of_trigger = execution.c.trigger_no == bindparam("trigger_no")
+    return compiled(counted.where(of_trigger, *conditions), "trigger_no")

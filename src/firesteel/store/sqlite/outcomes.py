@@ -30,6 +30,7 @@ from firesteel.store.sqlite.statements import (
     insert_or_replace,
     insert_rows,
     insert_unless_there,
+    update_rows,
 )
 
 _Row = tuple[Any, ...]
@@ -188,7 +189,7 @@ class Outcomes:
         """Write everything that is buffered."""
         sql, connection = self._sql, self._connection
         for text, rows in ((sql.settle, self._settled), (sql.postpone, self._postponed)):
-            if rows and connection.executemany(text, rows).rowcount != len(rows):
+            if rows and update_rows(connection, text, rows) != len(rows):
                 raise InternalError("a running execution is not in the tables")
         for text, rows in (
             (sql.result, self._results),

@@ -40,6 +40,35 @@ def insert_rows(
             done += size
 
 
+def update_rows(
+    connection: sqlite3.Connection, statement: str, rows: Sequence[tuple[Any, ...]]
+) -> int:
+    """Run an UPDATE of one row for all rows, with few statements; how many rows it changed."""
+    done, count, changed = 0, len(rows), 0
+    for size in _AT_ONCE:
+        while count - done >= size:
+            if size == 1:
+                changed += connection.execute(statement, rows[done]).rowcount
+            else:
+                values = (*chain(*rows[done : done + size]),)
+                text = _of_updates(statement, size, len(rows[done]))
+                changed += connection.execute(text, values).rowcount
+            done += size
+    return changed
+
+
+@lru_cache(maxsize=256)
+def _of_updates(statement: str, count: int, width: int) -> str:
+    """An UPDATE of one row as an UPDATE from a list of values."""
+    parts = statement.split("?")
+    if len(parts) != width + 1 or statement.count(" WHERE ") != 1:
+        raise InternalError("this UPDATE cannot be repeated")
+    named = "".join(f"{part}v.column{number}" for number, part in enumerate(parts[:-1], start=1))
+    row = f"({', '.join('?' * width)})"
+    source = f" FROM (VALUES {', '.join([row] * count)}) AS v WHERE "
+    return (named + parts[-1]).replace(" WHERE ", source)
+
+
 @lru_cache(maxsize=256)
 def _of_rows(statement: str, count: int) -> str:
     """An INSERT of one row as an INSERT of several."""
