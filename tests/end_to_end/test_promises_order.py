@@ -10,6 +10,7 @@ import sys
 import threading
 from typing import Any
 
+import httpx2
 import pytest
 
 from tests.support.http_server import HttpServer, Reply
@@ -108,10 +109,7 @@ def test_p09_a_lane_runs_one_after_the_other_across_retries_a_crash_and_a_new_ve
     killed = node.worker_pids
     for pid in killed:
         os.kill(pid, signal.SIGKILL)
-    document = node.admin("GET", "/workspaces/test/integrations/One")["document"]
-    document["description"] = "the next version"
-    options = {"managed_by": "files"}
-    node.admin("PUT", "/workspaces/test/integrations/One", params=options, json=document)
+    wait_until(lambda: published_anew(node, "One"))
     gate.set()
     found = states(node, answers)
     assert found == ["failed" if n == 12 else "succeeded" for n in range(20)]
@@ -122,6 +120,19 @@ def test_p09_a_lane_runs_one_after_the_other_across_retries_a_crash_and_a_new_ve
     assert first_times(told, 10)[0] == "begin"
     assert first_times(told, 10).count("begin") >= 2
     assert {sequence for sequence, _ in told} == set(range(1, 21))
+
+
+def published_anew(node: RunningNode, name: str) -> bool:
+    """Publish another version; False while there is no worker to check it."""
+    path = f"/workspaces/test/integrations/{name}"
+    document = {**node.admin("GET", path)["document"], "description": "the next version"}
+    try:
+        node.admin("PUT", path, params={"managed_by": "files"}, json=document)
+    except httpx2.HTTPStatusError as error:
+        if error.response.status_code != 503:
+            raise
+        return False
+    return True
 
 
 def test_p09_the_check_of_a_lane_finds_an_overlap() -> None:
