@@ -131,7 +131,7 @@ def skip(session: Session, id: ID, run: RUN = None, why: WHY = "") -> None:
 
 
 def retry(session: Session, id: ID, run: RUN = None, why: WHY = "") -> None:
-    """Let a message that waits for its retry start now."""
+    """Let a message that waits for its retry start now, or run one that has failed again."""
     _act(session, "retry", id, {"run": run, "why": why})
 
 

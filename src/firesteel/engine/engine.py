@@ -15,8 +15,9 @@ from firesteel.engine.answers import cancelled_response, skipped_response
 from firesteel.engine.calls import Acceptance, NodeStopping
 from firesteel.engine.route import Routes
 from firesteel.errors import CallerError, StoreUnavailable
+from firesteel.model.execution import State
 from firesteel.model.message import Message, encode_request
-from firesteel.store.journal import Duplicate, Idempotency, LaneFull, NewMessage
+from firesteel.store.journal import Duplicate, Ended, Idempotency, LaneFull, NewMessage
 
 if TYPE_CHECKING:
     from firesteel.engine.calls import BodyKeys, Call
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from firesteel.engine.route import Route
     from firesteel.model.execution import Failure, InputFault, MessageStatus, Response
     from firesteel.store.history import ExecutionDetail
-    from firesteel.store.journal import Actor, Ended
+    from firesteel.store.journal import Actor
 
 
 class Engine:
@@ -142,9 +143,13 @@ class Engine:
         return ended
 
     async def retry_now(self, message_id: str, run: int | None, actor: Actor) -> Ended:
-        """Let an execution that waits for its retry start now."""
-        execution_no = (await self._execution(message_id, run)).summary.execution_no
-        return await self.journal.retry_now(execution_no, actor)
+        """Let an execution that waits for its retry start now. One that has failed is replayed:
+        at its place where its lane is paused at it, else at the tail."""
+        summary = (await self._execution(message_id, run)).summary
+        if summary.state is State.FAILED:
+            execution_no, _ = await self.replay(message_id, summary.run, actor)
+            return Ended(execution_no, State.WAITING, changed=True)
+        return await self.journal.retry_now(summary.execution_no, actor)
 
     async def replay(
         self, message_id: str, run: int | None, actor: Actor, *, original_version: bool = False

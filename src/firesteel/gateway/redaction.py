@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 
     from firesteel.model.message import Headers
 
+_NOT_IN_PLACE: Final = {
+    "application/xml": "XML",
+    "text/xml": "XML",
+    "text/csv": "CSV",
+    "multipart/form-data": "multipart form",
+}
 LOOP_LIMIT_BYTES: Final = 256 * 1024
 REPLACEMENT: Final = b"***"
 _WHITESPACE = re.compile(r"[ \t\r\n]*")
@@ -78,10 +84,10 @@ class Redaction:
         kind = content_type.partition(";")[0].strip().lower()
         if kind == "application/x-www-form-urlencoded":
             return _form(body, frozenset(parts[0] for parts in self.bodies))
-        if kind == "application/json" or kind.endswith("+json"):
+        if kind in ("application/json", "text/json") or kind.endswith("+json"):
             return self._json(body)
-        if kind in ("application/xml", "text/xml") or kind.endswith("+xml"):
-            raise _unreadable("XML")
+        if kind in _NOT_IN_PLACE or kind.endswith("+xml"):
+            raise _unreadable(_NOT_IN_PLACE.get(kind, "XML"))
         return body
 
     def _json(self, body: bytes) -> bytes:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from firesteel.gateway.prefer import Preference, read_prefer
 from firesteel.gateway.rate_limit import RateLimiter
 from firesteel.gateway.redaction import Redaction
+from firesteel.gateway.refused_call import CallRefused
 from firesteel.model.trigger import RateLimit
 
 
@@ -169,3 +170,20 @@ def test_redaction_keeps_every_other_byte(
 
 def test_without_anything_to_redact_there_is_no_redaction() -> None:
     assert Redaction.compile([]) is None
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["application/xml", "image/svg+xml", "text/csv", "multipart/form-data; boundary=x"],
+)
+def test_a_body_in_which_a_value_cannot_be_replaced_is_refused(content_type: str) -> None:
+    redaction = Redaction.compile(["body.a"])
+    assert redaction is not None
+    with pytest.raises(CallRefused):
+        redaction.of_body(content_type, b"a,b\n1,2\n")
+
+
+def test_redaction_knows_json_by_its_old_name_too() -> None:
+    redaction = Redaction.compile(["body.a"])
+    assert redaction is not None
+    assert redaction.of_body("text/json", b'{"a": 1}') == b'{"a": "***"}'

@@ -104,7 +104,8 @@ async def retry_message(
     access: Operator,
     act: shapes.ActShape | None = None,
 ) -> shapes.EndedShape:
-    """Let an execution that waits for its retry start now."""
+    """Let an execution that waits for its retry start now; replay one that has failed (at its
+    place, where its lane is paused at it)."""
     return await _act(engine, access, "retry_now", (workspace, id, act))
 
 
@@ -122,6 +123,8 @@ async def _act(
     if not ended.changed:
         code = "already_terminal" if ended.state.terminal else "not_waiting"
         raise CallerError(f"the execution is {ended.state.value}", code=code)
+    if all(ended.execution_no != item.summary.execution_no for item in executions):
+        run = executions[-1].summary.run + 1
     return shapes.EndedShape(id=message_id, run=run, state=ended.state.value, changed=ended.changed)
 
 
