@@ -203,7 +203,8 @@ class Publisher:
         """Faults of calls that would lead back to this document."""
         published = await self._catalog.integrations(workspace)
         others = [item.document for item in published if item.name != document["name"]]
-        found = check_together([_loaded(item) for item in (document, *others)])
+        beside = [_loaded(item, str(item["name"])) for item in others]
+        found = check_together([_loaded(document), *beside])
         return [fault for fault in found if fault.code == "call_cycle" and not fault.file]
 
     async def _unknown(self, workspace: str, document: dict[str, Any]) -> list[Fault]:
@@ -345,8 +346,8 @@ def _fault(pointer: Pointer, code: str, detail: str, hint: str = "") -> Fault:
     return Fault("", 0, 0, pointer, code, detail, hint)
 
 
-def _loaded(document: dict[str, Any]) -> Loaded:
-    return Loaded("", document, {"": (0, 0)}, {}, {}, [])
+def _loaded(document: dict[str, Any], file: str = "") -> Loaded:
+    return Loaded(file, document, {"": (0, 0)}, {}, {}, [])
 
 
 def _key_pointer(index: int) -> Pointer:
