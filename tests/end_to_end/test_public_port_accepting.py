@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
+
 from tests.support.http_server import HttpServer, Reply
 from tests.support.node import KEY, ProjectFolder, RunningNode, running_node, wait_until
 from tests.support.public_port import code_of, workflows
@@ -34,6 +36,8 @@ def fill(project: ProjectFolder, sink: HttpServer) -> None:
     project.integration(
         {"name": "Full", "trigger": {"max_waiting": 2, "concurrency": 1}, "workflow": tells}
     )
+    keyed = {"ordered_delivery": {"key": "body.customer_no"}}
+    project.integration({"name": "Lanes", "trigger": keyed, "workflow": tells})
     open_ = {"authentication": []}
     project.integration({"name": "Open", "trigger": open_, "workflow": tells})
     project.integration(
@@ -207,6 +211,24 @@ def test_max_waiting_is_429_with_retry_after_and_stores_nothing(
     node.until_settled(first)
     after = wait_until(lambda: _taken(node.call("Full", json={"tell": "full"})))
     assert after.json()["sequence"] == 4
+
+
+@pytest.mark.parametrize(
+    "body", [b"{}", b'{"customer_no": null}', b'{"customer_no": []}', b"[]", b"", b"{", b'"x"']
+)
+def test_a_call_without_the_ordering_key_is_400_and_stores_nothing(
+    node: RunningNode, body: bytes
+) -> None:
+    answer = node.call("Lanes", content=body, headers={"content-type": "application/json"})
+    assert (answer.status_code, code_of(answer)) == (400, "missing_key")
+    assert "firesteel-message-id" not in answer.headers
+
+
+def test_the_ordering_key_names_the_lane(node: RunningNode) -> None:
+    for customer_no in (7, "7", "A-1"):
+        answer = node.call("Lanes", json={"customer_no": customer_no, "tell": "lane"})
+        message = node.admin("GET", f"/workspaces/test/messages/{answer.json()['id']}")
+        assert message["executions"][0]["lane_key"] == str(customer_no)
 
 
 def test_messages_are_found_by_the_integrations_search_names(node: RunningNode) -> None:
