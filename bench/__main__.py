@@ -23,7 +23,7 @@ from bench.load import Load, post, require_wrk
 from bench.servers import Node, Server, bare_server
 
 RUNS = 3
-SECONDS = 5.0
+SECONDS = 5
 CONNECTIONS = 64
 LANES = 100
 ONE_LANE = 10_000
@@ -63,7 +63,7 @@ def main() -> int:
     return 0
 
 
-def rates(bare: Server, node: Node, seconds: float) -> list[Row]:
+def rates(bare: Server, node: Node, seconds: int) -> list[Row]:
     """64 connections: each kind of call beside the bare server, in turn."""
     found: dict[str, list[Load]] = {"bare": [], "Recorded": [], "Accept": [], "Respond": []}
     cost: dict[str, list[float]] = {name: [] for name in found}
@@ -93,13 +93,13 @@ def rates(bare: Server, node: Node, seconds: float) -> list[Row]:
     return rows
 
 
-def one_connection(bare: Server, node: Node, seconds: float) -> list[Row]:
+def one_connection(bare: Server, node: Node, seconds: int) -> list[Row]:
     """One connection: how long a call takes."""
     found: dict[str, list[float]] = {"bare": [], "Recorded": [], "Respond": []}
     for _ in range(RUNS):
         for name, p50s in found.items():
             url = f"{bare.url}/x" if name == "bare" else f"{node.server.url}/bench/{name}"
-            p50s.append(post(url, connections=1, seconds=seconds / 2).p50_ms)
+            p50s.append(post(url, connections=1, seconds=max(seconds // 2, 1)).p50_ms)
     accept, respond = statistics.median(found["Recorded"]), statistics.median(found["Respond"])
     bare_ms = statistics.median(found["bare"])
     return [
@@ -169,8 +169,9 @@ def fill(node: Node, name: str, count: int, lanes: int) -> None:
     control(node, "pause", name)
     url = f"{node.server.url}/bench/{name}"
     while (left := count - node.backlog(name)["waiting"]) > 0:
-        # Short bursts near the end: wrk knows seconds, not counts.
-        post(url, connections=CONNECTIONS, seconds=min(max(left / 15_000, 0.3), 20), lanes=lanes)
+        # wrk knows whole seconds, not counts: a few more come than are wanted.
+        seconds = min(max(left // 15_000, 1), 20)
+        post(url, connections=CONNECTIONS, seconds=seconds, lanes=lanes)
 
 
 def drain(node: Node, name: str) -> float:
@@ -234,7 +235,7 @@ def _shown(loads: list[Load]) -> str:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=SECONDS, help="of one run of wrk")
+    parser.add_argument("--seconds", type=int, default=SECONDS, help="of one run of wrk")
     parser.add_argument("--short", action="store_true", help="leave out the million messages")
     return parser.parse_args()
 

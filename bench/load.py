@@ -35,9 +35,9 @@ def require_wrk() -> None:
     raise SystemExit("bench: wrk is needed; install it (apt-get install wrk, brew install wrk)")
 
 
-def post(url: str, *, connections: int, seconds: float, lanes: int = 0) -> Load:
+def post(url: str, *, connections: int, seconds: int, lanes: int = 0) -> Load:
     """POST 1 KB of JSON for so many seconds."""
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "30s"]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s"]
     done = subprocess.run(
         [*command, "-s", str(SCRIPT), url],
         env={**os.environ, "BENCH_LANES": str(lanes)},
