@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx2
 
-from tests.support.node import AUTHENTICATION, RunningNode
+from tests.support.node import AUTHENTICATION, RunningNode, wait_until
 
 RETRY = {"attempts": 2, "first_delay": "10ms", "factor": 1}
 _numbers = itertools.count(1)
@@ -77,3 +77,13 @@ class Steps:
     def run(self, *steps: dict[str, Any], body: Any = None, **more: Any) -> Answered:
         """Publish and call."""
         return self.call(self.publish(*steps, **more), body)
+
+
+def workers(node: RunningNode) -> set[int]:
+    """The pids of both workers, when both have joined: a test before may have killed one."""
+    there: list[int] = wait_until(lambda: _both(node.worker_pids))
+    return set(there)
+
+
+def _both(pids: list[int]) -> list[int] | None:
+    return pids if len(pids) == 2 else None

@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.end_to_end.steps import Steps
+from tests.end_to_end.steps import Steps, workers
 from tests.support.http_server import HttpServer, Reply
 from tests.support.node import ProjectFolder, RunningNode, running_node
 
@@ -246,7 +246,7 @@ RUNAWAYS = {
 def test_a_runaway_expression_fails_and_its_worker_goes_on(
     steps: Steps, node: RunningNode, name: str
 ) -> None:
-    before = set(node.worker_pids)
+    before = workers(node)
     answered = steps.run(mapped({"x": f"{{% {RUNAWAYS[name]} %}}"}))
     assert (answered.failure["kind"], answered.failure["code"]) == ("permanent", "expression_limit")
     assert answered.execution["attempts"] == 1

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.steps import Answered, Steps
+from tests.end_to_end.steps import Answered, Steps, workers
 from tests.support.http_server import HttpServer, Reply
 from tests.support.node import KEY, ProjectFolder, RunningNode, running_node
 
@@ -303,7 +303,7 @@ def test_any_other_exception_is_tried_again_and_told_to_nobody_outside(steps: St
 def test_a_workflow_that_leaves_the_interpreter_ends_no_worker(
     steps: Steps, node: RunningNode
 ) -> None:
-    before = set(node.worker_pids)
+    before = workers(node)
     assert run(steps, "leaves").execution["state"] == "failed"
     assert set(node.worker_pids) == before
 

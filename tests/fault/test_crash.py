@@ -9,6 +9,7 @@ from tests.conftest import Size
 from tests.fault.checker import check
 from tests.fault.crash_run import CrashRun
 from tests.fault.defects import planted
+from tests.fault.history import latest
 from tests.fault.nemesis import Victim
 
 ALL: tuple[Victim, ...] = ("engine", "worker", "supervisor")
@@ -36,15 +37,16 @@ def test_p02_after_sigkill_of_any_process_every_accepted_message_becomes_termina
     acknowledged = sum(call.outcome == "ok" for call in history.calls)
     assert acknowledged >= 5 * CYCLES[size]
     assert check(history) == []
+    assert {ending.state for ending in latest(history.endings).values()} == {"succeeded"}
 
 
 def test_p02_fails_when_calls_are_acknowledged_before_the_commit(tmp_path: Path) -> None:
     defect = planted("acknowledged_before_the_commit")
-    run = CrashRun(tmp_path, ("Concurrent",), ("engine",), 3, SEED, environment=(defect,))
+    run = CrashRun(tmp_path, ("Concurrent",), ("engine",), 4, SEED, environment=(defect,))
     assert "lost" in {violation.kind for violation in check(run.history())}
 
 
 def test_p13_fails_when_the_journal_is_not_read(tmp_path: Path) -> None:
     defect = planted("journal_not_read")
-    run = CrashRun(tmp_path, ("Ordered",), ("worker",), 3, SEED, environment=(defect,))
+    run = CrashRun(tmp_path, ("Ordered",), ("worker",), 10, SEED, environment=(defect,))
     assert "doubled" in {violation.kind for violation in check(run.history())}
