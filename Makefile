@@ -40,10 +40,10 @@ test: $(VENV)/.dev ## every test, faults in their quick size
 	$(PYTEST) -n auto --dist loadfile tests
 
 test-faults: $(VENV)/.dev ## the fault tests with the full figures of the promises
-	$(PYTEST) -rs --size full tests/fault
+	$(PYTEST) -rs --size full tests/fault tests/end_to_end/test_promises_*.py
 
 soak: $(VENV)/.dev ## the fault tests for eight hours
-	$(PYTEST) -rs --size soak tests/fault
+	$(PYTEST) -rs --size soak tests/fault tests/end_to_end/test_promises_*.py
 
 bench: $(VENV)/.dev ## measure, beside a bare server, and print the table
 	$(BIN)/python -m bench

@@ -146,20 +146,25 @@ class Node:
         return node
 
     async def start(self) -> None:
-        """Recover, let workers join, publish the project, open the doors, say so."""
+        """Recover, let workers join, publish the project, open the doors, say so. What is published
+        already is served before the project is: after a crash callers wait for nothing else."""
         parts, settings = self._parts, self._settings
         parts.journal.listen(parts.dispatcher.claimed, self._store_lost)
         await parts.journal.recover()
         self._workspace = await self._own_workspace()
         await self._engine.refresh_routes()
         await parts.pool.start(socket.socket(fileno=self._handover.workers_fd))
+        self._housekeeper.start()
+        serving = any(True for _ in self._engine.routes)
+        if serving:
+            await self._open_doors()
         if settings.project_dir is not None:
             # Documents are checked in a worker, and on a busy machine the first is slow to join.
             if parts.pool.free_link() is None:
                 await parts.pool.wait_for_worker(FIRST_WORKER_S)
             await self._publisher.apply_project(settings.project_dir, self._workspace)
-        self._housekeeper.start()
-        await self._open_doors()
+        if not serving:
+            await self._open_doors()
         spare_the_collector()
         self._announce()
 

@@ -13,7 +13,7 @@ from firesteel.model.parameters import ParameterRules, compile_parameters
 from firesteel.model.path import Path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from firesteel.model.integration import Integration, Trigger
 
@@ -104,5 +104,5 @@ class Routes:
         """The route of that trigger; None where there is none."""
         return self._by_trigger.get(trigger_no)
 
-    def __iter__(self):  # type: ignore[no-untyped-def]
+    def __iter__(self) -> Iterator[Route]:
         return iter(self._by_name.values())
