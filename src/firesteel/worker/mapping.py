@@ -172,6 +172,14 @@ def render_response(
         raise ResponseInvalid("a text of the response has half a surrogate pair") from error
 
 
+def result_of_steps(result: Any) -> Any:
+    """The last step's result is answered as JSON; only what a Python workflow returns as a str is
+    text."""
+    if isinstance(result, str):
+        return AuthoredResponse(dumps(result), headers={"content-type": _JSON})
+    return result
+
+
 def _own_body(result: Any) -> Any:
     return result.body if isinstance(result, AuthoredResponse) else result
 

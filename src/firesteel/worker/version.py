@@ -12,7 +12,12 @@ from firesteel.model.json_exact import dumps
 from firesteel.model.parameters import compile_parameters
 from firesteel.worker.expressions import compile_expression
 from firesteel.worker.functions import FunctionInvalid, inspect_workflow
-from firesteel.worker.mapping import compile_response, data_processing_context, render_response
+from firesteel.worker.mapping import (
+    compile_response,
+    data_processing_context,
+    render_response,
+    result_of_steps,
+)
 from firesteel.worker.steps.compile import compile_steps
 from firesteel.worker.steps.python import json_like
 from firesteel.worker.steps.scope import Scope, Surrounded
@@ -53,7 +58,7 @@ class Version:
         input_ = self._input(attempt, context)
         context = context | {"input": input_, "steps": {}, "attempt": message.attempt}
         if self._steps is not None:
-            result = await self._steps.run(self._scope(attempt, context))
+            result = result_of_steps(await self._steps.run(self._scope(attempt, context)))
         elif self._reference is not None:
             result = await self._call(attempt, input_)
         else:
