@@ -65,7 +65,7 @@ def test_only_the_first_true_branch_is_taken() -> None:
     document["workflow"]["steps"].pop()
     answer = run_integration(document, body={"n": 9}).response
     assert (answer.headers["content-type"], answer.text) == ("application/json", '"big"')
-    assert run_integration(document, body={"n": 1}).response.text == "small"
+    assert run_integration(document, body={"n": 1}).response.json() == "small"
 
 
 @pytest.mark.parametrize("concurrency", [1, 3])
