@@ -15,7 +15,7 @@ from firesteel.errors import OperatorError
 
 # How long another process's lock is waited for; then callers hear of it within 5 s (P04).
 _BUSY_TIMEOUT_S = 3.0
-_STATEMENTS = 256
+_STATEMENTS = 512
 
 # The writer's page cache. The right edges of the hot tables and indexes are a few hundred pages;
 # 32 MiB holds them and what a retry or a purge touches, and bounds the memory of the thread.
@@ -25,7 +25,7 @@ _READER_CACHE_KIB = 4 * 1024
 # Pages in the write-ahead log before the writer copies them into the file. Larger than SQLite's
 # 1,000, since a page that many commits change is then copied once; small enough that a copy takes
 # milliseconds. The log's file is cut back to the limit after a reader has held it up.
-_CHECKPOINT_PAGES = 4000
+_CHECKPOINT_PAGES = 2000
 _LOG_LIMIT_BYTES = 64 * 1024 * 1024
 
 

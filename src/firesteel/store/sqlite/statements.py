@@ -23,8 +23,8 @@ ONE: ColumnElement[Any] = literal_column("1")
 ZERO: ColumnElement[Any] = literal_column("0")
 
 
-# Rows in one INSERT: few sizes, so that the prepared statements stay few.
-_AT_ONCE = (64, 16, 4, 1)
+# Rows in one statement: sizes that make two or three statements of any group, but few to prepare.
+_AT_ONCE = (64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1)
 
 
 def insert_rows(
