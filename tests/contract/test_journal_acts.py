@@ -40,14 +40,49 @@ async def test_a_waiting_execution_is_cancelled_and_the_lane_goes_past_it(
     assert (detail.ended_by, detail.ended_why) == (ADA.name, ADA.why)
 
 
-async def test_a_running_execution_is_cancelled_and_its_attempt_is_over(hand: Hand) -> None:
+async def test_p09_a_running_execution_is_not_cancelled_before_its_attempt_has_ended(
+    hand: Hand,
+) -> None:
     trigger = await hand.trigger()
     await hand.accept_many(2, trigger, "a")
     (claim,) = await hand.taken()
     ended = await hand.journal.cancel(claim.execution_no, ADA, GONE)
-    assert ended == Ended(claim.execution_no, State.CANCELLED, True, claim.epoch)
+    assert ended == Ended(claim.execution_no, State.RUNNING, False, claim.epoch)
+    assert hand.journal.backlog(trigger) == (1, 1)
+    assert hand.claims == []
+    assert await hand.settle(claim)
+    assert (await hand.taken())[0].message.sequence == 2
+
+
+async def test_an_attempt_that_has_ended_is_ended_as_cancelled_and_the_lane_goes_on(
+    hand: Hand, store: Store
+) -> None:
+    trigger = await hand.trigger()
+    await hand.accept_many(2, trigger, "a")
+    (claim,) = await hand.taken()
+    no = claim.execution_no
+    ended = await hand.journal.end_running(no, claim.epoch, ADA, GONE)
+    assert ended == Ended(no, State.CANCELLED, True)
     assert not await hand.settle(claim)
     assert (await hand.taken())[0].message.sequence == 2
+    assert await store.history.response(no) == GONE
+    (detail,) = await store.history.executions(claim.message.id)
+    assert (detail.ended_by, detail.ended_why) == (ADA.name, ADA.why)
+    again = await hand.journal.end_running(no, claim.epoch, ADA, GONE)
+    assert again == Ended(no, State.CANCELLED, False)
+
+
+async def test_p14_an_attempt_whose_epoch_is_over_cannot_be_ended(hand: Hand) -> None:
+    trigger = await hand.trigger()
+    await hand.accept(trigger, "a")
+    (first,) = await hand.taken()
+    await hand.postpone(first)
+    (second,) = await hand.taken()
+    ended = await hand.journal.end_running(first.execution_no, first.epoch, ADA, GONE)
+    assert ended == Ended(second.execution_no, State.RUNNING, False, second.epoch)
+    assert await hand.settle(second)
+    late = await hand.journal.end_running(second.execution_no, second.epoch, ADA, GONE)
+    assert late == Ended(second.execution_no, State.SUCCEEDED, False)
 
 
 async def test_a_head_that_waits_for_its_retry_is_cancelled_and_the_next_one_starts(

@@ -145,9 +145,20 @@ class JournalMachine(RuleBasedStateMachine):
         row = data.draw(st.sampled_from(self.rows))
         self._take()
         ended = self.runner.run(_await(self.hand.journal.cancel(row.no, ADA, GONE)))
-        assert ended.changed == (not row.state.terminal)
+        assert ended.changed == (row.state is State.WAITING)
         if ended.changed:
             row.state = State.CANCELLED
+
+    @precondition(lambda self: self._running())
+    @rule(data=st.data())
+    def end_running(self, data: st.DataObject) -> None:
+        row, claim = self._one_running(data)
+        journal = self.hand.journal
+        past = self.runner.run(_await(journal.end_running(row.no, claim.epoch - 1, ADA, GONE)))
+        assert not past.changed
+        ended = self.runner.run(_await(journal.end_running(row.no, claim.epoch, ADA, GONE)))
+        assert ended.changed
+        row.state = State.CANCELLED
 
     @precondition(lambda self: self.rows)
     @rule(data=st.data())

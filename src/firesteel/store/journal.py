@@ -158,8 +158,9 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What a person's act found: ``state`` after it; ``changed`` False when it came too late.
-    ``running_epoch`` is set when a running execution was cancelled: its worker must stop."""
+    """What a person's act found: ``state`` after it; ``changed`` False when nothing was changed.
+    ``running_epoch`` is set when a cancellation found the execution running: its attempt must end
+    before ``end_running``."""
 
     execution_no: int
     state: State
@@ -233,14 +234,24 @@ class Journal(Protocol):
         ...
 
     def cancel(self, execution_no: int, actor: Actor, response: Response) -> Awaitable[Ended]:
-        """Waiting or running becomes cancelled; a terminal one is left as it is. The lane goes on
-        in the same transaction: whoever cancels a running one ends its attempt first. Raises
-        CallerError ``unknown_execution``, and ``not_recovered`` where it ran in a dead session."""
+        """Waiting becomes cancelled, and the lane goes past it in the same transaction. A running
+        one is left as it is, with its ``running_epoch``: end its attempt, then ``end_running``. A
+        terminal one is left as it is. Raises CallerError ``unknown_execution``, and
+        ``not_recovered`` where it ran in a dead session."""
+        ...
+
+    def end_running(
+        self, execution_no: int, epoch: int, actor: Actor, response: Response
+    ) -> Awaitable[Ended]:
+        """The second half of a cancellation, to be called when the attempt has ended in its
+        worker: running under exactly this epoch becomes cancelled, and the lane goes on in the
+        same transaction (P09). Where the epoch is over nothing is changed. Safe to repeat. Raises
+        CallerError ``unknown_execution``."""
         ...
 
     def skip(self, execution_no: int, actor: Actor, response: Response) -> Awaitable[Ended]:
         """Waiting becomes skipped. A failed head at which its lane is paused becomes skipped and
-        the lane goes on. Anything else is left as it is (running: cancel it first)."""
+        the lane goes on. Anything else is left as it is (running: cancel it)."""
         ...
 
     def retry_now(self, execution_no: int, actor: Actor) -> Awaitable[Ended]:

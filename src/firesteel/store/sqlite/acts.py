@@ -50,21 +50,31 @@ class Acts:
     def cancel(self, execution_no: int, actor: Actor, response: Response) -> Ended:
         """As ``Journal.cancel``."""
         found = self._find(execution_no)
-        end = Recorded(State.CANCELLED, response, ended_by=actor.name, ended_why=actor.why)
-        if found.state is State.WAITING:
-            self._end_waiting(found, end)
-        elif found.state is State.RUNNING:
-            self._end_running(found, end)
-        else:
+        if found.state is State.RUNNING:
+            if execution_no not in self._mirror.running:
+                # Of a dead session, not yet recovered: it waits for that.
+                raise CallerError("the execution is being recovered", code="not_recovered")
+            return Ended(execution_no, State.RUNNING, False, found.epoch)
+        if found.state is not State.WAITING:
             return Ended(execution_no, found.state, False)
+        self._end_waiting(found, _ended_by(actor, State.CANCELLED, response))
         self._note("cancel", found, actor)
-        epoch = found.epoch if found.state is State.RUNNING else None
-        return Ended(execution_no, State.CANCELLED, True, epoch)
+        return Ended(execution_no, State.CANCELLED, True)
+
+    def end_running(self, execution_no: int, epoch: int, actor: Actor, response: Response) -> Ended:
+        """As ``Journal.end_running``."""
+        found = self._find(execution_no)
+        if not self._outcomes.end(execution_no, epoch, _ended_by(actor, State.CANCELLED, response)):
+            running_epoch = found.epoch if found.state is State.RUNNING else None
+            return Ended(execution_no, found.state, False, running_epoch)
+        self._outcomes.flush()
+        self._note("cancel", found, actor)
+        return Ended(execution_no, State.CANCELLED, True)
 
     def skip(self, execution_no: int, actor: Actor, response: Response) -> Ended:
         """As ``Journal.skip``."""
         found = self._find(execution_no)
-        end = Recorded(State.SKIPPED, response, ended_by=actor.name, ended_why=actor.why)
+        end = _ended_by(actor, State.SKIPPED, response)
         if found.state is State.WAITING:
             self._end_waiting(found, end)
         elif found.state is State.FAILED and self._stops_lane(found):
@@ -165,13 +175,6 @@ class Acts:
         if found.turn:
             self._claims.advance(self._mirror.trigger(found.trigger_no), lane_key)
 
-    def _end_running(self, found: _Found, end: Recorded) -> None:
-        if found.no not in self._mirror.running:
-            # Of a dead session, not yet recovered: it waits for that.
-            raise CallerError("the execution is being recovered", code="not_recovered")
-        self._outcomes.end(found.no, found.epoch, end)
-        self._outcomes.flush()
-
     def _stops_lane(self, found: _Found) -> bool:
         if found.lane_key is None:
             return False
@@ -225,3 +228,7 @@ class Acts:
             self._sql.audit,
             *(self._mirror.wall_us, actor.name, f"{what}.{action}", subject, actor.why),
         )
+
+
+def _ended_by(actor: Actor, state: State, response: Response) -> Recorded:
+    return Recorded(state, response, ended_by=actor.name, ended_why=actor.why)

@@ -91,6 +91,12 @@ class SqliteJournal:
     def cancel(self, execution_no: int, actor: Actor, response: Response) -> Awaitable[Ended]:
         return self._act(partial(self._ledger.acts.cancel, execution_no, actor, response))
 
+    def end_running(
+        self, execution_no: int, epoch: int, actor: Actor, response: Response
+    ) -> Awaitable[Ended]:
+        end_running = self._ledger.acts.end_running
+        return self._act(partial(end_running, execution_no, epoch, actor, response))
+
     def skip(self, execution_no: int, actor: Actor, response: Response) -> Awaitable[Ended]:
         return self._act(partial(self._ledger.acts.skip, execution_no, actor, response))
 

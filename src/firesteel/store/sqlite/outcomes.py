@@ -165,11 +165,11 @@ class Outcomes:
             self._claims.ready(trigger)
         return True
 
-    def end(self, execution_no: int, epoch: int, end: Recorded) -> None:
-        """A running execution ends by a person's act."""
+    def end(self, execution_no: int, epoch: int, end: Recorded) -> bool:
+        """A running execution ends by a person's act. False if the epoch is over."""
         running = self._leave(execution_no, epoch)
         if running is None:
-            raise InternalError("only a running execution can be ended")
+            return False
         self._settled.append(
             (
                 end.state.value,
@@ -184,6 +184,7 @@ class Outcomes:
         self._results.append((execution_no, encode_response(end.response), b"", "", ""))
         if running.lane_key is not None:
             self._leave_lane(running.trigger, running.lane_key)
+        return True
 
     def flush(self) -> None:
         """Write everything that is buffered."""
