@@ -140,7 +140,7 @@ class Node:
             questions=Questions(pool, publications.find, connections.load),
             publications=publications,
         )
-        dispatcher.use(pool)
+        dispatcher.use(pool, lambda: end(LOST_STORE_EXIT_CODE))
         dispatcher.answer_to = parts.questions.received
         node = cls(handover, Engine(parts), parts)
         node._end = end

@@ -45,6 +45,7 @@ _READY_LIMIT_BYTES = 65536
 class Child:
     """A process that must run; ``pause_s`` grows while it keeps ending early."""
 
+    role: str
     command: list[str]
     environment: dict[str, str]
     fds: tuple[int, ...]
@@ -70,6 +71,9 @@ class Child:
         code = self.process.poll()
         if code is None:
             return None
+        if code:
+            how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+            sys.stderr.write(f"firesteel: the {self.role} (pid {self.process.pid}) {how}\n")
         self.process = None
         now = time.monotonic()
         if now - self.started_at > STEADY_S:
@@ -246,6 +250,7 @@ class Supervisor:
             self._ready[1],
         )
         return Child(
+            "engine",
             [sys.executable, "-m", "firesteel.node"],
             {**os.environ, VARIABLE: handover.encode()},
             handover.fds,
@@ -266,7 +271,8 @@ class Supervisor:
             "FIRESTEEL_WORKER_MEMORY_BYTES": str(self.settings.worker_memory_bytes),
             "FIRESTEEL_LIFELINE_FD": str(self._lifeline[0]),
         }
-        return Child([sys.executable, "-m", "firesteel.worker"], environment, (self._lifeline[0],))
+        command = [sys.executable, "-m", "firesteel.worker"]
+        return Child("worker", command, environment, (self._lifeline[0],))
 
 
 def serve(settings: Settings, *, announce: Callable[[dict[str, Any]], None]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -296,3 +297,15 @@ def test_p12_a_blocked_trigger_with_many_waiting_delays_no_other(
     ]
     gate.set()
     assert node.until_settled(blocked[-1])["state"] == "succeeded"
+
+
+def test_p09_a_message_that_is_cancelled_while_it_starts_overlaps_no_other(
+    node: RunningNode, sink: HttpServer
+) -> None:
+    answers = [node.call("One", json={"lane": "cancelled", "ask": "slow"}) for _ in range(60)]
+    for answer in answers:
+        message_id = answer.headers["firesteel-message-id"]
+        with contextlib.suppress(httpx2.HTTPStatusError):  # it may have ended before
+            node.admin("POST", f"/workspaces/test/messages/{message_id}/cancel")
+    assert set(states(node, answers)) <= {"cancelled", "succeeded"}
+    assert_one_after_the_other(begin_and_end(sink, "cancelled"))

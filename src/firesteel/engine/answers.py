@@ -10,6 +10,7 @@ from firesteel.model.problem import Problem
 if TYPE_CHECKING:
     from firesteel.model.execution import Failure
 
+NO_TEXT = "The workflow failed for good."
 TEXT_FOR_CALLERS = frozenset({"permanent_error"})
 
 
@@ -18,7 +19,7 @@ def failure_response(failure: Failure, message_id: str) -> Response:
     text (PermanentError, ``fail``), never that of other exceptions."""
     if failure.code == "input_invalid":
         return _response(Problem("input_invalid", errors=failure.faults, id=message_id))
-    detail = failure.detail if failure.code in TEXT_FOR_CALLERS else ""
+    detail = failure.detail if failure.code in TEXT_FOR_CALLERS else NO_TEXT
     return _response(Problem("execution_failed", detail, id=message_id))
 
 

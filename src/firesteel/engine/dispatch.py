@@ -8,20 +8,23 @@ callers are answered. While the store cannot commit, outcomes are kept and offer
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 import structlog
 
 from firesteel.engine.answers import failure_response
+from firesteel.engine.commits import Commits
 from firesteel.engine.pool import Work
-from firesteel.errors import FiresteelError, StoreUnavailable
+from firesteel.errors import StoreUnavailable
 from firesteel.model import frames
 from firesteel.model.execution import Failure, State
-from firesteel.model.retry import Again, Tries, decide
+from firesteel.model.integration import Retry
+from firesteel.model.retry import GIVE_UP_AFTER_S, Again, Tries, decide
 from firesteel.store.journal import Postponement, Settlement
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Sequence
+    from collections.abc import Callable, Sequence
 
     from firesteel.engine.clock import Clock
     from firesteel.engine.connections import Connections
@@ -30,10 +33,11 @@ if TYPE_CHECKING:
     from firesteel.engine.pool import Pool
     from firesteel.engine.waiters import Waiters
     from firesteel.model.execution import Response
-    from firesteel.store.journal import Claim, Journal
+    from firesteel.store.journal import Actor, Claim, Ended, Journal
 
-STORE_RETRY_S = 0.25
 DEFINITION_RETRY_S = 1.0
+VERSION_UNUSABLE = Failure("unknown", "version_unusable", "the stored version cannot be read")
+OUTCOME_UNUSABLE = Failure("permanent", "outcome_invalid", "the outcome cannot be stored")
 
 log = structlog.get_logger(__name__)
 
@@ -56,14 +60,17 @@ class Dispatcher:
         self._waiters = waiters
         self._clock = clock
         self._pool: Pool | None = None
-        self._loop = asyncio.get_running_loop()
-        self._tasks: set[asyncio.Future[Any]] = set()
+        self._on_defect: Callable[[], None] = lambda: None
+        self._commits = Commits()
+        self._preparing: dict[int, Claim] = {}
         self._stopping = False
         self.answer_to: Callable[[Link, frames.Frame], None] = lambda _link, _frame: None
 
-    def use(self, pool: Pool) -> None:
-        """The pool to give attempts to; claims come from the journal from here on."""
+    def use(self, pool: Pool, on_defect: Callable[[], None]) -> None:
+        """The pool to give attempts to; claims come from the journal from here on. ``on_defect``:
+        the journal refused to end an execution; only a new session can."""
         self._pool = pool
+        self._on_defect = on_defect
 
     # from the journal
 
@@ -72,7 +79,8 @@ class Dispatcher:
         for claim in claims:
             plan = self._definitions.known(claim.version_no)
             if plan is None or not self._connections.ready(plan.definition.workspace):
-                self._spawn(self._prepare(claim))
+                self._preparing[claim.execution_no] = claim
+                self._commits.run(self._prepare(claim))
             else:
                 self._start(claim, plan)
 
@@ -80,13 +88,20 @@ class Dispatcher:
         try:
             plan = await self._definitions.load(claim.version_no)
             await self._connections.load(plan.definition.workspace)
-        except FiresteelError as error:
-            log.error("execution_not_startable", execution=claim.execution, code=error.code)
+        except StoreUnavailable:
             self._postpone(
                 Postponement(claim.execution_no, claim.epoch, DEFINITION_RETRY_S, counts=False)
             )
-            return
-        self._start(claim, plan)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the attempt must end
+            log.error("version_unusable", execution=claim.execution, error=type(error).__name__)
+            if self._preparing.get(claim.execution_no) is claim:
+                self.crashed(claim, VERSION_UNUSABLE, alone=True)
+        else:
+            if self._preparing.get(claim.execution_no) is claim:
+                self._start(claim, plan)
+        finally:
+            if self._preparing.get(claim.execution_no) is claim:
+                del self._preparing[claim.execution_no]
 
     def _start(self, claim: Claim, plan: Plan) -> None:
         if self._stopping or self._pool is None:
@@ -114,8 +129,10 @@ class Dispatcher:
                 frames.Recorded(record.execution_no, record.epoch, record.entry.step, accepted)
             )
 
-        self._commit(
-            lambda: self._journal.record(record.execution_no, record.epoch, record.entry), reply
+        self._commits.write(
+            lambda: self._journal.record(record.execution_no, record.epoch, record.entry),
+            reply,
+            lambda: reply(False),
         )
 
     def ended(self, claim: Claim, outcome: frames.Outcome) -> None:
@@ -173,21 +190,46 @@ class Dispatcher:
 
     async def flush(self) -> None:
         """Wait for all writes and preparations that were begun."""
-        while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._commits.flush()
+
+    # acts of people
+
+    async def cancel(self, execution_no: int, actor: Actor, response: Response) -> Ended:
+        """End an execution that waits or runs. A running attempt is ended first, wherever it is
+        on its way, so that nothing of it goes on when its lane does. Goes on if its caller goes.
+        """
+        work = self._cancel(execution_no, actor, response)
+        return await asyncio.shield(self._commits.run(work))
+
+    async def _cancel(self, execution_no: int, actor: Actor, response: Response) -> Ended:
+        while True:
+            ended = await self._journal.cancel(execution_no, actor, response)
+            epoch = ended.running_epoch
+            if epoch is None:
+                break
+            self._preparing.pop(execution_no, None)
+            if self._pool is not None:
+                await self._pool.cancel(execution_no)
+            ended = await self._commits.insist(
+                partial(self._journal.end_running, execution_no, epoch, actor, response)
+            )
+            # Between the two it may have been postponed, and waits again.
+            if ended.changed or ended.state.terminal:
+                break
+        if ended.changed:
+            self._waiters.answer(execution_no, response)
+        return ended
 
     # inside
 
     def _again(self, claim: Claim, failure: Failure) -> Again | None:
         plan = self._definitions.known(claim.version_no)
-        if plan is None:
-            return Again(DEFINITION_RETRY_S, counts=False)
-        elapsed_s = (self._clock.now_us() - claim.first_started_at_us) / 1e6
+        elapsed_s = (self._clock.steady_us() - claim.first_started_at_us) / 1e6
         return decide(
             failure,
             Tries(claim.attempt, claim.counted, elapsed_s),
-            retry=plan.retry,
-            give_up_after_s=plan.give_up_after_s,
+            retry=plan.retry if plan else Retry(),
+            give_up_after_s=plan.give_up_after_s if plan else GIVE_UP_AFTER_S,
             chance=self._clock.chance,
         )
 
@@ -210,34 +252,35 @@ class Dispatcher:
             if accepted:
                 self._waiters.answer(claim.execution_no, response)
 
-        self._commit(lambda: self._journal.settle(settlement), settled)
+        self._commits.write(
+            lambda: self._journal.settle(settlement), settled, lambda: self._settle_bare(claim)
+        )
+
+    def _settle_bare(self, claim: Claim) -> None:
+        """What the attempt left cannot be stored: settle it as failed, without it."""
+        response = failure_response(OUTCOME_UNUSABLE, claim.message.id)
+        settlement = Settlement(
+            claim.execution_no, claim.epoch, State.FAILED, response, OUTCOME_UNUSABLE
+        )
+
+        def settled(accepted: bool) -> None:
+            if accepted:
+                self._waiters.answer(claim.execution_no, response)
+
+        self._commits.write(lambda: self._journal.settle(settlement), settled, self._on_defect)
 
     def _postpone(self, postponement: Postponement) -> None:
-        self._commit(lambda: self._journal.postpone(postponement), lambda _accepted: None)
+        bare = Postponement(
+            postponement.execution_no, postponement.epoch, postponement.delay_s, postponement.counts
+        )
+        self._commits.write(
+            lambda: self._journal.postpone(postponement),
+            _go_on,
+            lambda: self._commits.write(
+                lambda: self._journal.postpone(bare), _go_on, self._on_defect
+            ),
+        )
 
-    def _commit(self, write: Callable[[], Awaitable[bool]], then: Callable[[bool], None]) -> None:
-        """Write, again and again while the store is unavailable, and go on when committed. The
-        first try costs no task."""
-        future = asyncio.ensure_future(write())
-        self._tasks.add(future)
 
-        def done(ended: asyncio.Future[bool]) -> None:
-            self._tasks.discard(ended)
-            if ended.cancelled():
-                return
-            error = ended.exception()
-            if error is None:
-                then(ended.result())
-            elif isinstance(error, StoreUnavailable):
-                self._loop.call_later(STORE_RETRY_S, self._commit, write, then)
-            else:
-                log.error("write_failed", error=type(error).__name__)
-
-        future.add_done_callback(done)
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        self._keep(self._loop.create_task(work))
-
-    def _keep(self, task: asyncio.Future[Any]) -> None:
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+def _go_on(_accepted: bool) -> None:
+    """A postponed execution is claimed by the journal when it is due."""

@@ -124,14 +124,9 @@ class Engine:
     async def cancel(self, message_id: str, run: int | None, actor: Actor) -> Ended:
         """End an execution that waits or runs (``run`` None: the latest). A running attempt is
         ended first, so that nothing of it goes on when the lane does."""
-        detail = await self._execution(message_id, run)
-        execution_no = detail.summary.execution_no
-        await self._parts.pool.cancel(execution_no)
+        execution_no = (await self._execution(message_id, run)).summary.execution_no
         response = cancelled_response(message_id)
-        ended = await self.journal.cancel(execution_no, actor, response)
-        if ended.changed:
-            self._waiters.answer(execution_no, response)
-        return ended
+        return await self._parts.dispatcher.cancel(execution_no, actor, response)
 
     async def skip(self, message_id: str, run: int | None, actor: Actor) -> Ended:
         """Skip an execution that waits, or the failed head at which a lane is paused."""

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from firesteel.errors import FiresteelError
-
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -89,5 +87,5 @@ async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         await asyncio.sleep(seconds)
         try:
             await work()
-        except FiresteelError as error:
-            log.warning("round_failed", round=work.__name__, code=error.code)
+        except Exception as error:  # noqa: BLE001  # the next round is due all the same
+            log.warning("round_failed", round=work.__name__, error=type(error).__name__)

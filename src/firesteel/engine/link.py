@@ -77,6 +77,7 @@ class Link(asyncio.Protocol):
         self.exclusive = False
         self.draining = False
         self.pid = 0
+        self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     # asyncio.Protocol
 
@@ -100,6 +101,8 @@ class Link(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # asyncio's name
         """The worker has ended."""
         self._transport = None
+        if not self.gone.done():
+            self.gone.set_result(None)
         if self.pid:
             self._listener.left(self)
 

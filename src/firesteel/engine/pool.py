@@ -177,7 +177,6 @@ class Pool:
         """Let every worker end after its attempts; the supervisor starts new ones."""
         for link in list(self._links):
             self._drain(link)
-            link.send(frames.Drain())
 
     # Listener of the links
 
@@ -271,7 +270,7 @@ class Pool:
     def _least_busy(self, *, limit: bool = True) -> Link | None:
         best: Link | None = None
         for link in self._links:
-            if link.draining or (limit and (link.exclusive or len(link.running) >= self._slots)):
+            if link.draining or link.exclusive or (limit and len(link.running) >= self._slots):
                 continue
             if best is None or len(link.running) < len(best.running):
                 best = link
@@ -302,7 +301,9 @@ class Pool:
         self._attempts.capacity(self._slots * sum(not link.draining for link in self._links))
 
     def _drain(self, link: Link) -> None:
+        """Give it no more; it ends by itself after its last attempt, and is started anew."""
         link.draining = True
+        link.send(frames.Drain())
         self._report_capacity()
 
     async def _sweep(self) -> None:
@@ -314,12 +315,13 @@ class Pool:
 
     def _sweep_link(self, link: Link, now: float) -> None:
         overdue = sum(now >= running.deadline for running in link.running.values())
-        if not overdue:
+        if not overdue and not (link.draining and not link.running):
             return
         since = self._overdue.setdefault(link, now)
         if not link.draining:
             self._drain(link)
-        if overdue == len(link.running) or now - since > NEIGHBOUR_GRACE_S:
+        stuck = overdue and overdue == len(link.running)
+        if stuck or now - since > NEIGHBOUR_GRACE_S:
             _kill(link.pid)
             link.close()
 

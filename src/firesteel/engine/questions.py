@@ -110,12 +110,13 @@ class Questions:
         self._open[number] = future
         link.send(make(number))
         try:
-            async with asyncio.timeout(TIMEOUT_S):
-                answer = await future
-        except TimeoutError as error:
-            raise NoWorker("no worker answered in time") from error
+            waited = (future, link.gone)
+            await asyncio.wait(waited, timeout=TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
         finally:
             del self._open[number]
+        if not future.done():
+            raise NoWorker("no worker answered in time")
+        answer = future.result()
         if not isinstance(answer, expected):
             raise NoWorker("a worker answered with the wrong frame")
         return answer

@@ -254,3 +254,23 @@ async def test_the_pool_is_idle_when_the_last_attempt_has_ended(house: House) ->
     peer.finish(run)
     await idle
     assert house.pool.busy == 0
+
+
+async def test_a_worker_whose_overdue_attempt_ends_after_all_is_replaced(house: House) -> None:
+    peer = await house.join()
+    house.pool.assign(work(1, timeout_s=0.05))
+    house.pool.assign(work(2))
+    late, neighbour = await peer.next_run(), await peer.next_run()
+    async with asyncio.timeout(15):
+        while house.told.slots:  # overdue: it gets no more
+            house.told.news.clear()
+            await house.told.news.wait()
+        while not any(isinstance(frame, frames.Drain) for frame in peer.frames_read):
+            peer.frames_read += peer.cutter.feed(await peer.reader.read(65536))
+    peer.finish(late)
+    peer.finish(neighbour)
+    await house.told.until(2)
+    peer.writer.close()  # a drained worker ends by itself
+    new = await house.join()
+    house.pool.assign(work(3))
+    assert (await new.next_run()).execution_no == 3
