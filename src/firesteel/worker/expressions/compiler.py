@@ -111,7 +111,8 @@ class _ExactTokenizer(Tokenizer):  # type: ignore[misc] # the library is not typ
 
     def create(self, type: str | None, value: Any) -> Any:  # noqa: A002 - the library's name
         """The token of a value that was just read."""
-        if type == "number" and abs(value) > MAX_EXACT:
+        # 2^53 itself may be what 2^53 + 1 was rounded to.
+        if type == "number" and abs(value) >= MAX_EXACT:
             value = self._exact(value)
         elif type == "string" and _SURROGATE.search(value):
             value = self._joined(value)
