@@ -345,7 +345,7 @@ async def test_replays_stand_behind_their_original_and_name_it(shop: Shop) -> No
 
 async def test_who_ended_an_execution_and_why_is_shown(shop: Shop) -> None:
     accepted = await shop.accept()
-    await shop.store.journal.cancel(accepted.execution_no, ANNA, BAD_GATEWAY)
+    await shop.store.journal.end_running(accepted.execution_no, 1, ANNA, BAD_GATEWAY)
     (detail,) = await shop.store.history.executions(accepted.message_id)
     assert (detail.ended_by, detail.ended_why) == ("anna", "asked to")
 

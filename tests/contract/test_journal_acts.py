@@ -283,6 +283,64 @@ async def test_a_lane_that_stands_at_a_failed_head_goes_on_behind_it(hand: Hand)
     assert (await hand.taken())[0].message.sequence == 2
 
 
+async def paused_and_stopped_lane(hand: Hand, *, paused_first: bool) -> tuple[int, Claim]:
+    """A lane of three that a person paused, and that stands at its failed head."""
+    trigger = await hand.trigger(on_failure="pause")
+    await hand.accept_many(3, trigger, "a")
+    (claim,) = await hand.taken()
+    if paused_first:
+        await hand.journal.pause(trigger, "a", ADA)
+    await hand.settle(claim, State.FAILED)
+    await hand.journal.pause(trigger, "a", ADA)
+    return trigger, claim
+
+
+@pytest.mark.parametrize("paused_first", [True, False])
+async def test_a_persons_pause_outlasts_the_skip_of_a_failed_head(
+    hand: Hand, *, paused_first: bool
+) -> None:
+    trigger, failed = await paused_and_stopped_lane(hand, paused_first=paused_first)
+    assert (await hand.journal.skip(failed.execution_no, ADA, GONE)).changed
+    (lane,) = await hand.journal.lanes(trigger)
+    assert (lane.paused, lane.waiting, lane.running) == (True, 2, 0)
+    assert lane.paused_because == f"paused by {ADA.name}: {ADA.why}"
+    assert hand.claims == []
+    await hand.journal.resume(trigger, "a", ADA)
+    assert (await hand.taken())[0].message.sequence == 2
+
+
+async def test_a_persons_pause_outlasts_the_replay_of_a_failed_head(hand: Hand) -> None:
+    trigger, failed = await paused_and_stopped_lane(hand, paused_first=True)
+    number, _ = await hand.journal.replay(failed.execution_no, 1, ADA)
+    (lane,) = await hand.journal.lanes(trigger)
+    assert (lane.paused, lane.head_message_id) == (True, failed.message.id)
+    assert hand.claims == []
+    await hand.journal.resume(trigger, "a", ADA)
+    assert (await hand.taken())[0].execution_no == number
+
+
+async def test_p10_a_failed_head_is_not_passed_when_a_persons_pause_is_taken_back(
+    hand: Hand,
+) -> None:
+    trigger, failed = await paused_and_stopped_lane(hand, paused_first=True)
+    (lane,) = await hand.journal.lanes(trigger)
+    assert "head failed" in lane.paused_because
+    assert ADA.why in lane.paused_because
+    await hand.journal.resume(trigger, "a", ADA)
+    (lane,) = await hand.journal.lanes(trigger)
+    assert (lane.paused, lane.head_message_id) == (True, failed.message.id)
+    assert hand.claims == []
+    await hand.journal.resume(trigger, "a", ADA)
+    assert (await hand.taken())[0].message.sequence == 2
+
+
+async def test_what_waits_behind_a_failed_head_names_it(hand: Hand, store: Store) -> None:
+    trigger, failed = await stopped_lane(hand)
+    last = await hand.accept(trigger, "a")
+    (detail,) = await store.history.executions(last.message_id)
+    assert (detail.summary.reason, detail.waits_for) == (Reason.PAUSED, failed.message.id)
+
+
 async def test_acts_are_noted_with_who_and_why(hand: Hand) -> None:
     trigger, failed = await stopped_lane(hand)
     await hand.journal.skip(failed.execution_no, ADA, GONE)

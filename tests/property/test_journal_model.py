@@ -56,7 +56,8 @@ class JournalMachine(RuleBasedStateMachine):
         self.rows: list[Row] = []
         self.accepted = {1: 0, 2: 0}
         self.replayed = {1: 0, 2: 0}
-        self.paused_lanes: dict[tuple[int, str], int | None] = {}
+        self.paused_lanes: set[tuple[int, str]] = set()
+        self.stopped_lanes: dict[tuple[int, str], int] = {}
         self.paused_triggers: set[int] = set()
         self.store: SqliteStore | None = None
         self.hand: Hand
@@ -117,7 +118,7 @@ class JournalMachine(RuleBasedStateMachine):
         assert self.runner.run(self.hand.settle(claim, state))
         row.state = state
         if state is State.FAILED and row.trigger == PAUSING and row.lane is not None:
-            self.paused_lanes[row.trigger, row.lane] = row.no
+            self.stopped_lanes[row.trigger, row.lane] = row.no
 
     @precondition(lambda self: self._running())
     @rule(data=st.data(), delay_s=st.sampled_from([0.0, 10.0]), counts=st.booleans())
@@ -172,7 +173,7 @@ class JournalMachine(RuleBasedStateMachine):
         if ended.changed:
             row.state = State.SKIPPED
             if not waiting and row.lane is not None:
-                del self.paused_lanes[row.trigger, row.lane]
+                del self.stopped_lanes[row.trigger, row.lane]
 
     @precondition(lambda self: any(row.state.terminal for row in self.rows))
     @rule(data=st.data())
@@ -183,7 +184,7 @@ class JournalMachine(RuleBasedStateMachine):
         position = no
         if row.lane is not None and self._stopped_at(row) == row.no:
             position = row.position
-            del self.paused_lanes[row.trigger, row.lane]
+            del self.stopped_lanes[row.trigger, row.lane]
         self.rows.append(Row(no, row.trigger, row.lane, position, row.sequence))
 
     @rule(trigger=st.sampled_from([1, 2]), lane=st.sampled_from(LANES))
@@ -192,15 +193,17 @@ class JournalMachine(RuleBasedStateMachine):
         if lane is None:
             self.paused_triggers.add(trigger)
         else:
-            self.paused_lanes.setdefault((trigger, lane), None)
+            self.paused_lanes.add((trigger, lane))
 
     @rule(trigger=st.sampled_from([1, 2]), lane=st.sampled_from(LANES))
     def resume(self, trigger: int, lane: str | None) -> None:
         self.runner.run(_await(self.hand.journal.resume(trigger, lane, ADA)))
         if lane is None:
             self.paused_triggers.discard(trigger)
+        elif (trigger, lane) in self.paused_lanes:
+            self.paused_lanes.remove((trigger, lane))
         else:
-            self.paused_lanes.pop((trigger, lane), None)
+            self.stopped_lanes.pop((trigger, lane), None)
 
     # --- what must hold -------------------------------------------------------------------------
 
@@ -264,7 +267,7 @@ class JournalMachine(RuleBasedStateMachine):
         return row, row.claim
 
     def _stopped_at(self, row: Row) -> int | None:
-        return self.paused_lanes.get((row.trigger, row.lane or ""))
+        return self.stopped_lanes.get((row.trigger, row.lane or ""))
 
     def _has_room(self, row: Row) -> bool:
         return sum(other.trigger == row.trigger for other in self._running()) < 3
@@ -276,7 +279,7 @@ class JournalMachine(RuleBasedStateMachine):
             return False
         if row.lane is None:
             return True
-        if (row.trigger, row.lane) in self.paused_lanes:
+        if (row.trigger, row.lane) in {*self.paused_lanes, *self.stopped_lanes}:
             return False
         lane = [r for r in self.rows if (r.trigger, r.lane) == (row.trigger, row.lane)]
         before = [r for r in lane if not r.state.terminal and r.position < row.position]

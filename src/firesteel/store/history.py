@@ -81,7 +81,8 @@ class ExecutionDetail:
     """None once the payload is purged."""
     trigger_no: int
     waits_for: str | None
-    """Id of the message at the head of its lane, where the reason is turn."""
+    """Id of the message at the head of its lane, where the reason is turn; of the failed one at
+    which its lane stopped, where it is paused."""
     journal: list[JournalEntry]
     attempts: list[Attempt]
     response: Response | None

@@ -12,7 +12,9 @@ trigger's lock: 1, 2, 3, ... without gaps in the order of commit.
 
 **Lanes.** Messages with a ``lane_key`` stand in that lane of their trigger. Only the head of a
 lane may run, and the next is the head only when the head before it is terminal. A lane never has
-two running executions (a unique index says so). A head that is postponed keeps its place.
+two running executions (a unique index says so). A head that is postponed keeps its place. A lane
+is paused while one of two facts holds, which know nothing of each other: a person paused it; it
+stopped by itself at its failed head.
 
 **Claims.** A *session* is one life of one engine process. Claiming an execution sets it running
 for this session, raises its ``epoch``, and counts the attempt, all in the transaction in which it
@@ -250,8 +252,9 @@ class Journal(Protocol):
         ...
 
     def skip(self, execution_no: int, actor: Actor, response: Response) -> Awaitable[Ended]:
-        """Waiting becomes skipped. A failed head at which its lane is paused becomes skipped and
-        the lane goes on. Anything else is left as it is (running: cancel it)."""
+        """Waiting becomes skipped. A failed head at which its lane stopped becomes skipped and the
+        lane goes on, unless a person paused it. Anything else is left as it is (running: cancel
+        it)."""
         ...
 
     def retry_now(self, execution_no: int, actor: Actor) -> Awaitable[Ended]:
@@ -262,7 +265,8 @@ class Journal(Protocol):
         self, execution_no: int, version_no: int, actor: Actor
     ) -> Awaitable[tuple[int, str]]:
         """A new execution of a terminal execution's message under ``version_no``, linked to it, at
-        the lane's tail; at its old place where the lane is paused at it, and the lane goes on.
+        the lane's tail; at its old place where the lane stopped at it, and the lane goes on, unless
+        a person paused it.
         Returns its number and public id. Raises CallerError ``unknown_execution``,
         ``not_terminal``, ``payload_purged``."""
         ...
@@ -272,7 +276,8 @@ class Journal(Protocol):
         ...
 
     def resume(self, trigger_no: int, lane_key: str | None, actor: Actor) -> Awaitable[None]:
-        """Go on. A lane paused at a failed head goes on behind it."""
+        """Take back a person's pause: the lane goes on, unless it stopped at a failed head. A lane
+        that only stopped at its failed head goes on behind it."""
         ...
 
     def renew(self) -> Awaitable[bool]:

@@ -299,17 +299,22 @@ attempt = Table(
     sqlite_with_rowid=False,
 )
 
-# The lanes that are paused, and no others: so millions of keys leave nothing behind.
-# ``stopped_at_no``: the failed execution at which the lane stopped by itself.
+# The lanes that are paused, and no others: so millions of keys leave nothing behind. Two facts
+# that know nothing of each other, one of which holds at least: a person paused the lane
+# (``paused_because``), and it stopped by itself at a failed execution (``stopped_at_no``).
 paused_lane = Table(
     "paused_lane",
     metadata,
     Column("trigger_no", BigInteger(), nullable=False),
     Column("lane_key", Text(), nullable=False),
-    Column("because", Text(), nullable=False),
-    Column("paused_at_us", BigInteger(), nullable=False),
+    Column("paused_because", Text()),
+    Column("paused_at_us", BigInteger()),
     Column("stopped_at_no", BigInteger()),
+    Column("stopped_at_us", BigInteger()),
     PrimaryKeyConstraint("trigger_no", "lane_key"),
+    CheckConstraint(
+        "paused_because IS NOT NULL OR stopped_at_no IS NOT NULL", name="paused_or_stopped"
+    ),
     sqlite_with_rowid=False,
 )
 

@@ -14,7 +14,7 @@ from firesteel.model.execution import Response, State
 from firesteel.store.journal import Actor, Ended
 from firesteel.store.sqlite.acts_sql import acts_sql
 from firesteel.store.sqlite.claims import Claims
-from firesteel.store.sqlite.mirror import BUSY, PAUSED, Mirror
+from firesteel.store.sqlite.mirror import BUSY, PAUSED, LaneName, Mirror, TriggerMirror
 from firesteel.store.sqlite.outcomes import Outcomes, Recorded
 from firesteel.store.sqlite.results import encode_response
 
@@ -128,7 +128,7 @@ class Acts:
             self._do(self._sql.pause_trigger, True, because, trigger_no)
         else:
             self._mirror.lanes[trigger_no, lane_key] = PAUSED
-            row = (trigger_no, lane_key, because, self._mirror.wall_us, None)
+            row = (trigger_no, lane_key, because, self._mirror.wall_us)
             self._do(self._sql.pause_lane, *row)
             self._do(self._sql.hold_head, *(trigger_no, lane_key), *(trigger_no, lane_key))
         self._note_lane("pause", trigger_no, lane_key, actor)
@@ -141,7 +141,7 @@ class Acts:
             self._do(self._sql.pause_trigger, False, "", trigger_no)
             self._mirror.offer(trigger)
         else:
-            self._resume_lane(trigger_no, lane_key)
+            self._resume_lane(trigger, lane_key)
         self._note_lane("resume", trigger_no, lane_key, actor)
 
     # --- inside ---------------------------------------------------------------------------------
@@ -178,20 +178,42 @@ class Acts:
     def _stops_lane(self, found: _Found) -> bool:
         if found.lane_key is None:
             return False
-        row = self._one(self._sql.stopped_at, found.trigger_no, found.lane_key)
-        return row is not None and row[0] == found.no
+        _, stopped_at_no = self._paused((found.trigger_no, found.lane_key))
+        return stopped_at_no == found.no
 
     def _skip_failed(self, found: _Found, end: Recorded) -> None:
         self._do(self._sql.skip_failed, self._mirror.wall_us, end.ended_by, end.ended_why, found.no)
         self._do(self._sql.new_response, encode_response(end.response), found.no)
-        if found.lane_key is not None:
-            self._resume_lane(found.trigger_no, found.lane_key)
+        if found.lane_key is not None and self._lift_stop((found.trigger_no, found.lane_key)):
+            self._claims.advance(self._mirror.trigger(found.trigger_no), found.lane_key)
 
-    def _resume_lane(self, trigger_no: int, lane_key: str) -> None:
-        trigger = self._mirror.trigger(trigger_no)
-        if self._do(self._sql.resume_lane, trigger_no, lane_key):
-            self._mirror.lanes[trigger_no, lane_key] = BUSY
+    def _resume_lane(self, trigger: TriggerMirror, lane_key: str) -> None:
+        """A person's pause is taken back first: what failed meanwhile is not passed unseen."""
+        name = (trigger.no, lane_key)
+        paused_because, stopped_at_no = self._paused(name)
+        if paused_because is not None and stopped_at_no is not None:
+            self._do(self._sql.lift_pause, *name)
+        elif paused_because is not None or stopped_at_no is not None:
+            self._free(name)
             self._claims.advance(trigger, lane_key)
+
+    def _lift_stop(self, name: LaneName) -> bool:
+        """A lane no longer stands at its failed head. False: a person's pause holds it still."""
+        paused_because, _ = self._paused(name)
+        if paused_because is not None:
+            self._do(self._sql.lift_stop, *name)
+            return False
+        self._free(name)
+        return True
+
+    def _paused(self, name: LaneName) -> tuple[str | None, int | None]:
+        """Why a person paused the lane, and the failed execution at which it stopped."""
+        paused_because, stopped_at_no = self._one(self._sql.paused_lane, *name) or (None, None)
+        return paused_because, stopped_at_no
+
+    def _free(self, name: LaneName) -> None:
+        self._do(self._sql.free_lane, *name)
+        self._mirror.lanes[name] = BUSY
 
     def _place_of_replay(self, found: _Found, no: int) -> tuple[int, bool]:
         """Position in its lane, and whether it has its turn."""
@@ -199,9 +221,7 @@ class Acts:
             return no, True
         name = (found.trigger_no, found.lane_key)
         if self._stops_lane(found):
-            self._do(self._sql.resume_lane, *name)
-            self._mirror.lanes[name] = BUSY
-            return found.position, True
+            return found.position, self._lift_stop(name)
         known = self._mirror.lane(name)
         if known >= 0:
             self._mirror.lanes[name] = known + 1

@@ -24,7 +24,7 @@ from firesteel.store.sqlite.statements import (
     compiled,
     delete_from,
     insert_into,
-    insert_unless_there,
+    insert_or_set,
 )
 
 
@@ -42,10 +42,12 @@ class ActsSql:
     last_replay: str
     replay: str
     count_replay: str
-    stopped_at: str
+    paused_lane: str
     pause_lane: str
     hold_head: str
-    resume_lane: str
+    lift_pause: str
+    lift_stop: str
+    free_lane: str
     pause_trigger: str
     subject: str
     audit: str
@@ -131,17 +133,7 @@ def _of_lanes() -> dict[str, str]:
         .scalar_subquery()
     )
     return {
-        "stopped_at": compiled(
-            select(paused_lane.c.stopped_at_no).where(
-                paused_lane.c.trigger_no == bindparam("trigger_no"),
-                paused_lane.c.lane_key == bindparam("lane_key"),
-            ),
-            *("trigger_no", "lane_key"),
-        ),
-        "pause_lane": insert_unless_there(
-            paused_lane,
-            *("trigger_no", "lane_key", "because", "paused_at_us", "stopped_at_no"),
-        ),
+        **_of_paused_lanes(),
         "hold_head": compiled(
             update(execution)
             .where(WAITING, e.lane_key.is_not(None), *the_lane, e.position == head)
@@ -149,7 +141,6 @@ def _of_lanes() -> dict[str, str]:
             *("trigger_no", "lane_key"),
             *("trigger_no", "lane_key"),
         ),
-        "resume_lane": delete_from(paused_lane, "trigger_no", "lane_key"),
         "pause_trigger": compiled(
             update(integration)
             .where(integration.c.no == bindparam("the_no"))
@@ -159,6 +150,25 @@ def _of_lanes() -> dict[str, str]:
             ),
             *("the_flag", "because", "the_no"),
         ),
+    }
+
+
+def _of_paused_lanes() -> dict[str, str]:
+    p = paused_lane.c
+    name = ("trigger_no", "lane_key")
+    the_lane = [p[column] == bindparam(f"the_{column}") for column in name]
+    lift = update(paused_lane).where(*the_lane)
+    bound = tuple(f"the_{column}" for column in name)
+    return {
+        "paused_lane": compiled(select(p.paused_because, p.stopped_at_no).where(*the_lane), *bound),
+        "pause_lane": insert_or_set(
+            paused_lane,
+            *(*name, "paused_because", "paused_at_us"),
+            changed=("paused_because", "paused_at_us"),
+        ),
+        "lift_pause": compiled(lift.values(paused_because=null(), paused_at_us=null()), *bound),
+        "lift_stop": compiled(lift.values(stopped_at_no=null(), stopped_at_us=null()), *bound),
+        "free_lane": delete_from(paused_lane, *name),
     }
 
 

@@ -26,6 +26,8 @@ from firesteel.store.sqlite.statements import ONE, ZERO, compiled
 
 _Name = tuple[int, str]
 
+_STOPPED = "the execution at its head failed"
+
 
 @dataclass(slots=True)
 class _Lane:
@@ -112,8 +114,9 @@ class LaneReader:
         for no, key in connection.execute(running, of):
             self._lane(connection, lanes, (no, key)).running = 1
         paused = sql.paused if trigger_no is None else sql.paused_of
-        for no, key, because in connection.execute(paused, (*of, limit)):
-            self._lane(connection, lanes, (no, key)).because = because
+        for no, key, because, stopped_at_no in connection.execute(paused, (*of, limit)):
+            whys = (None if stopped_at_no is None else _STOPPED, because)
+            self._lane(connection, lanes, (no, key)).because = "; ".join(filter(None, whys))
         return lanes
 
     def _lane(
@@ -184,7 +187,11 @@ def _sql() -> _Sql:
         .offset(ZERO)
     )
     running = select(e.trigger_no, e.lane_key).where(RUNNING, IN_LANE)
-    paused = select(p.trigger_no, p.lane_key, p.because).limit(bindparam("count")).offset(ZERO)
+    paused = (
+        select(p.trigger_no, p.lane_key, p.paused_because, p.stopped_at_no)
+        .limit(bindparam("count"))
+        .offset(ZERO)
+    )
     head = select(m.id, m.received_at_us, e.due_at_us).join(message, m.no == e.message_no)
 
     return _Sql(

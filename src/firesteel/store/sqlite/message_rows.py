@@ -65,7 +65,7 @@ def _summaries() -> Select[Any]:
         .outerjoin(paused_lane, its_lane)
     )
     names = (workspace.c.name, integration.c.name, version.c.number)
-    why = (integration.c.paused, lane.because, _e.turn, _e.due_at_us)
+    why = (integration.c.paused, lane.lane_key.is_not(None), _e.turn, _e.due_at_us)
     times = (_m.received_at_us, _e.settled_at_us)
     return select(
         *(_e.no, _m.id, _e.run, _m.sequence),
@@ -77,10 +77,10 @@ def _summaries() -> Select[Any]:
 
 def _summary(row: Row) -> MessageSummary:
     state = State(row[7])
-    paused, because, turn, due_at_us = row[14:18]
+    trigger_paused, lane_paused, turn, due_at_us = row[14:18]
     reason = None
     if state is State.WAITING:
-        reason = _reason(bool(paused) or because is not None, bool(turn), due_at_us)
+        reason = _reason(bool(trigger_paused or lane_paused), bool(turn), due_at_us)
     return MessageSummary(
         execution_no=row[0],
         message_id=row[1],
@@ -126,12 +126,11 @@ def _detail(
     left = select(result.c.response, result.c.input, result.c.logs, result.c.code_hash)
     row = fetch_one(connection, left.where(result.c.execution_no == number))
     response, input, logs, code_hash = row or (None, b"", "", "")
-    waits = summary.reason is Reason.TURN and summary.lane_key is not None
     return ExecutionDetail(
         summary=summary,
         message=received,
         trigger_no=trigger_no,
-        waits_for=_head(connection, trigger_no, summary.lane_key or "") if waits else None,
+        waits_for=_waits_for(connection, trigger_no, summary),
         journal=_journal(connection, number),
         attempts=_attempts(connection, number),
         response=None if response is None else decode_response(response),
@@ -142,6 +141,32 @@ def _detail(
         ended_why=ended_why,
         replay_of=replay_of,
     )
+
+
+def _waits_for(
+    connection: sqlite3.Connection, trigger_no: int, summary: MessageSummary
+) -> str | None:
+    """The message that must go on before this one, as ``ExecutionDetail.waits_for``."""
+    if summary.lane_key is None:
+        return None
+    if summary.reason is Reason.TURN:
+        return _head(connection, trigger_no, summary.lane_key)
+    if summary.reason is Reason.PAUSED:
+        return _stopped_at(connection, trigger_no, summary.lane_key)
+    return None
+
+
+def _stopped_at(connection: sqlite3.Connection, trigger_no: int, lane_key: str) -> str | None:
+    """The message that failed at the lane's head, if the lane stopped there."""
+    lane = paused_lane.c
+    its_head = execution.join(paused_lane, lane.stopped_at_no == _e.no).join(
+        message, _m.no == _e.message_no
+    )
+    found = select(_m.id).select_from(its_head)
+    row = fetch_one(
+        connection, found.where(lane.trigger_no == trigger_no, lane.lane_key == lane_key)
+    )
+    return None if row is None else str(row[0])
 
 
 def _head(connection: sqlite3.Connection, trigger_no: int, lane_key: str) -> str | None:

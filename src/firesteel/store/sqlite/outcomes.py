@@ -27,7 +27,7 @@ from firesteel.store.sqlite.results import encode_failure, encode_response
 from firesteel.store.sqlite.statements import (
     compiled,
     insert_into,
-    insert_or_replace,
+    insert_or_set,
     insert_rows,
     insert_unless_there,
     update_rows,
@@ -37,9 +37,6 @@ _Row = tuple[Any, ...]
 
 # A workflow may ask for any wait; a year is as good as for ever, and within every clock's range.
 _LONGEST_DELAY_S = 366 * 86400.0
-
-STOPPED = "the execution at its head failed"
-"""Why a lane with ``on_failure: pause`` stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +225,7 @@ class Outcomes:
 
     def _stop(self, trigger: TriggerMirror, lane_key: str, execution_no: int) -> None:
         self._mirror.lanes[trigger.no, lane_key] = PAUSED
-        self._stopped.append((trigger.no, lane_key, STOPPED, self._mirror.wall_us, execution_no))
+        self._stopped.append((trigger.no, lane_key, execution_no, self._mirror.wall_us))
 
     def _due_at_us(self, delay_s: float) -> int | None:
         if not delay_s > 0:  # not a number is no delay either
@@ -304,8 +301,9 @@ def _sql() -> _Sql:
             attempt,
             *("execution_no", "attempt", "started_at_us", "ended_at_us", "failure", "logs"),
         ),
-        stop_lane=insert_or_replace(
+        stop_lane=insert_or_set(
             paused_lane,
-            *("trigger_no", "lane_key", "because", "paused_at_us", "stopped_at_no"),
+            *("trigger_no", "lane_key", "stopped_at_no", "stopped_at_us"),
+            changed=("stopped_at_no", "stopped_at_us"),
         ),
     )

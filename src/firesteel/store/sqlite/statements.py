@@ -113,6 +113,16 @@ def insert_or_replace(table: Table, *columns: str) -> str:
     return compiled(insert(table).prefix_with("OR REPLACE"), *columns, columns=list(columns))
 
 
+def insert_or_set(table: Table, *columns: str, changed: Sequence[str]) -> str:
+    """``INSERT`` that sets the columns ``changed`` of a row with the same key."""
+    statement = insert(table)
+    upsert = statement.on_conflict_do_update(
+        index_elements=list(table.primary_key),
+        set_={name: statement.excluded[name] for name in changed},
+    )
+    return compiled(upsert, *columns, columns=list(columns))
+
+
 def delete_from(table: Table, *columns: str) -> str:
     """``DELETE`` of the rows whose ``columns`` have the bound values."""
     conditions = [table.c[name] == bindparam(name) for name in columns]

@@ -280,9 +280,14 @@ def _lanes_and_look_ups() -> None:
         "paused_lane",
         sa.Column("trigger_no", sa.BigInteger(), nullable=False),
         sa.Column("lane_key", sa.Text(), nullable=False),
-        sa.Column("because", sa.Text(), nullable=False),
-        sa.Column("paused_at_us", sa.BigInteger(), nullable=False),
+        sa.Column("paused_because", sa.Text(), nullable=True),
+        sa.Column("paused_at_us", sa.BigInteger(), nullable=True),
         sa.Column("stopped_at_no", sa.BigInteger(), nullable=True),
+        sa.Column("stopped_at_us", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint(
+            "paused_because IS NOT NULL OR stopped_at_no IS NOT NULL",
+            name=op.f("ck_paused_lane_paused_or_stopped"),
+        ),
         sa.PrimaryKeyConstraint("trigger_no", "lane_key", name="pk_paused_lane"),
         sqlite_with_rowid=False,
     )
