@@ -164,6 +164,8 @@ class Appends:
             at_head = known == 0
             if known >= 0:
                 mirror.lanes[name] = known + 1
+            if at_head:
+                self._claims.has_head(trigger, lane_key)
         if (
             at_head
             and not mirror.turns

@@ -70,6 +70,11 @@ class Claims:
         transaction."""
         self._advance[trigger.no, lane_key] = trigger
 
+    def has_head(self, trigger: TriggerMirror, lane_key: str) -> None:
+        """A message came to a lane that had become empty and stands at its head: whoever went
+        before it in this transaction has given nobody a turn."""
+        self._advance.pop((trigger.no, lane_key), None)
+
     def ripen(self) -> None:
         """What is due by now becomes ready."""
         mirror = self._mirror
