@@ -7,15 +7,27 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
 
 import pytest
 
-from firesteel.errors import CallerError, InternalError, OperatorError, StoreUnavailable
+from firesteel.errors import (
+    CallerError,
+    InternalError,
+    OperatorError,
+    OutcomeUnknown,
+    StoreUnavailable,
+)
 from firesteel.store.journal import Accepted
+from firesteel.store.migrations import migrate
 from firesteel.store.sqlite import mirror
+from firesteel.store.sqlite.clock import Clocks
 from firesteel.store.sqlite.journal import open_journal
+from firesteel.store.sqlite.ledger import JournalLedger
 from firesteel.store.sqlite.store import SqliteStore, open_store
-from tests.support.hand import Hand
+from firesteel.store.sqlite.writer import Writer
+from tests.support.hand import ADA, GONE, Hand
 
 
 @pytest.fixture
@@ -78,6 +90,31 @@ async def test_a_defect_of_one_command_fails_that_command_only(
     assert (await store.journal.counts(trigger)).accepted == 2
 
 
+async def test_p09_calls_that_follow_the_end_of_a_lanes_head_are_not_rolled_back(
+    store: SqliteStore, hand: Hand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trigger = await hand.trigger()
+    await hand.accept(trigger, "a")
+    (head,) = await hand.taken()
+    await hand.postpone(head, 3600)
+    undone: list[Exception] = []
+    undo = Writer._undo
+
+    def noted(self: Writer, commands: list[Any], error: Exception) -> bool:
+        undone.append(error)
+        return undo(self, commands, error)
+
+    monkeypatch.setattr(Writer, "_undo", noted)
+    cancelled = hand.journal.cancel(head.execution_no, ADA, GONE)
+    calls = [hand.journal.append(hand.new(trigger, "a")) for _ in range(2)]
+    assert (await cancelled).changed
+    await asyncio.gather(*calls)
+    assert undone == []
+    assert [claim.message.sequence for claim in hand.claims] == [2]
+    await hand.settle(hand.claims.pop())
+    assert (await hand.taken())[0].message.sequence == 3
+
+
 # --- disk, queue, lock --------------------------------------------------------------------------
 
 
@@ -99,6 +136,75 @@ async def test_p04_a_full_disk_refuses_calls_and_accepting_resumes_by_itself(
     await limit(1_000_000)  # type: ignore[misc]
     assert (await hand.accept(trigger)).sequence == 2
     assert [claim.message.sequence for claim in await hand.taken(2)] == [1, 2]
+
+
+async def test_a_store_whose_tables_cannot_be_believed_is_lost_and_nobody_waits_for_it(
+    store: SqliteStore, hand: Hand
+) -> None:
+    trigger = await hand.trigger()
+    await store.journal.writer.submit(
+        lambda connection: (
+            connection.execute(
+                "INSERT INTO execution (no, message_no, run, trigger_no, version_no, position,"
+                " state, turn) VALUES (999, 999, 1, 999, 1, 999, 'waiting', 1)"
+            ).rowcount
+        )
+    )
+    first = hand.new(trigger)
+    calls = [store.journal.append(new) for new in (first, first)]
+    async with asyncio.timeout(20):
+        results = await asyncio.gather(*calls, return_exceptions=True)
+    assert [type(result) for result in results] == [OutcomeUnknown, OutcomeUnknown]
+    assert [type(error) for error in hand.lost] == [KeyError]
+    with pytest.raises(StoreUnavailable):
+        await store.journal.append(hand.new(trigger))
+
+
+class _NotedWaits(SimpleQueue[Any]):
+    """The writer's queue; keeps how long each wait for a command was to be."""
+
+    def __init__(self, enough: int) -> None:
+        self.timeouts: list[float | None] = []
+        self.had_enough = threading.Event()
+        self._enough = enough
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        self.timeouts.append(timeout)
+        if len(self.timeouts) == self._enough:
+            self.had_enough.set()
+        return super().get(block, timeout)
+
+
+class _FullDisk(JournalLedger):
+    """A retry is always due; while ``full``, its transaction fails as on a full disk."""
+
+    full = True
+
+    def begin(self) -> None:
+        super().begin()
+        if self.full:
+            raise sqlite3.OperationalError("database or disk is full")
+
+    def wake_in_s(self) -> float | None:
+        return 0.0 if self.full else None
+
+
+async def test_retries_that_are_due_on_a_full_disk_are_tried_ever_more_rarely(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "store.db"
+    migrate(path)
+    ledger = _FullDisk(Clocks(lambda: 0, lambda: 0.0))
+    writer = Writer(path, ledger)
+    waits = writer._queue = _NotedWaits(enough=4)
+    await writer.start()
+    await asyncio.to_thread(waits.had_enough.wait)
+    assert waits.timeouts == [0.0, 0.1, 0.2, 0.4]
+    with pytest.raises(StoreUnavailable):
+        await writer.submit(add_setting)
+    ledger.full = False
+    await writer.submit(add_setting)
+    await writer.close()
 
 
 async def test_calls_past_the_queues_bound_are_refused_at_once(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ What may go wrong, and what the callers are told:
 - A command is refused by a rule (a FiresteelError): its own error; the others are not touched.
 - A statement fails before the commit (disk full, I/O error): the transaction is rolled back, all
   of it fails with StoreUnavailable, the thread goes on.
-- The commit fails with "disk full": nothing of it reached the log's end: as above.
+- The commit fails with "disk full": nothing of it reached the log's end: as above. Calls are tried
+  at once, what is due by itself (retries) after a while that doubles: each try reads the tables
+  anew.
 - The commit fails otherwise (a failed flush): nobody knows what is on disk, and asking again would
   say so less truthfully (https://wiki.postgresql.org/wiki/Fsync_Errors). Its commands fail with
   OutcomeUnknown, the waiting ones with StoreUnavailable, ``on_lost`` is told, the thread ends.
@@ -41,6 +43,11 @@ _NOTHING: _Command = (None, bool, None)
 _BATCH = 1000
 # Commands that may wait before ``put`` refuses: more is a node that does not keep up.
 QUEUE_LIMIT = 20_000
+
+
+# What is due by itself is tried again after this long when it failed, then after twice as long.
+_FIRST_BACK_OFF_S = 0.1
+_LONGEST_BACK_OFF_S = 5.0
 
 
 class Ledger(Protocol):
@@ -98,6 +105,7 @@ class Writer:
         self._queue_limit = queue_limit
         self._closing = False
         self._lost: BaseException | None = None
+        self._back_off_s = 0.0
         self._thread: threading.Thread | None = None
         self._on_claims: Callable[[Sequence[Any]], None] | None = None
         self._on_lost: Callable[[BaseException], None] | None = None
@@ -207,11 +215,15 @@ class Writer:
         if self._closing and queue.empty():
             return None
         try:
-            commands = [queue.get(timeout=self._ledger.wake_in_s())]
+            commands = [queue.get(timeout=self._wait_s())]
         except Empty:
             return []
         commands += [queue.get_nowait() for _ in range(min(queue.qsize(), _BATCH - 1))]
         return commands
+
+    def _wait_s(self) -> float | None:
+        wake_in_s = self._ledger.wake_in_s()
+        return None if wake_in_s is None else max(wake_in_s, self._back_off_s)
 
     def _apply(self, commands: list[_Command]) -> bool:
         """One transaction. False: the store is lost."""
@@ -228,6 +240,7 @@ class Writer:
             if _is_full(error):
                 return self._undo(commands, error)
             return self._lose(commands, error)
+        self._back_off_s = 0.0
         self._call(self._complete, commands, answers, claims)
         return True
 
@@ -258,10 +271,14 @@ class Writer:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             self._ledger.reload()
-        except sqlite3.Error as worse:
+        except Exception as worse:  # noqa: BLE001  # nobody knows what runs: the store is lost
             return self._lose(commands, worse)
-        if not isinstance(error, sqlite3.OperationalError) and len(commands) > 1:
+        of_the_store = isinstance(error, sqlite3.OperationalError)
+        if not of_the_store and len(commands) > 1:
             return self._apply_singly(commands)
+        if of_the_store or not commands:
+            doubled_s = max(2 * self._back_off_s, _FIRST_BACK_OFF_S)
+            self._back_off_s = min(doubled_s, _LONGEST_BACK_OFF_S)
         self._refuse(commands, _as_error(error))
         return True
 
