@@ -168,7 +168,8 @@ def _first_of_each(found: list[Finding]) -> list[Finding]:
     """One finding for each pointer and code: the shape's before the rules'."""
     kept: dict[tuple[Pointer, str], Finding] = {}
     for finding in found:
-        at = finding.pointer if finding.code != "required" else finding.pointer + finding.detail
+        several = finding.code in ("required", "name_unknown", "step_unknown")
+        at = finding.pointer + finding.detail if several else finding.pointer
         kept.setdefault((at, finding.code), finding)
     return list(kept.values())
 

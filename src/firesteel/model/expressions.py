@@ -6,12 +6,14 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from firesteel.model.expression_names import ExpressionNames, Reads
 from firesteel.model.fault import Pointer, child
 from firesteel.model.findings import Findings, items, mapping
 from firesteel.model.template import OPEN, TemplateError, sources
 
-ExpressionCheck = Callable[[str], str | None]
-"""Compiles the source of an expression; returns what is wrong with it, or None."""
+ExpressionCheck = Callable[[str], str | Reads | None]
+"""Compiles the source of an expression; returns what is wrong with it, or what it reads, None where
+that is not told."""
 
 _STEP_FIELDS = {
     "sql": ("parameters",),
@@ -55,7 +57,9 @@ def steps(document: dict[str, Any]) -> Iterator[tuple[Pointer, dict[str, Any]]]:
 def check_expressions(
     document: dict[str, Any], findings: Findings, check: ExpressionCheck | None
 ) -> None:
-    """Find expressions that are not closed, stand where none may, or do not compile."""
+    """Find expressions that are not closed, stand where none may, do not compile, or read what can
+    never be there.
+    """
     for pointer, text in templates(document):
         try:
             sources(text)
@@ -66,10 +70,13 @@ def check_expressions(
         _statements(mapping(step.get("sql")), child(pointer, "sql"), findings)
     if check is None:
         return
+    names = ExpressionNames(steps(document))
     for pointer, source in expressions(document):
-        wrong = check(source)
-        if wrong:
-            findings.fault(pointer, "expression_invalid", wrong)
+        found = check(source)
+        if isinstance(found, Reads):
+            names.check(pointer, found, findings)
+        elif found:
+            findings.fault(pointer, "expression_invalid", found)
 
 
 def uses_parameter(document: dict[str, Any], name: str) -> bool:

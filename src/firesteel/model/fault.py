@@ -56,6 +56,8 @@ CODES: dict[str, str] = {
     "expression_missing": "An expression between {% and %} is needed here.",
     "expression_not_allowed": "An expression may not stand here.",
     "expression_invalid": "The expression does not compile.",
+    "name_unknown": "An expression reads a name that is never there.",
+    "step_unknown": "An expression reads a step that is not there, or that runs later.",
     "reference_invalid": "${...} does not hold a name.",
     "reference_missing": "${NAME} is neither a secret of the workspace nor in the environment.",
     "connection_unknown": "There is no connection of that name.",

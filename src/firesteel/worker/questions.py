@@ -13,8 +13,9 @@ from firesteel.errors import AuthorError
 from firesteel.model.body import compile_body_rule, parse_body
 from firesteel.model.document import InvalidDocument, parse_document
 from firesteel.model.execution import InputFault
-from firesteel.model.expressions import expressions, steps
+from firesteel.model.expressions import check_expressions, steps
 from firesteel.model.fault import child
+from firesteel.model.findings import Findings
 from firesteel.model.path import MISSING, Path, as_key
 from firesteel.model.section import Reading
 from firesteel.model.steps import Step
@@ -36,7 +37,7 @@ PROBE_TIMEOUT_S = 10.0
 async def check(data: bytes, surroundings: Surroundings) -> list[InputFault]:
     """Faults of a document that only a worker can find, by pointer.
 
-    Expressions that do not compile, statements without values, Python functions that are not
+    Expressions that do not compile or read what is never there, statements without values, Python functions that are not
     there.
     """
     document = json.loads(data)
@@ -44,11 +45,12 @@ async def check(data: bytes, surroundings: Surroundings) -> list[InputFault]:
         parse_document(document)
     except InvalidDocument as error:
         return [InputFault(fault.pointer, fault.code, fault.detail) for fault in error.faults]
-    faults = []
-    for pointer, source in expressions(document):
-        wrong = check_expression(source)
-        if wrong:
-            faults.append(InputFault(pointer, "expression_invalid", wrong))
+    findings = Findings()
+    check_expressions(document, findings, check_expression)
+    faults = [
+        InputFault(found.pointer, found.code, "; ".join(filter(None, (found.detail, found.hint))))
+        for found in findings.faults
+    ]
     if not faults:
         faults += _statement_faults(document)
     return faults + await _function_faults(document, surroundings)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from firesteel.model.expression_names import Reads
 from firesteel.worker.expressions import (
     ExpressionFailed,
     ExpressionSyntax,
@@ -220,7 +221,7 @@ def test_faults_of_a_source_have_line_and_column(source: str, line: int, column:
 
 
 def test_a_sound_source_has_no_fault() -> None:
-    assert check_expression("body.customer_no") is None
+    assert check_expression("body.customer_no") == Reads((("body", "customer_no"),))
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from jsonata.jexception import JException
 from jsonata.parser import Parser
 from jsonata.tokenizer import Tokenizer
 
+from firesteel.model.expression_names import Reads
 from firesteel.worker.expressions.builtin import UNEXPECTED
 from firesteel.worker.expressions.errors import (
     ExpressionError,
@@ -22,6 +23,7 @@ from firesteel.worker.expressions.errors import (
 from firesteel.worker.expressions.evaluator import BUILTINS, Evaluator
 from firesteel.worker.expressions.limits import DEFAULT_LIMITS, Budget, Limits
 from firesteel.worker.expressions.messages import message_of
+from firesteel.worker.expressions.reads import reads_of
 from firesteel.worker.expressions.regex import RegexInvalid, compile_regex
 from firesteel.worker.expressions.values import MAX_EXACT, PlainResult
 
@@ -42,6 +44,10 @@ class Expression:
         self.source = source
         self._tree = tree
         self._parser = parser
+
+    def reads(self) -> Reads:
+        """The names of its context that it reads."""
+        return reads_of(self._tree)
 
     def evaluate(
         self,
@@ -97,13 +103,12 @@ def compile_expression(source: str) -> Expression:
     return Expression(source, tree, parser)
 
 
-def check_expression(source: str) -> str | None:
-    """What is wrong with the source, with line and column, or None."""
+def check_expression(source: str) -> str | Reads:
+    """What is wrong with the source, with line and column; where nothing is, what it reads."""
     try:
-        compile_expression(source)
+        return compile_expression(source).reads()
     except ExpressionSyntax as error:
         return error.detail
-    return None
 
 
 class _ExactTokenizer(Tokenizer):  # type: ignore[misc] # the library is not typed
