@@ -68,7 +68,8 @@ SETTINGS: tuple[Setting, ...] = (
         "database_url",
         values.database_url,
         "",
-        "The store's database; without it an SQLite file in the data directory.",
+        "The store's database, sqlite:///path/to/file; without it an SQLite file in the data "
+        "directory.",
     ),
     Setting(
         "workers",
@@ -210,8 +211,19 @@ class Settings:
 
     @property
     def store_path(self) -> Path:
-        """The SQLite file, where the store is one."""
-        return values.sqlite_path(self.database_url) or self.data_dir / STORE_FILE
+        """The SQLite file that is the store. Raises OperatorError ``store_unsupported`` where
+        ``database_url`` names another database: a file in its place would keep messages where
+        nobody looks for them."""
+        if self.database_url is None:
+            return self.data_dir / STORE_FILE
+        file = values.sqlite_path(self.database_url)
+        if file is None:
+            raise OperatorError(
+                "database_url names a PostgreSQL database, and this release keeps its store in "
+                "SQLite only: leave it out, or write sqlite:///path/to/file",
+                code="store_unsupported",
+            )
+        return file
 
     @property
     def tls_enabled(self) -> bool:

@@ -169,7 +169,8 @@ class ending:  # noqa: N801 - reads as what it does: with ending(output)
         if isinstance(error, OperatorError):
             exit_code = Exit.USAGE if error.code == "settings_invalid" else Exit.FAILED
             hint = _HINTS.get(error.code, "")
-            error = CommandFailed(error.detail, exit_code=exit_code, code=error.code, hint=hint)
+            detail = f"{error.detail} [{error.code}]"
+            error = CommandFailed(detail, exit_code=exit_code, code=error.code, hint=hint)
         if isinstance(error, CommandFailed):
             self._output.failure(error)
             raise typer.Exit(error.exit_code)

@@ -51,8 +51,8 @@ def dev(
 ) -> None:
     """Run a node for development: what changes in the project folder is published at once.
 
-    Faults are printed and the last good version goes on; when Python files change, the workers
-    start anew.
+    Faults are printed, and until they are mended nothing is published; when Python files change,
+    the workers start anew.
 
     [bold]Examples[/bold]
 
@@ -78,10 +78,16 @@ def dev(
 
 
 def run_node(settings: Settings, *, announce: Any) -> None:
-    """Run until stopped; ends the command with the node's exit code."""
+    """Run until stopped; ends the command with the node's exit code.
+
+    What makes a start hopeless is told here, before there is any process: OperatorError
+    ``store_unsupported``, ``data_dir_unwritable``, ``store_unsafe``.
+    """
+    from firesteel.store.sqlite.safety import check_directory
     from firesteel.supervisor import serve as supervise
 
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    check_directory(settings.store_path.parent)
+    check_directory(settings.data_dir)
     for warning in settings.warnings():
         Output().warn(warning)
     code = supervise(settings, announce=announce)
