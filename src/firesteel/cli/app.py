@@ -18,6 +18,7 @@ from firesteel.cli import (
     project_commands,
     send,
     serve,
+    workers,
 )
 from firesteel.cli.command import local, on_node, with_settings
 
@@ -76,6 +77,7 @@ def _add_node_commands(app: typer.Typer) -> None:
         ("key", "API keys of a trigger.", keys.COMMANDS),
         ("messages", "Messages and their executions.", messages.COMMANDS),
         ("lanes", "Lanes: what waits, and why.", lanes.COMMANDS),
+        ("workers", "Worker processes.", workers.COMMANDS),
         ("secrets", "Secrets of a workspace, for ${NAME}.", node_commands.SECRET_COMMANDS),
     )
     for name, help_text, commands in groups:

@@ -173,7 +173,17 @@ def _placed(file: IntegrationFile, failed: CommandFailed) -> list[Fault]:
     if not failed.errors:
         hint = "--take-over makes these files its owner" if "managed" in failed.code else ""
         return [file.fault("", failed.code, failed.detail, hint)]
-    return [file.fault(item["pointer"], item["code"], item["detail"]) for item in failed.errors]
+    return [
+        file.fault(item["pointer"], item["code"], item["detail"], _hint(item["code"]))
+        for item in failed.errors
+    ]
+
+
+def _hint(code: str) -> str:
+    """Workers import a module once: what was added since, only new ones see."""
+    if code.startswith("function_"):
+        return "if the code has changed: `firesteel workers restart`, or apply --restart-workers"
+    return ""
 
 
 def _reraise_unless_fault(failed: CommandFailed) -> None:

@@ -26,6 +26,7 @@ class Watcher:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watcher", daemon=True)
         self._seen = _stamps(folder)
+        self._python_changed = False
 
     def start(self) -> None:
         """Begin to watch; what changed since the watcher was made counts."""
@@ -64,12 +65,15 @@ class Watcher:
     def _apply(self, session: Session, changed: set[Path]) -> None:
         from firesteel.cli.serve import report_faults
 
-        if any(path.suffix == ".py" for path in changed):
-            session.client.post("/workers/restart")
+        self._python_changed |= any(path.suffix == ".py" for path in changed)
         project = report_faults(self._folder)
         if project.faults:
-            session.output.note("the last good version goes on")
+            # Workers that started now would import the broken files, so they stay as they are.
+            session.output.note("nothing was published and the workers go on as they were")
             return
+        if self._python_changed:
+            session.client.post("/workers/restart")
+            self._python_changed = False
         try:
             applied = Applier(session, project).apply()
         except NodeFaults as error:

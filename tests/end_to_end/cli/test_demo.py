@@ -208,6 +208,14 @@ def test_dev_publishes_what_is_saved_and_keeps_the_last_good_version(mine: Path)
         dev.until("changed: workflows/hello.py")
         wait_until(lambda: greet(mine) == "Good morning, Ada!")
 
+        sound = module.read_text()
+        module.write_text("def broken(:\n")
+        dev.until("the workers go on as they were")
+        assert greet(mine) == "Good morning, Ada!"
+
+        module.write_text(sound.replace("Good morning, ", "Good evening, "))
+        wait_until(lambda: greet(mine) == "Good evening, Ada!")
+
 
 def test_the_tests_of_a_new_project_pass(mine: Path) -> None:
     ran = subprocess.run(

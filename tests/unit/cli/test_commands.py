@@ -27,7 +27,7 @@ def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
     for command in ("serve", "dev", "demo", "init", "check", "diff", "apply", "export", "send"):
         assert re.search(rf"\b{command}\b", listed)
         assert run([command, "--help"]) == 0
-    for group in ("key", "messages", "lanes", "secrets"):
+    for group in ("key", "messages", "lanes", "workers", "secrets"):
         assert run([group, "--help"]) == 0
 
 
@@ -143,3 +143,23 @@ def test_no_colour_goes_into_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
     Output().columns(("state",), [("failed",), ("succeeded",)])
 
     assert "\x1b" not in capsys.readouterr().out
+
+
+def test_a_postgresql_store_is_refused_at_start_with_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["serve", "--database-url", "postgresql+psycopg://u:hunter2@db/x"]) == 1
+    err = capsys.readouterr().err
+    assert "store_unsupported" in err
+    assert "hunter2" not in err
+    assert not Path(".firesteel").exists()
+
+
+def test_an_unusable_data_directory_is_told_in_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert run(["serve", "--data-dir", str(tmp_path / "file" / "data")]) == 1
+    err = capsys.readouterr().err
+    assert "data_dir_unwritable" in err
+    assert "Traceback" not in err
