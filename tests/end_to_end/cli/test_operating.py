@@ -243,3 +243,11 @@ def test_workers_start_anew_when_they_are_told_to(node: RunningNode) -> None:
 
     wait_until(lambda: len(node.worker_pids) == 2 and not before & set(node.worker_pids))
     assert node.call("Echo").status_code == 200
+
+
+def test_messages_of_an_unknown_integration_or_search_name_are_an_error(cli: CommandLine) -> None:
+    assert cli("messages", "list", "-i", "nope") == 4
+    assert "nope" in cli.err
+    assert cli("messages", "list", "--search", "zz=1") == 5
+    assert "zz" in cli.err
+    assert cli("messages", "list", "-i", "Orders", "--search", "order_no=none-such") == 0

@@ -28,7 +28,7 @@ router = APIRouter(prefix="/workspaces/{workspace}/messages", tags=["messages"])
 _UNKNOWN = ("unknown_workspace", "unknown_message", "unknown_execution")
 
 
-@router.get("", responses=responses("unknown_workspace"))
+@router.get("", responses=responses("unknown_workspace", "unknown_integration"))
 async def list_messages(
     workspace: WorkspaceName,
     query: Annotated[shapes.MessagesQuery, Query()],
@@ -38,6 +38,8 @@ async def list_messages(
     """Executions of messages, latest first, a page at a time; without payloads."""
     await require_workspace(engine.catalog, workspace)
     found = await engine.history.messages(_filter(workspace, query))
+    if not found:
+        await _refuse_unknown_names(engine, workspace, query)
     more = len(found) == query.limit
     return shapes.MessagesPage(
         items=[views.summary(item) for item in found],
@@ -134,6 +136,26 @@ async def _executions(engine: Engine, workspace: str, message_id: str) -> list[E
         await require_workspace(engine.catalog, workspace)
         raise CallerError(f"there is no message {message_id}", code="unknown_message")
     return executions
+
+
+async def _refuse_unknown_names(
+    engine: Engine, workspace: str, query: shapes.MessagesQuery
+) -> None:
+    """An empty list must not hide a slip of the pen. Only asked where nothing was found: messages
+    of removed integrations, and of search names that older versions had, are still listed."""
+    published = await engine.catalog.integrations(workspace)
+    if query.integration is not None:
+        published = [item for item in published if item.name == query.integration]
+        if not published:
+            raise CallerError(
+                f"the workspace {workspace} has no integration {query.integration}",
+                code="unknown_integration",
+            )
+    names = {name for item in published for name in item.document.get("search") or {}}
+    if query.search_name is not None and query.search_name not in names:
+        raise CallerError(
+            f"no integration has the search name {query.search_name}", code="invalid_request"
+        )
 
 
 def _filter(workspace: str, query: shapes.MessagesQuery) -> MessageFilter:
