@@ -16,6 +16,7 @@ from urllib.parse import quote, urlsplit
 from pydantic import AfterValidator, Field, ValidationError
 
 from firesteel.errors import AuthorError
+from firesteel.model.dialects import known_dialects
 from firesteel.model.fault import Fault, child, did_you_mean, value_at
 from firesteel.model.findings import Finding, Findings, mapping, model_findings, place
 from firesteel.model.quantities import Duration, between
@@ -36,6 +37,7 @@ _NAME_RULE = "the name of a connection has 1 to 64 of letters, digits, _ and -"
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # token, RFC 9110 section 5.6.2
 _SQL_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+_]*://.*", re.DOTALL)
 _AUTHORITY = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+_]*://)(?P<user>[^/?#]*)@", re.DOTALL)
+_DIALECT = re.compile(r"(?P<name>[a-zA-Z][a-zA-Z0-9_]*)(?:\+[a-zA-Z0-9_]+)?://")
 _KEPT_BY_US = frozenset({"host", "content-length", "transfer-encoding", "connection"})
 
 PoolSize = Annotated[int, Field(ge=1, le=1000)]
@@ -150,6 +152,7 @@ def check_connection(
 ) -> ConnectionsResult:
     """Check one connection that is JSON already (REST); pointers lead into ``document``."""
     connection, found, warnings = _one(document, "", lookup)
+    found += _dialect_faults(document, "")
     if not _NAME.fullmatch(name):
         found = [Finding("", "name_invalid", _NAME_RULE), *found]
     loaded = Loaded("", document, {"": (0, 0)}, {}, {}, [])
@@ -214,11 +217,12 @@ def _check(loaded: Loaded, lookup: Callable[[str], str | None] | None) -> Connec
     for name, document in loaded.document.items():
         pointer = child("", name)
         connection, found, warnings = _one(document, pointer, lookup)
+        found += _dialect_faults(document, pointer)
         findings.faults.extend(found)
         findings.warnings.extend(warnings)
         if not _NAME.fullmatch(name):
             findings.fault_at_key(pointer, "name_invalid", _NAME_RULE)
-        elif connection is not None:
+        elif connection is not None and not found:
             connections[name] = connection
     faults = loaded.faults + place(findings.faults, loaded)
     faults.sort(key=lambda fault: (fault.line, fault.column))
@@ -247,6 +251,20 @@ def _one(
         ]
         return None, moved + findings.faults, findings.warnings
     return (None if findings.faults else connection), findings.faults, findings.warnings
+
+
+def _dialect_faults(document: Any, pointer: str) -> list[Finding]:
+    """Of a check only: a stored connection stays readable where a package has gone since."""
+    url = mapping(document).get("sql")
+    match = _DIALECT.match(url) if isinstance(url, str) else None
+    if match is None:
+        return []
+    name, known = match["name"], known_dialects()
+    if name in known:
+        return []
+    detail = f"SQLAlchemy has no dialect {name}, and no installed package has one"
+    hint = did_you_mean(name, known)
+    return [Finding(child(pointer, "sql"), "dialect_unknown", detail, hint)]
 
 
 def _kind_fault(document: Any, present: list[str]) -> tuple[str, str, str]:

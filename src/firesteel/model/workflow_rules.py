@@ -9,6 +9,11 @@ from firesteel.model.expressions import steps
 from firesteel.model.fault import Pointer, child, did_you_mean
 from firesteel.model.findings import Findings, items, mapping
 from firesteel.model.path import Path, PathError
+from firesteel.model.response_headers import (
+    BODILESS_STATUSES,
+    header_name_fault,
+    header_value_fault,
+)
 from firesteel.model.steps import STEP_KINDS
 from firesteel.model.template import OPEN
 
@@ -183,6 +188,35 @@ def _response(document: dict[str, Any], findings: Findings) -> None:
     if response.get("body") is not None and response.get("text") is not None:
         detail = "a response has body or text, not both"
         findings.fault_at_key("/response/text", "one_of", detail)
+    _response_status(response, findings)
+    for name, value in mapping(response.get("headers")).items():
+        _response_header(str(name), value, findings)
+
+
+def _response_status(response: dict[str, Any], findings: Findings) -> None:
+    status = response.get("status")
+    if isinstance(status, str) and status.strip().isdecimal():
+        status = int(status)
+    if not isinstance(status, int) or status not in BODILESS_STATUSES:
+        return
+    for key in ("body", "text"):
+        if response.get(key) is not None:
+            detail = f"an answer of status {status} has no body"
+            hint = f"remove {key}, or take another status"
+            findings.fault_at_key(child("/response", key), "body_not_allowed", detail, hint)
+
+
+def _response_header(name: str, value: Any, findings: Findings) -> None:
+    """What can be told before a workflow runs: the name, and values without an expression."""
+    pointer = child("/response/headers", name)
+    fault = header_name_fault(name)
+    if fault:
+        findings.fault_at_key(pointer, "header_invalid", fault)
+    texts = {child(pointer, index): text for index, text in enumerate(items(value))}
+    for at, text in (texts or {pointer: value}).items():
+        wrong = isinstance(text, str) and OPEN not in text and header_value_fault(name, text)
+        if wrong:
+            findings.fault(at, "header_invalid", wrong)
 
 
 def _redact(document: dict[str, Any], findings: Findings) -> None:

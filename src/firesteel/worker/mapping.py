@@ -14,6 +14,11 @@ from firesteel.authoring import Response as AuthoredResponse
 from firesteel.errors import AuthorError
 from firesteel.model.execution import Response
 from firesteel.model.json_exact import NotJson, dumps
+from firesteel.model.response_headers import (
+    BODILESS_STATUSES,
+    header_name_fault,
+    header_value_fault,
+)
 from firesteel.model.template import TemplateError, split
 from firesteel.worker.expressions import (
     DEFAULT_LIMITS,
@@ -37,29 +42,6 @@ MAX_HEADERS_BYTES: Final = 32 * 1024
 _JSON = "application/json"
 _TEXT = "text/plain; charset=utf-8"
 _BYTES = "application/octet-stream"
-_NO_BODY = frozenset({204, 205, 304})
-
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")  # token, RFC 9110, section 5.6.2
-_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-# Of one connection (RFC 9110, section 7.6.1), or told by the gateway itself.
-_CONNECTION_HEADERS = frozenset(
-    {
-        "connection",
-        "content-length",
-        "date",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-connection",
-        "request-id",
-        "server",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
-# Of the whole host, whatever the port: the console, which stands beside, would feel them (P46).
-_HOST_HEADERS = frozenset({"clear-site-data", "set-cookie", "strict-transport-security"})
 
 UNDEFINED: Final = object()
 
@@ -197,7 +179,7 @@ def _written(value: Any) -> tuple[bytes, str]:
 
 def _response(status: int, headers: list[tuple[str, str]], written: tuple[bytes, str]) -> Response:
     body, content_type = written
-    if status in _NO_BODY:
+    if status in BODILESS_STATUSES:
         return Response(status, [pair for pair in headers if pair[0] != "content-type"], b"")
     if len(body) > MAX_BODY_BYTES:
         raise ResponseInvalid(f"the body of the response is over {MAX_BODY_BYTES} bytes")
@@ -233,19 +215,17 @@ def _headers(values: Any) -> list[tuple[str, str]]:
 
 def _header_name(name: Any) -> str:
     lower = str(name).lower()
-    if not _HEADER_NAME.fullmatch(lower):
-        raise ResponseInvalid("a header of the response has a name that no header can have")
-    if lower in _CONNECTION_HEADERS or lower.startswith("firesteel-"):
-        raise ResponseInvalid(f"a response does not set {lower}: the gateway does")
-    if lower in _HOST_HEADERS:
-        raise ResponseInvalid(f"a response does not set {lower}: it would hold for the whole host")
+    fault = header_name_fault(lower)
+    if fault:
+        raise ResponseInvalid(fault)
     return lower
 
 
 def _header_value(name: str, value: Any) -> str:
     text = as_text(value).strip(" \t")
-    if not _HEADER_VALUE.fullmatch(text):
-        raise ResponseInvalid(f"the header {name} has a character that no header can have")
+    fault = header_value_fault(name, text)
+    if fault:
+        raise ResponseInvalid(fault)
     return text
 
 

@@ -37,8 +37,8 @@ PROBE_TIMEOUT_S = 10.0
 async def check(data: bytes, surroundings: Surroundings) -> list[InputFault]:
     """Faults of a document that only a worker can find, by pointer.
 
-    Expressions that do not compile or read what is never there, statements without values, Python functions that are not
-    there.
+    Expressions that do not compile or read what is never there, statements without values, Python
+    functions that are not there.
     """
     document = json.loads(data)
     try:

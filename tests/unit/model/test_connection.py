@@ -1,6 +1,8 @@
 """connections.yaml: faults with their place, secrets put in by name."""
 
 import pytest
+from sqlalchemy import dialects
+from sqlalchemy.engine import make_url
 
 from firesteel.model.connection import (
     HttpConnection,
@@ -12,6 +14,7 @@ from firesteel.model.connection import (
     parse_connection,
     resolved,
 )
+from firesteel.model.dialects import OWN_DIALECTS
 from firesteel.model.references import ReferenceInvalid, ReferenceMissing, references, resolve
 
 SOUND = """\
@@ -49,6 +52,9 @@ def test_an_empty_file_holds_no_connections() -> None:
         ("[]\n", 1, 1, "wrong_type", ""),
         ("a: {sql: x://\n", 2, 1, "yaml_syntax", ""),
         ("a: {sql: notaurl}\n", 1, 10, "url_invalid", "postgresql+psycopg://"),
+        ("a: {sql: 'nodb://x'}\n", 1, 10, "dialect_unknown", "known: sqlite, postgresql"),
+        ("a: {sql: 'postgres://x'}\n", 1, 10, "dialect_unknown", "did you mean postgresql?"),
+        ("a: {sql: 'mysq+pymysql://x'}\n", 1, 10, "dialect_unknown", "did you mean mysql?"),
         ("a: text\n", 1, 4, "wrong_type", "{sql: URL}"),
         ("a: {}\n", 1, 1, "one_of", ""),
         ("a: {htpt: x}\n", 1, 1, "one_of", "did you mean http?"),
@@ -64,7 +70,7 @@ def test_an_empty_file_holds_no_connections() -> None:
         ("a: {http: 'http://x', headers: {Host: y}}\n", 1, 23, "name_invalid", ""),
         ("a: {http: 'http://x', headers: {a: \"b\\nc\"}}\n", 1, 23, "wrong_type", ""),
         ("a: {http: 'http://${X'}\n", 1, 11, "reference_invalid", ""),
-        ("a: {sql: 'x://${NONE}'}\n", 1, 10, "reference_missing", "set NONE"),
+        ("a: {sql: 'mysql://${NONE}'}\n", 1, 10, "reference_missing", "set NONE"),
         ("'a b': {sql: 'sqlite://'}\n", 1, 1, "name_invalid", ""),
         ("a: {sql: 'sqlite://'}\na: {sql: 'sqlite://'}\n", 2, 1, "yaml_duplicate_key", ""),
     ],
@@ -84,7 +90,7 @@ def test_sound_connections_stand_beside_faulty_ones() -> None:
 
 
 def test_a_secret_in_the_file_itself_is_a_warning() -> None:
-    text = "a: {sql: 'x://u:pass@h/d'}\nb: {http: 'http://x', headers: {X-Api-Key: abc}}\n"
+    text = "a: {sql: 'mysql://u:pass@h/d'}\nb: {http: 'http://x', headers: {X-Api-Key: abc}}\n"
     result = check_connections(text, "c.yaml")
     assert result.faults == []
     assert [(w.line, w.column, w.code) for w in result.warnings] == [
@@ -150,3 +156,18 @@ def test_references_are_put_in_once_and_may_be_escaped(
 def test_what_is_no_name_is_refused(text: str) -> None:
     with pytest.raises(ReferenceInvalid):
         references(text)
+
+
+def test_every_dialect_that_sqlalchemy_has_is_known() -> None:
+    for name in OWN_DIALECTS:
+        make_url(f"{name}://").get_dialect()
+    assert set(dialects.__all__) <= set(OWN_DIALECTS)
+    text = "".join(f"{name}: {{sql: '{name}+driver://h/d'}}\n" for name in OWN_DIALECTS)
+    assert check_connections(text, "c.yaml").faults == []
+    assert check_connections("a: {sql: '${DATABASE_URL}'}\n", "c.yaml").faults == []
+
+
+def test_a_stored_connection_stays_readable_when_the_package_of_its_dialect_has_gone() -> None:
+    document = {"sql": "nodb://x"}
+    assert connection_json(parse_connection(document)) == document
+    assert check_connection("a", document).faults[0].code == "dialect_unknown"
