@@ -86,6 +86,7 @@ class Publisher:
     def __init__(self, engine: Engine, parts: Parts) -> None:
         self._engine = engine
         self._catalog = parts.catalog
+        self._clock = parts.clock
         self._lookup = parts.connections.lookup
         self.keys = ApiKeys(parts.catalog, parts.keyring)
         self.connections = ConnectionPublisher(engine, parts)
@@ -167,7 +168,10 @@ class Publisher:
         self, workspace: str, name: str, *, wanted: WantedKey, actor: Actor
     ) -> tuple[ApiKey, str, str | None]:
         """A new key of the trigger: key, secret in clear, warning. An open trigger is closed by
-        its first key: a version that declares the key is published with it."""
+        its first key: a version that declares the key is published with it. Raises CallerError
+        ``expiry_invalid`` where the key would be dead from the start."""
+        if wanted.expires_at_us is not None and wanted.expires_at_us <= self._clock.now_us():
+            raise CallerError("the day on which the key expires is past", code="expiry_invalid")
         integration = await self.find(workspace, name)
         trigger = integration.document.get("trigger") or {}
         is_open = not trigger.get("authentication")

@@ -158,6 +158,7 @@ def test_what_is_exported_can_be_applied_without_a_difference(
     assert "test-key" not in text
     assert cli("export", "exported") == 0
     assert cli.out.startswith("0 written")
+    assert cli("diff", "exported") == 0, cli.err
 
 
 def test_export_overwrites_a_changed_file_only_with_force(cli: CommandLine, tmp_path: Path) -> None:

@@ -251,3 +251,9 @@ def test_messages_of_an_unknown_integration_or_search_name_are_an_error(cli: Com
     assert cli("messages", "list", "--search", "zz=1") == 5
     assert "zz" in cli.err
     assert cli("messages", "list", "-i", "Orders", "--search", "order_no=none-such") == 0
+
+
+def test_a_key_that_has_expired_already_is_not_added(cli: CommandLine) -> None:
+    assert cli("key", "add", "Echo", "late", "--expires", "2020-01-01") == 5
+    assert "past" in cli.err
+    assert cli("key", "delete", "Echo", "late") == 4
