@@ -218,14 +218,7 @@ def _sql() -> _Sql:
             .where(RUNNING, IN_LANE, *the_lane),
             *("trigger_no", "lane_key"),
         ),
-        stopped_at=compiled(
-            select(m.id)
-            .select_from(paused_lane)
-            .join(execution, e.no == p.stopped_at_no)
-            .join(message, m.no == e.message_no)
-            .where(p.trigger_no == bindparam("trigger_no"), p.lane_key == bindparam("lane_key")),
-            *("trigger_no", "lane_key"),
-        ),
+        stopped_at=_stopped_at(),
         counts=compiled(
             select(i.last_sequence, i.replayed, i.purged).where(i.no == bindparam("trigger_no")),
             "trigger_no",
@@ -236,6 +229,15 @@ def _sql() -> _Sql:
         in_lanes=_number(WAITING, IN_LANE),
         now_running=_number(RUNNING),
     )
+
+
+def _stopped_at() -> str:
+    """The message at whose failed execution a lane stands."""
+    e, p, m = execution.c, paused_lane.c, message.c
+    the_lane = (p.trigger_no == bindparam("trigger_no"), p.lane_key == bindparam("lane_key"))
+    standing = select(m.id).select_from(paused_lane).join(execution, e.no == p.stopped_at_no)
+    found = standing.join(message, m.no == e.message_no).where(*the_lane)
+    return compiled(found, "trigger_no", "lane_key")
 
 
 def _number(*conditions: Any) -> str:
