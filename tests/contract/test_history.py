@@ -318,6 +318,7 @@ async def test_a_message_shows_everything_that_is_kept_of_it(shop: Shop) -> None
     assert [(a.attempt, a.failure, a.logs) for a in detail.attempts] == [(1, FAILURE, "first try")]
     assert (detail.response, detail.input, detail.logs) == (OK, b'{"a": 1}', "second try")
     assert (detail.code_hash, detail.trigger_no) == ("abc", shop.trigger_no)
+    assert detail.version_no == shop.version_no
     assert (detail.summary.state, detail.summary.attempts) == (State.SUCCEEDED, 2)
     assert detail.waits_for is None
     assert behind.execution_no in shop.claims

@@ -156,7 +156,7 @@ class Engine:
             raise CallerError(code="payload_purged")
         route = self.routes.of_trigger(detail.trigger_no)
         if original_version or route is None:
-            version_no = await self._version_of(executions[0])
+            version_no = executions[0].version_no
         else:
             version_no = route.version_no
         return await self.journal.replay(detail.summary.execution_no, version_no, actor)
@@ -234,13 +234,6 @@ class Engine:
 
     async def _execution(self, message_id: str, run: int | None) -> ExecutionDetail:
         return _chosen(await self._executions(message_id), run)
-
-    async def _version_of(self, detail: ExecutionDetail) -> int:
-        versions = await self.catalog.versions(detail.summary.workspace, detail.summary.integration)
-        for version in versions:
-            if version.version == detail.summary.version:
-                return version.version_no
-        raise CallerError(code="unknown_version")
 
 
 def _chosen(executions: list[ExecutionDetail], run: int | None) -> ExecutionDetail:

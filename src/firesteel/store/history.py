@@ -80,6 +80,7 @@ class ExecutionDetail:
     message: Message | None
     """None once the payload is purged."""
     trigger_no: int
+    version_no: int
     waits_for: str | None
     """Id of the message at the head of its lane, where the reason is turn; of the failed one at
     which its lane stopped, where it is paused."""

@@ -121,8 +121,10 @@ def _detail(
     connection: sqlite3.Connection, summary: MessageSummary, received: Message | None
 ) -> ExecutionDetail:
     number = summary.execution_no
-    own = select(_e.trigger_no, _e.ended_by, _e.ended_why, _e.replay_of).where(_e.no == number)
-    ((trigger_no, ended_by, ended_why, replay_of),) = fetch_all(connection, own)
+    own = select(_e.trigger_no, _e.version_no, _e.ended_by, _e.ended_why, _e.replay_of)
+    ((trigger_no, version_no, ended_by, ended_why, replay_of),) = fetch_all(
+        connection, own.where(_e.no == number)
+    )
     left = select(result.c.response, result.c.input, result.c.logs, result.c.code_hash)
     row = fetch_one(connection, left.where(result.c.execution_no == number))
     response, input, logs, code_hash = row or (None, b"", "", "")
@@ -130,6 +132,7 @@ def _detail(
         summary=summary,
         message=received,
         trigger_no=trigger_no,
+        version_no=version_no,
         waits_for=_waits_for(connection, trigger_no, summary),
         journal=_journal(connection, number),
         attempts=_attempts(connection, number),
