@@ -171,7 +171,7 @@ class Engine:
 
     async def refresh_routes(self) -> None:
         """Take over what the catalog says now; calls see it at once."""
-        await self._parts.publications.refresh(self)
+        self.routes = await self._parts.publications.routes()
 
     async def connections_changed(self, workspace: str) -> None:
         """Send the workspace's connections to every worker that uses them."""

@@ -9,27 +9,26 @@ from firesteel.store.catalog import Version
 
 if TYPE_CHECKING:
     from firesteel.engine.definitions import Definitions, Plan
-    from firesteel.engine.engine import Engine
     from firesteel.store.catalog import ApiKey, Catalog, PublishedIntegration
 
 
 class Publications:
-    """Reads the catalog after every change and replaces the engine's routes as a whole."""
+    """Reads the catalog; what has not changed since the last time is not compiled again."""
 
     def __init__(self, catalog: Catalog, definitions: Definitions) -> None:
         self._catalog = catalog
         self._definitions = definitions
         self._compiled: dict[int, Route] = {}
 
-    async def refresh(self, engine: Engine) -> None:
-        """Make the engine's routes say what the catalog says."""
+    async def routes(self) -> Routes:
+        """The routes that the catalog says now."""
         published = await self._catalog.integrations()
         keys: dict[int, list[ApiKey]] = {}
         for key in await self._catalog.keys():
             keys.setdefault(key.trigger_no, []).append(key)
         routes = [self._route(item, keys.get(item.trigger_no, [])) for item in published]
         self._compiled = {route.trigger_no: route for route in routes}
-        engine.routes = Routes(routes)
+        return Routes(routes)
 
     async def find(self, workspace: str, name: str) -> Plan | None:
         """The published plan of an integration, for ``call`` steps; None where there is none."""
