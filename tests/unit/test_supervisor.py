@@ -1,0 +1,31 @@
+"""The supervisor's children."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+
+from firesteel.supervisor import Child
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("import os; os.kill(os.getpid(), 9)", "was ended by signal 9"),
+        ("raise SystemExit(3)", "ended with exit code 3"),
+        ("", ""),
+    ],
+)
+def test_the_death_of_a_process_is_told_and_its_good_end_is_not(
+    source: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    child = Child("worker", [sys.executable, "-c", source], dict(os.environ), ())
+    child.start()
+    assert child.process is not None
+    child.process.wait(60)
+    assert child.ended() is not None
+    assert child.process is None
+    said = capsys.readouterr().err
+    assert told in said if told else said == ""
