@@ -120,8 +120,9 @@ def test_a_step_over_its_timeout_is_a_transient_error_of_that_step(
     sink.reply("/held", Reply(gate=gate), Reply.json({"n": 1}))
     answered = steps.run({**posted("it", "held"), "timeout": "200ms"})
     assert answered.value == {"n": 1}
-    (failed,) = answered.execution["failed_attempts"]
-    assert (failed["failure"]["kind"], failed["failure"]["code"]) == ("transient", "step_timeout")
+    failed = answered.execution["failed_attempts"]  # one, or more where the machine is slow
+    kinds = {(one["failure"]["kind"], one["failure"]["code"]) for one in failed}
+    assert kinds == {("transient", "step_timeout")}
 
 
 def test_an_attempt_over_the_workflow_s_timeout_counts(

@@ -204,8 +204,8 @@ def test_a_connection_s_timeout_is_transient(
     step = {"name": "it", "http": {"connection": "hasty", "path": path}}
     answered = steps.run(step)
     assert answered.value == {"done": True}
-    (failed,) = answered.execution["failed_attempts"]
-    assert failed["failure"]["kind"] == "transient"
+    failed = answered.execution["failed_attempts"]  # one, or more where the machine is slow
+    assert {one["failure"]["kind"] for one in failed} == {"transient"}
 
 
 def test_a_redirect_on_the_same_host_is_followed_to_another_it_is_not(

@@ -89,9 +89,9 @@ class Invocation:
         now = time.monotonic()
         self._begun = Call(value, trigger, lane, now, now, "unknown")
 
-    def ok(self, message_id: str, sequence: int, answer: str | None = None) -> None:
+    def ok(self, message_id: str, sequence: int, answer: str | None = None) -> Call:
         """It was acknowledged."""
-        self._end(
+        return self._end(
             replace(
                 self._begun,
                 outcome="ok",
@@ -101,16 +101,18 @@ class Invocation:
             )
         )
 
-    def fail(self, *, refused: bool = False) -> None:
+    def fail(self, *, refused: bool = False) -> Call:
         """The answer says that nothing was stored, or nobody listened."""
-        self._end(replace(self._begun, outcome="fail", refused=refused))
+        return self._end(replace(self._begun, outcome="fail", refused=refused))
 
-    def unknown(self) -> None:
+    def unknown(self) -> Call:
         """No answer came."""
-        self._end(self._begun)
+        return self._end(self._begun)
 
-    def _end(self, call: Call) -> None:
-        self._recorder.add(replace(call, answered_at=time.monotonic()))
+    def _end(self, call: Call) -> Call:
+        ended = replace(call, answered_at=time.monotonic())
+        self._recorder.add(ended)
+        return ended
 
 
 class CallRecorder:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import urlsplit
 
-from tests.fault.history import CallRecorder, Invocation
+from tests.fault.history import Call, CallRecorder, Invocation
 from tests.fault.service import Service, headers
 
 CALLERS = 8
@@ -49,12 +49,12 @@ class Loader:
 
     def _run(self, number: int) -> None:
         try:
-            with _Caller(self) as caller:
+            with Caller(self.service, self.recorder) as caller:
                 self._call_in_turn(caller, number)
         except BaseException as error:  # noqa: BLE001  # told by ``running``
             self._faults.append(error)
 
-    def _call_in_turn(self, caller: _Caller, number: int) -> None:
+    def _call_in_turn(self, caller: Caller, number: int) -> None:
         every_s = CALLERS / self.rate
         due = time.monotonic() + every_s * number / CALLERS
         for turn in itertools.count(number):
@@ -66,11 +66,12 @@ class Loader:
             caller.call(trigger, lane)
 
 
-class _Caller:
+class Caller:
     """One connection that is opened anew when it was lost."""
 
-    def __init__(self, loader: Loader) -> None:
-        self._loader = loader
+    def __init__(self, service: Service, recorder: CallRecorder) -> None:
+        self._service = service
+        self._recorder = recorder
         self._url = ""
         self._connection: http.client.HTTPConnection | None = None
 
@@ -80,26 +81,24 @@ class _Caller:
     def __exit__(self, *_: object) -> None:
         self._close()
 
-    def call(self, trigger: str, lane: str | None) -> None:
+    def call(self, trigger: str, lane: str | None) -> Call:
         """One call, from the invocation to its end."""
-        url = self._loader.service.url
-        invocation, value = self._loader.recorder.invoke(trigger, lane)
+        url = self._service.url
+        invocation, value = self._recorder.invoke(trigger, lane)
         body = json.dumps({"value": value, "lane": lane})
         try:
             connection = self._connected(url)
         except OSError:
             self._close()
-            invocation.fail(refused=True)
-            return
+            return invocation.fail(refused=True)
         try:
             connection.request("POST", f"/test/{trigger}", body, headers())
             answer = connection.getresponse()
             data = answer.read()
         except (OSError, http.client.HTTPException):
             self._close()
-            invocation.unknown()
-            return
-        _told(invocation, answer, data)
+            return invocation.unknown()
+        return _told(invocation, answer, data)
 
     def _connected(self, url: str) -> http.client.HTTPConnection:
         if self._connection is None or self._url != url:
@@ -120,16 +119,15 @@ class _Caller:
         self._connection = None
 
 
-def _told(invocation: Invocation, answer: http.client.HTTPResponse, data: bytes) -> None:
+def _told(invocation: Invocation, answer: http.client.HTTPResponse, data: bytes) -> Call:
     """What an answer means: a 2xx or an answer of the workflow acknowledges."""
     message_id = answer.headers["firesteel-message-id"]
     document = json.loads(data)
     if message_id is not None:
         sequence = int(answer.headers["firesteel-sequence"])
-        invocation.ok(message_id, sequence, document.get("value"))
-    elif document["type"] == _MAYBE_STORED:
-        invocation.unknown()
-    else:
-        assert answer.status in (429, 503), (answer.status, data)
-        assert answer.headers["retry-after"] is not None
-        invocation.fail()
+        return invocation.ok(message_id, sequence, document.get("value"))
+    if document["type"] == _MAYBE_STORED:
+        return invocation.unknown()
+    assert answer.status in (429, 503), (answer.status, data)
+    assert answer.headers["retry-after"] is not None
+    return invocation.fail()

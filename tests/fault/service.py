@@ -59,9 +59,14 @@ class Service:
 
     def kill_worker(self, index: int) -> None:
         """SIGKILL to one of the workers that run."""
-        workers = sorted(children(self.node.process.pid) - {self.node.engine_pid})
+        workers = sorted(self._workers())
         if workers:
             self._kill(workers[index % len(workers)])
+
+    def kill_workers(self) -> None:
+        """SIGKILL to all of them."""
+        for worker in self._workers():
+            self._kill(worker)
 
     def kill_supervisor(self) -> None:
         """SIGKILL to the supervisor; when all of its children have gone, a new node starts."""
@@ -113,6 +118,9 @@ class Service:
 
         found: dict[str, Any] = wait_until(asked)
         return found
+
+    def _workers(self) -> set[int]:
+        return children(self.node.process.pid) - {self.node.engine_pid}
 
     def _kill(self, pid: int) -> None:
         with contextlib.suppress(ProcessLookupError):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from tests.conftest import Size
 from tests.fault.checker import check
@@ -11,6 +14,11 @@ from tests.fault.crash_run import CrashRun
 from tests.fault.defects import planted
 from tests.fault.history import latest
 from tests.fault.nemesis import Victim
+from tests.fault.scene import Scene
+from tests.fault.strikes import (
+    engine_killed_at_the_answer,
+    workers_killed_within_the_second_step,
+)
 
 ALL: tuple[Victim, ...] = ("engine", "worker", "supervisor")
 TRIGGERS = ("Ordered", "Concurrent", "Answered")
@@ -40,13 +48,32 @@ def test_p02_after_sigkill_of_any_process_every_accepted_message_becomes_termina
     assert {ending.state for ending in latest(history.endings).values()} == {"succeeded"}
 
 
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """A node without a defect."""
+    with Scene.set(tmp_path_factory.mktemp("sound")) as scene:
+        yield scene
+
+
+def test_p02_what_was_acknowledged_is_there_although_the_engine_is_killed_at_the_answer(
+    sound: Scene,
+) -> None:
+    engine_killed_at_the_answer(sound)
+    assert sound.found() == set()
+
+
 def test_p02_fails_when_calls_are_acknowledged_before_the_commit(tmp_path: Path) -> None:
-    defect = planted("acknowledged_before_the_commit")
-    run = CrashRun(tmp_path, ("Concurrent",), ("engine",), 4, SEED, environment=(defect,))
-    assert "lost" in {violation.kind for violation in check(run.history())}
+    with Scene.set(tmp_path, planted("acknowledged_before_the_commit")) as scene:
+        assert scene.hunt("lost", engine_killed_at_the_answer)
+
+
+def test_p13_a_step_in_the_journal_is_not_run_again_when_its_worker_is_killed(
+    sound: Scene,
+) -> None:
+    workers_killed_within_the_second_step(sound)
+    assert sound.found() == set()
 
 
 def test_p13_fails_when_the_journal_is_not_read(tmp_path: Path) -> None:
-    defect = planted("journal_not_read")
-    run = CrashRun(tmp_path, ("Ordered",), ("worker",), 10, SEED, environment=(defect,))
-    assert "doubled" in {violation.kind for violation in check(run.history())}
+    with Scene.set(tmp_path, planted("journal_not_read")) as scene:
+        assert scene.hunt("doubled", workers_killed_within_the_second_step)

@@ -8,7 +8,7 @@ from typing import Any
 from firesteel.store.journal import NewMessage
 from firesteel.store.sqlite.writer import Writer
 
-GAP_S = 0.02  # between answer and commit, so that a kill finds it
+GAP_S = 0.5  # between answer and commit, so that a kill finds it
 
 
 def _apply(self: Any, commands: list[Any]) -> bool:
@@ -17,8 +17,9 @@ def _apply(self: Any, commands: list[Any]) -> bool:
     answers = [self._answer(call, argument) for _, call, argument in commands]
     claims = self._ledger.finish()
     early = [pair for pair in zip(commands, answers, strict=True) if _accepts(pair[0])]
-    self._call(self._complete, [pair[0] for pair in early], [pair[1] for pair in early], ())
-    time.sleep(GAP_S)
+    if early:
+        self._call(self._complete, [pair[0] for pair in early], [pair[1] for pair in early], ())
+        time.sleep(GAP_S)
     self._connection.execute("COMMIT")
     self._call(self._complete, commands, answers, claims)
     return True
