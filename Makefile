@@ -11,6 +11,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --require-virtualenv
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
         --no-emit-index-url --no-emit-find-links --no-header --upgrade
 PYTEST := $(BIN)/python -m pytest
+PROMISES := tests/fault $(wildcard tests/end_to_end/test_promises_*.py) \
+            $(addprefix tests/end_to_end/,test_stop.py test_worker_faults.py worker)
 
 export PYTHON
 
@@ -40,10 +42,12 @@ test: $(VENV)/.dev ## every test, faults in their quick size
 	$(PYTEST) -n auto --dist loadfile tests
 
 test-faults: $(VENV)/.dev ## the fault tests with the full figures of the promises
-	$(PYTEST) -rs --size full tests/fault tests/end_to_end/test_promises_*.py
+	@mkdir -p build
+	$(PYTEST) -rs --size full --report build/promises.md $(PROMISES)
 
 soak: $(VENV)/.dev ## the fault tests for eight hours
-	$(PYTEST) -rs --size soak tests/fault tests/end_to_end/test_promises_*.py
+	@mkdir -p build
+	$(PYTEST) -rs --size soak --report build/promises.md $(PROMISES)
 
 bench: $(VENV)/.dev ## measure, beside a bare server, and print the table
 	$(BIN)/python -m bench

@@ -8,8 +8,11 @@ from typing import Literal
 
 import pytest
 
+from tests.fault.report import report, show
 from tests.support.http_server import HttpServer
 from tests.support.postgres import Postgres
+
+__all__ = ["report"]
 
 Size = Literal["quick", "full", "soak"]
 
@@ -21,6 +24,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="quick",
         help="quick: a few minutes in all; full: the figures of the promises; soak: eight hours",
     )
+    parser.addoption("--report", metavar="FILE", help="write the table of promises, as Markdown")
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """The table of promises, where the run was a full one."""
+    show(terminalreporter, config)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -1,15 +1,17 @@
 """Judges a history: a pure function from what happened to what must not have happened.
 
-=============  ================================================================================
-``lost``       acknowledged, but not there, not terminal, or succeeded without its effects
-``phantom``    an effect or message of a value that nobody sent, or whose call was refused
-``doubled``    one value in two messages; a message that ended twice; a step that ran again after
-               a later one had begun, which means that its journaled result was not used
-``inverted``   a call sent after another one's answer got a lower sequence; a gap in the
-               sequences; a lane that began a later message first
+===============  ===============================================================================
+``lost``         acknowledged, but not there, not terminal, or succeeded without its effects
+``phantom``      an effect or message of a value that nobody sent, or whose call was refused
+``doubled``      one value in two messages; a message that ended twice; a step that ran again after
+                 a later one had begun, which means that its journaled result was not used
+``inverted``     a call sent after another one's answer got a lower sequence; a gap in the
+                 sequences; a lane that began a later message first
 ``overlapping``  in a lane, something of a message after the next one had begun
-``crossed``    a caller that got another one's answer; two calls with one message or sequence
-=============  ================================================================================
+``crossed``      a caller that got another one's answer; two calls with one message or sequence
+``unbalanced``   a trigger's books that do not balance (P07): accepted and replayed is not waiting,
+                 running, ended and purged; or the list of messages is longer or shorter than that
+===============  ===============================================================================
 
 What a step in flight at a crash does twice under one place is allowed (P13), and so is a call
 without an answer that was accepted all the same.
@@ -25,7 +27,7 @@ from typing import Literal
 
 from tests.fault.history import Call, Effect, Ending, History, latest
 
-Kind = Literal["lost", "phantom", "doubled", "inverted", "overlapping", "crossed"]
+Kind = Literal["lost", "phantom", "doubled", "inverted", "overlapping", "crossed", "unbalanced"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Violation:
 
 def check(history: History) -> list[Violation]:
     """Everything that is wrong with a history whose node has come to rest; empty: nothing is."""
-    checks = (_lost, _phantom, _doubled, _inverted, _overlapping, _crossed)
+    checks = (_lost, _phantom, _doubled, _inverted, _overlapping, _crossed, _unbalanced)
     return [violation for one in checks for violation in one(history)]
 
 
@@ -153,6 +155,19 @@ def _crossed(history: History) -> Iterator[Violation]:
     for message_id, value in {(e.message_id, e.value) for e in history.effects}:
         if given.get(value, message_id) != message_id:
             yield Violation("crossed", f"{value} ran as another message than it was told")
+
+
+def _unbalanced(history: History) -> Iterator[Violation]:
+    listed = Counter(ending.trigger for ending in latest(history.endings).values())
+    for books in history.balances:
+        taken = books.accepted + books.replayed
+        shown = books.waiting + books.running + books.ended + books.purged
+        if taken != shown:
+            detail = f"{books.trigger}: {taken} accepted and replayed, {shown} waiting to purged"
+            yield Violation("unbalanced", detail)
+        if not books.purged and listed[books.trigger] != books.accepted:
+            detail = f"{books.trigger}: {books.accepted} accepted, {listed[books.trigger]} listed"
+            yield Violation("unbalanced", detail)
 
 
 def _acknowledged(history: History) -> list[Call]:

@@ -42,4 +42,5 @@ class CrashRun:
                 nemesis.strike(self.cycles, self.victims)
             service.wait_at_rest(REST_S)
             endings = (*nemesis.endings, *service.endings())
-            return History(loader.recorder.calls(), witness.effects(), endings, STEPS)
+            books = tuple(service.balances())
+            return History(loader.recorder.calls(), witness.effects(), endings, STEPS, books)

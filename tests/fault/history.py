@@ -71,14 +71,29 @@ class Ending:
 
 
 @dataclass(frozen=True, slots=True)
+class Balance:
+    """What the node counts of a trigger at a quiet moment: messages, and executions by state."""
+
+    trigger: str
+    accepted: int
+    replayed: int
+    waiting: int
+    running: int
+    ended: int
+    purged: int
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """All that the checker judges. ``endings`` may hold several of one message: each time that
-    somebody looked; the last one counts as its end. ``steps``: how many a workflow has."""
+    somebody looked; the last one counts as its end. ``steps``: how many a workflow has.
+    ``balances``: of the moment of the last endings."""
 
     calls: tuple[Call, ...]
     effects: tuple[Effect, ...]
     endings: tuple[Ending, ...]
     steps: int
+    balances: tuple[Balance, ...] = ()
 
 
 class Invocation:

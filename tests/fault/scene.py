@@ -48,8 +48,13 @@ class Scene:
     def history(self) -> History:
         """All that has happened so far, when nothing waits and nothing runs any more."""
         self.service.wait_at_rest(REST_S)
-        endings = tuple(self.service.endings())
-        return History(self.recorder.calls(), self.witness.effects(), endings, STEPS)
+        return History(
+            self.recorder.calls(),
+            self.witness.effects(),
+            tuple(self.service.endings()),
+            STEPS,
+            tuple(self.service.balances()),
+        )
 
     def found(self) -> set[Kind]:
         """What is wrong with the history."""

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import httpx2
 
-from tests.fault.history import Ending
+from tests.fault.history import Balance, Ending
 from tests.support.node import KEY, RunningNode, start_node, wait_until
 from tests.support.processes import children, wait_gone
 
@@ -94,6 +94,11 @@ class Service:
         page = self._page({"limit": PAGE})
         return [ending for ending in map(_ending, page["items"]) if ending.terminal]
 
+    def balances(self) -> list[Balance]:
+        """The books of every trigger."""
+        found = self._asked("/workspaces/test/statistics")
+        return [Balance(one.pop("integration"), **one) for one in found]
+
     def at_rest(self) -> bool:
         """Whether nothing waits and nothing runs."""
         return not any(
@@ -106,17 +111,18 @@ class Service:
         wait_until(self.at_rest, timeout_s)
 
     def _page(self, query: dict[str, Any]) -> dict[str, Any]:
+        page: dict[str, Any] = self._asked("/workspaces/test/messages", **query)
+        return page
+
+    def _asked(self, path: str, **query: Any) -> Any:
         """Asked again while an engine that has just started has not written its token yet."""
 
-        def asked() -> dict[str, Any] | None:
+        def asked() -> Any:
             with contextlib.suppress(httpx2.HTTPError):
-                page: dict[str, Any] = self.node.admin(
-                    "GET", "/workspaces/test/messages", params=query
-                )
-                return page
+                return (self.node.admin("GET", path, params=query),)
             return None
 
-        found: dict[str, Any] = wait_until(asked)
+        (found,) = wait_until(asked)
         return found
 
     def _workers(self) -> set[int]:

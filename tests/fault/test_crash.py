@@ -14,6 +14,7 @@ from tests.fault.crash_run import CrashRun
 from tests.fault.defects import planted
 from tests.fault.history import latest
 from tests.fault.nemesis import Victim
+from tests.fault.report import Report
 from tests.fault.scene import Scene
 from tests.fault.strikes import (
     engine_killed_at_the_answer,
@@ -36,12 +37,13 @@ def seed_of(size: Size) -> int:
 
 
 def test_p02_after_sigkill_of_any_process_every_accepted_message_becomes_terminal_once(
-    size: Size, tmp_path: Path
+    size: Size, tmp_path: Path, report: Report
 ) -> None:
     # Workers and engines die more often than supervisors, whose restart is the longest.
     victims: tuple[Victim, ...] = (*ALL, "engine", "worker")
     run = CrashRun(tmp_path, TRIGGERS, victims, CYCLES[size], seed_of(size))
     history = run.history()
+    report.history("P02", "SIGKILL of any process", cycles=CYCLES[size], history=history)
     acknowledged = sum(call.outcome == "ok" for call in history.calls)
     assert acknowledged >= 5 * CYCLES[size]
     assert check(history) == []
@@ -62,9 +64,13 @@ def test_p02_what_was_acknowledged_is_there_although_the_engine_is_killed_at_the
     assert sound.found() == set()
 
 
-def test_p02_fails_when_calls_are_acknowledged_before_the_commit(tmp_path: Path) -> None:
+def test_p02_fails_when_calls_are_acknowledged_before_the_commit(
+    tmp_path: Path, report: Report
+) -> None:
     with Scene.set(tmp_path, planted("acknowledged_before_the_commit")) as scene:
-        assert scene.hunt("lost", engine_killed_at_the_answer)
+        found = scene.hunt("lost", engine_killed_at_the_answer)
+    report.defect("P02", "acknowledged_before_the_commit", found=found)
+    assert found
 
 
 def test_p13_a_step_in_the_journal_is_not_run_again_when_its_worker_is_killed(
@@ -74,6 +80,8 @@ def test_p13_a_step_in_the_journal_is_not_run_again_when_its_worker_is_killed(
     assert sound.found() == set()
 
 
-def test_p13_fails_when_the_journal_is_not_read(tmp_path: Path) -> None:
+def test_p13_fails_when_the_journal_is_not_read(tmp_path: Path, report: Report) -> None:
     with Scene.set(tmp_path, planted("journal_not_read")) as scene:
-        assert scene.hunt("doubled", workers_killed_within_the_second_step)
+        found = scene.hunt("doubled", workers_killed_within_the_second_step)
+    report.defect("P13", "journal_not_read", found=found)
+    assert found

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.fault.checker import check
-from tests.fault.history import Call, Effect, Ending, History
+from tests.fault.history import Balance, Call, Effect, Ending, History
 
 A = Call("a", "Ordered", "k", 1.0, 2.0, "ok", "m1", 1)
 B = Call("b", "Ordered", "k", 3.0, 4.0, "ok", "m2", 2)
@@ -26,7 +26,8 @@ def ended(call: Call, state: str = "succeeded", settled_at: str = "10:00") -> En
     return Ending(call.message_id, call.trigger, call.sequence, state, settled_at)
 
 
-SOUND = History((A, B), effects_of(A) + effects_of(B), (ended(A), ended(B)), 2)
+BOOKS = Balance("Ordered", accepted=2, replayed=0, waiting=0, running=0, ended=2, purged=0)
+SOUND = History((A, B), effects_of(A) + effects_of(B), (ended(A), ended(B)), 2, (BOOKS,))
 
 
 def kinds(history: History) -> set[str]:
@@ -50,6 +51,11 @@ def test_a_call_without_an_answer_may_have_been_accepted() -> None:
 def test_a_call_without_an_answer_may_have_been_lost() -> None:
     silent = replace(B, outcome="unknown", message_id=None, sequence=None)
     assert check(History((A, silent), effects_of(A), (ended(A),), 2)) == []
+
+
+def test_the_books_may_hold_what_was_purged_and_replayed() -> None:
+    books = replace(BOOKS, accepted=9, replayed=1, purged=8)
+    assert check(replace(SOUND, balances=(books,))) == []
 
 
 def test_messages_of_a_trigger_without_order_may_run_side_by_side() -> None:
@@ -94,6 +100,8 @@ def test_the_end_may_be_seen_several_times() -> None:
             replace(SOUND, effects=effects_of(A)[:3] + effects_of(B) + effects_of(A)[3:]),
         ),
         ("crossed", replace(SOUND, calls=(A, replace(B, answer="a")))),
+        ("unbalanced", replace(SOUND, balances=(replace(BOOKS, ended=1),))),
+        ("unbalanced", replace(SOUND, balances=(replace(BOOKS, accepted=3, ended=3),))),
         ("crossed", replace(SOUND, calls=(A, replace(B, message_id="m1")))),
         ("crossed", replace(SOUND, calls=(A, replace(B, sequence=1)))),
     ],
