@@ -208,7 +208,7 @@ async def test_retries_that_are_due_on_a_full_disk_are_tried_ever_more_rarely(
 
 
 async def test_calls_past_the_queues_bound_are_refused_at_once(tmp_path: Path) -> None:
-    journal = await open_journal(tmp_path / "store.db", queue_limit=2)
+    journal = await open_journal(tmp_path / "store.db", queue_limit=3)
     busy, go_on = threading.Event(), threading.Event()
 
     def hold(_: sqlite3.Connection) -> None:

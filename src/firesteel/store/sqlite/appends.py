@@ -10,7 +10,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, literal_column, select, update
+from sqlalchemy import bindparam, select, update
 
 from firesteel.model.execution import Response
 from firesteel.model.message import Message
@@ -23,45 +23,54 @@ from firesteel.store.journal import (
     LaneFull,
     NewMessage,
 )
-from firesteel.store.schema import (
-    RUNNING,
-    WAITING,
-    execution,
-    idempotency,
-    integration,
-    message,
-    payload,
-    result,
-    search,
-)
+from firesteel.store.schema import idempotency, integration, search
 from firesteel.store.sqlite.claims import Claims
 from firesteel.store.sqlite.mirror import Mirror, Running, TriggerMirror
 from firesteel.store.sqlite.results import encode_response
+from firesteel.store.sqlite.row_group import RowGroup
 from firesteel.store.sqlite.statements import (
-    ONE,
-    ZERO,
     compiled,
-    insert_into,
     insert_or_replace,
     insert_rows,
     insert_unless_there,
 )
 
 _Row = tuple[Any, ...]
+_Began = tuple[str, int, int | None, int, int | None]
+"""How an execution begins: state, turn, session_no, begun, started_at_us."""
 _KeyName = tuple[int, str, str]
 """Trigger, consumer ('' where there is none) and idempotency key."""
 
 _NO_CONTENT = encode_response(Response(204, [], b""))
+_RECORDED: _Began = ("succeeded", 0, None, 0, None)
+_AT_HEAD: _Began = ("waiting", 1, None, 0, None)
+_BEHIND: _Began = ("waiting", 0, None, 0, None)
+
+
+# A message with its first execution, as it is inserted; ``begun``: 1 where it runs at once.
+_COLUMNS = (
+    *("no", "id", "trigger_no", "sequence", "received_at_us", "consumer", "lane_key"),
+    *("request", "body", "version_no", "state", "turn", "session_no", "begun"),
+    *("started_at_us", "settled_at_us"),
+)
+_BECOMES = f"""
+INSERT INTO message (no, id, trigger_no, sequence, received_at_us, consumer, lane_key)
+VALUES (new.no, new.id, new.trigger_no, new.sequence, new.received_at_us, new.consumer,
+    new.lane_key);
+INSERT INTO payload (message_no, request, body) VALUES (new.no, new.request, new.body);
+INSERT INTO execution (no, message_no, run, trigger_no, version_no, lane_key, position, state,
+    turn, session_no, epoch, attempt, counted, first_started_at_us, started_at_us, settled_at_us)
+VALUES (new.no, new.no, 1, new.trigger_no, new.version_no, new.lane_key, new.no, new.state,
+    new.turn, new.session_no, new.begun, new.begun, new.begun, new.started_at_us,
+    new.started_at_us, new.settled_at_us);
+INSERT INTO result (execution_no, response, input, logs, code_hash)
+SELECT new.no, X'{_NO_CONTENT.hex()}', X'', '', '' WHERE new.settled_at_us IS NOT NULL;
+"""  # noqa: S608  # a constant of ours
+_accepting = RowGroup("accepting", _COLUMNS, _BECOMES)
 
 
 @dataclass(frozen=True, slots=True)
 class _Sql:
-    message: str
-    payload: str
-    running: str
-    waiting: str
-    recorded: str
-    result: str
     search: str
     idempotency: str
     known_key: str
@@ -80,15 +89,11 @@ class Appends:
 
     def connect(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        _accepting.create(connection)
 
     def forget(self) -> None:
         """Drop what is buffered: it is written, or the transaction was rolled back."""
         self._messages: list[_Row] = []
-        self._payloads: list[_Row] = []
-        self._running: list[_Row] = []
-        self._waiting: list[_Row] = []
-        self._recorded: list[_Row] = []
-        self._results: list[_Row] = []
         self._searches: list[_Row] = []
         self._keys: dict[_KeyName, tuple[Duplicate, bytes, int]] = {}
         self._counted: dict[int, TriggerMirror] = {}
@@ -108,6 +113,12 @@ class Appends:
         mirror.last_no = no = mirror.last_no + 1
         trigger.last_sequence = sequence = trigger.last_sequence + 1
         self._counted[trigger.no] = trigger
+        if new.record_only:
+            began = _RECORDED
+            settled_at_us = mirror.wall_us
+        else:
+            began = self._place(new, trigger, no, sequence)
+            settled_at_us = None
         self._messages.append(
             (
                 no,
@@ -117,13 +128,13 @@ class Appends:
                 message.received_at_us,
                 message.consumer,
                 new.lane_key,
+                message.request,
+                message.body,
+                new.version_no,
+                *began,
+                settled_at_us,
             )
         )
-        self._payloads.append((no, message.request, message.body))
-        if new.record_only:
-            self._record(new, no)
-        else:
-            self._place(new, trigger, no, sequence)
         if new.search:
             self._searches += [(trigger.no, name, value, no) for name, value in new.search]
         accepted = Accepted(message.id, sequence, no)
@@ -136,13 +147,8 @@ class Appends:
         if not self._messages:
             return
         sql, connection = self._sql, self._connection
+        _accepting.insert(connection, self._messages)
         for text, rows in (
-            (sql.message, self._messages),
-            (sql.payload, self._payloads),
-            (sql.running, self._running),
-            (sql.waiting, self._waiting),
-            (sql.recorded, self._recorded),
-            (sql.result, self._results),
             (sql.search, self._searches),
             (sql.idempotency, self._key_rows()),
         ):
@@ -154,7 +160,7 @@ class Appends:
 
     # --- where it goes --------------------------------------------------------------------------
 
-    def _place(self, new: NewMessage, trigger: TriggerMirror, no: int, sequence: int) -> None:
+    def _place(self, new: NewMessage, trigger: TriggerMirror, no: int, sequence: int) -> _Began:
         """Running where it may start at once, else waiting: with its turn, or behind others."""
         mirror, lane_key = self._mirror, new.lane_key
         at_head = True
@@ -175,27 +181,15 @@ class Appends:
             and len(mirror.running) < mirror.slots
         ):
             self._start(new, trigger, no, sequence)
-            return
+            return "running", 0, mirror.session_no, 1, mirror.wall_us
         trigger.waiting += 1
-        self._waiting.append((no, no, trigger.no, new.version_no, lane_key, no, at_head))
         if at_head:
             self._claims.ready(trigger)
+            return _AT_HEAD
+        return _BEHIND
 
     def _start(self, new: NewMessage, trigger: TriggerMirror, no: int, sequence: int) -> None:
         mirror, sent, now_us = self._mirror, new.message, self._mirror.wall_us
-        self._running.append(
-            (
-                no,
-                no,
-                trigger.no,
-                new.version_no,
-                new.lane_key,
-                no,
-                mirror.session_no,
-                now_us,
-                now_us,
-            )
-        )
         trigger.running += 1
         mirror.running[no] = Running(1, trigger, new.lane_key, 1, 1, now_us)
         message = Message(
@@ -204,11 +198,6 @@ class Appends:
         self._claims.started.append(
             Claim(no, 1, f"{sent.id}-1", trigger.no, new.version_no, 1, 1, now_us, message)
         )
-
-    def _record(self, new: NewMessage, no: int) -> None:
-        now_us = self._mirror.wall_us
-        self._recorded.append((no, no, new.trigger_no, new.version_no, new.lane_key, no, now_us))
-        self._results.append((no, _NO_CONTENT, b"", "", ""))
 
     # --- duplicates -----------------------------------------------------------------------------
 
@@ -241,32 +230,8 @@ class Appends:
 
 
 def _sql() -> _Sql:
-    first = ("no", "message_no", "trigger_no", "version_no", "lane_key", "position")
     known = idempotency.c
     return _Sql(
-        message=insert_into(
-            message,
-            *("no", "id", "trigger_no", "sequence", "received_at_us", "consumer", "lane_key"),
-        ),
-        payload=insert_into(payload, "message_no", "request", "body"),
-        running=insert_into(
-            execution,
-            *(*first, "session_no", "first_started_at_us", "started_at_us"),
-            run=ONE,
-            state=RUNNING.right,
-            turn=ZERO,
-            epoch=ONE,
-            attempt=ONE,
-            counted=ONE,
-        ),
-        waiting=insert_into(execution, *first, "turn", run=ONE, state=WAITING.right),
-        recorded=insert_into(
-            execution,
-            *(*first, "settled_at_us"),
-            run=ONE,
-            state=literal_column("'succeeded'"),
-        ),
-        result=insert_into(result, "execution_no", "response", "input", "logs", "code_hash"),
         search=insert_unless_there(search, "trigger_no", "name", "value", "message_no"),
         idempotency=insert_or_replace(
             idempotency,

@@ -19,11 +19,11 @@ from firesteel.store.schema import (
     entry,
     execution,
     paused_lane,
-    result,
 )
 from firesteel.store.sqlite.claims import Claims
 from firesteel.store.sqlite.mirror import BUSY, PAUSED, Mirror, Running, TriggerMirror
 from firesteel.store.sqlite.results import encode_failure, encode_response
+from firesteel.store.sqlite.row_group import RowGroup
 from firesteel.store.sqlite.statements import (
     compiled,
     insert_into,
@@ -53,11 +53,25 @@ class Recorded:
     ended_why: str | None = None
 
 
+# An execution's end, as it is written. Only what runs under the same epoch is changed (P14).
+_COLUMNS = (
+    *("no", "epoch", "state", "settled_at_us", "failure", "ended_by", "ended_why"),
+    *("response", "input", "logs", "code_hash"),
+)
+_BECOMES = """
+UPDATE execution SET state = new.state, session_no = NULL, settled_at_us = new.settled_at_us,
+    failure = new.failure, ended_by = new.ended_by, ended_why = new.ended_why
+WHERE no = new.no AND epoch = new.epoch AND state = 'running';
+SELECT RAISE(ABORT, 'a running execution is not in the tables') WHERE changes() = 0;
+INSERT INTO result (execution_no, response, input, logs, code_hash)
+VALUES (new.no, new.response, new.input, new.logs, new.code_hash);
+"""
+_settling = RowGroup("settling", _COLUMNS, _BECOMES)
+
+
 @dataclass(frozen=True, slots=True)
 class _Sql:
-    settle: str
     postpone: str
-    result: str
     entry: str
     attempt: str
     stop_lane: str
@@ -75,12 +89,12 @@ class Outcomes:
 
     def connect(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        _settling.create(connection)
 
     def forget(self) -> None:
         """Drop what is buffered: it is written, or the transaction was rolled back."""
         self._settled: list[_Row] = []
         self._postponed: list[_Row] = []
-        self._results: list[_Row] = []
         self._entries: list[_Row] = []
         self._attempts: list[_Row] = []
         self._stopped: list[_Row] = []
@@ -104,18 +118,13 @@ class Outcomes:
         failure = encode_failure(settlement.failure)
         self._settled.append(
             (
+                no,
+                settlement.epoch,
                 settlement.state.value,
                 self._mirror.wall_us,
                 failure,
                 None,
                 None,
-                no,
-                settlement.epoch,
-            )
-        )
-        self._results.append(
-            (
-                no,
                 encode_response(settlement.response),
                 settlement.input,
                 settlement.logs,
@@ -169,16 +178,19 @@ class Outcomes:
             return False
         self._settled.append(
             (
+                execution_no,
+                epoch,
                 end.state.value,
                 self._mirror.wall_us,
                 None,
                 end.ended_by,
                 end.ended_why,
-                execution_no,
-                epoch,
+                encode_response(end.response),
+                b"",
+                "",
+                "",
             )
         )
-        self._results.append((execution_no, encode_response(end.response), b"", "", ""))
         if running.lane_key is not None:
             self._leave_lane(running.trigger, running.lane_key)
         return True
@@ -186,11 +198,11 @@ class Outcomes:
     def flush(self) -> None:
         """Write everything that is buffered."""
         sql, connection = self._sql, self._connection
-        for text, rows in ((sql.settle, self._settled), (sql.postpone, self._postponed)):
-            if rows and update_rows(connection, text, rows) != len(rows):
-                raise InternalError("a running execution is not in the tables")
+        _settling.insert(connection, self._settled)
+        postponed = self._postponed
+        if postponed and update_rows(connection, sql.postpone, postponed) != len(postponed):
+            raise InternalError("a running execution is not in the tables")
         for text, rows in (
-            (sql.result, self._results),
             (sql.entry, self._entries),
             (sql.attempt, self._attempts),
             (sql.stop_lane, self._stopped),
@@ -264,14 +276,6 @@ def _sql() -> _Sql:
         .where(e.no == bindparam("the_no"))
         .where(e.epoch == bindparam("the_epoch"), RUNNING)
     )
-    settle = running.ordered_values(
-        (e.state, bindparam("the_state")),
-        (e.session_no, null()),
-        (e.settled_at_us, bindparam("settled")),
-        (e.failure, bindparam("the_failure")),
-        (e.ended_by, bindparam("by")),
-        (e.ended_why, bindparam("why")),
-    )
     postpone = running.ordered_values(
         (e.state, WAITING.right),
         (e.session_no, null()),
@@ -283,15 +287,11 @@ def _sql() -> _Sql:
     )
     the_execution = ("the_no", "the_epoch")
     return _Sql(
-        settle=compiled(
-            settle, *("the_state", "settled", "the_failure", "by", "why"), *the_execution
-        ),
         postpone=compiled(
             postpone,
             *("the_turn", "due", "the_counted", "the_alone", "the_failure"),
             *the_execution,
         ),
-        result=insert_into(result, "execution_no", "response", "input", "logs", "code_hash"),
         entry=insert_unless_there(
             entry,
             *("execution_no", "step", "kind", "attempt"),

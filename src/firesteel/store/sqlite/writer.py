@@ -1,8 +1,9 @@
 """The one thread that writes the SQLite file: many commands, one transaction, one flush.
 
-The event loop puts commands into a queue; the thread takes all that are there, applies them in
-order in one transaction, commits (which flushes), and completes all of them with one call back
-into the loop. While it flushes, the next ones gather: the more calls, the larger the groups.
+The event loop gathers commands and hands those of each of its turns over at once; the thread takes
+all that are there, applies them in order in one transaction, commits (which flushes), and completes
+all of them with one call back into the loop. While it flushes, the next ones gather: the more
+calls, the larger the groups.
 
 What may go wrong, and what the callers are told:
 
@@ -35,9 +36,6 @@ T = TypeVar("T")
 
 Work = Callable[[sqlite3.Connection], T]
 _Command = tuple["asyncio.Future[Any] | None", Callable[[Any], Any], Any]
-
-_NOTHING: _Command = (None, bool, None)
-"""Wakes the thread."""
 
 # Commands in one transaction at most: bounds how long the first of them waits for the last.
 _BATCH = 1000
@@ -101,8 +99,11 @@ class Writer:
     def __init__(self, path: Path, ledger: Ledger, *, queue_limit: int = QUEUE_LIMIT) -> None:
         self._path = path
         self._ledger = ledger
-        self._queue: SimpleQueue[_Command] = SimpleQueue()
+        self._queue: SimpleQueue[list[_Command]] = SimpleQueue()
         self._queue_limit = queue_limit
+        self._gathered: list[_Command] = []
+        self._open = 0
+        self._left: list[_Command] = []
         self._closing = False
         self._lost: BaseException | None = None
         self._back_off_s = 0.0
@@ -132,8 +133,9 @@ class Writer:
     async def close(self) -> None:
         """Do all that was put, copy the log into the file, end the session. Safe to repeat."""
         if not self._closing:
+            self._hand_over()
             self._closing = True
-            self._queue.put(_NOTHING)
+            self._queue.put([])
         thread, self._thread = self._thread, None
         if thread is not None:
             await asyncio.to_thread(thread.join)
@@ -152,15 +154,15 @@ class Writer:
         future: asyncio.Future[T] = self._loop.create_future()
         if self._lost is not None or self._closing:
             future.set_exception(StoreUnavailable("the store is closed"))
-        elif bounded and self._queue.qsize() >= self._queue_limit:
+        elif bounded and self._open >= self._queue_limit:
             future.set_exception(StoreUnavailable("the store does not keep up"))
         else:
-            self._queue.put((future, call, argument))
+            self._gather((future, call, argument))
         return future
 
     def post(self, call: Callable[[A], object], argument: A) -> None:
         """As ``put``, where nobody waits for the answer."""
-        self._queue.put((None, call, argument))
+        self._gather((None, call, argument))
 
     def submit(self, work: Work[T]) -> asyncio.Future[T]:
         """Run ``work(connection)`` in the next transaction, in a savepoint: if it raises, what it
@@ -168,9 +170,23 @@ class Writer:
         put before it, and must not begin, commit or roll back itself."""
         return self.put(self._work, work)
 
+    def _gather(self, command: _Command) -> None:
+        """All commands of one turn of the loop go to the thread at once, at its end: it would
+        want the interpreter's lock for the first one while the loop still makes the next."""
+        if not self._gathered:
+            self._loop.call_soon(self._hand_over)
+        self._gathered.append(command)
+        self._open += 1
+
+    def _hand_over(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        if gathered:
+            self._queue.put(gathered)
+
     def _complete(
         self, commands: Sequence[_Command], answers: Sequence[Any], claims: Sequence[Any]
     ) -> None:
+        self._open -= len(commands)
         for (future, _, _), answer in zip(commands, answers, strict=True):
             if future is None or future.done():
                 continue
@@ -182,6 +198,14 @@ class Writer:
             self._on_claims(claims)
 
     def _tell_lost(self, error: BaseException) -> None:
+        """The thread has ended: nobody else takes what is in the queue or still comes to it."""
+        self._hand_over()
+        waiting = self._left
+        while not self._queue.empty():
+            waiting += self._queue.get_nowait()
+        self._complete(
+            waiting, [_Refused(StoreUnavailable("the store is lost"))] * len(waiting), ()
+        )
         if self._on_lost is not None:
             self._on_lost(error)
 
@@ -211,15 +235,18 @@ class Writer:
 
     def _take(self) -> list[_Command] | None:
         """All commands that are there; waits for the first, or until something is due."""
-        queue = self._queue
-        if self._closing and queue.empty():
-            return None
-        try:
-            commands = [queue.get(timeout=self._wait_s())]
-        except Empty:
-            return []
-        commands += [queue.get_nowait() for _ in range(min(queue.qsize(), _BATCH - 1))]
-        return commands
+        queue, commands = self._queue, self._left
+        if not commands:
+            if self._closing and queue.empty():
+                return None
+            try:
+                commands = queue.get(timeout=self._wait_s())
+            except Empty:
+                return []
+        while len(commands) < _BATCH and not queue.empty():
+            commands += queue.get_nowait()
+        self._left = commands[_BATCH:]
+        return commands[:_BATCH]
 
     def _wait_s(self) -> float | None:
         wake_in_s = self._ledger.wake_in_s()
@@ -291,12 +318,10 @@ class Writer:
 
     def _lose(self, commands: list[_Command], error: Exception) -> bool:
         self._lost = error
-        self._call(self._tell_lost, error)
         unknown = OutcomeUnknown("the commit failed: the call may have been stored")
         unknown.__cause__ = error
+        self._call(self._tell_lost, error)
         self._refuse(commands, unknown)
-        waiting = [self._queue.get_nowait() for _ in range(self._queue.qsize())]
-        self._refuse(waiting, StoreUnavailable("the store is lost"))
         return False
 
     def _refuse(self, commands: list[_Command], error: BaseException) -> None:
