@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 
 from firesteel.errors import CallerError
-from firesteel.store.catalog import Catalog, NewApiKey, PublishedIntegration, TriggerRules
+from firesteel.store.catalog import (
+    Catalog,
+    KeyChanges,
+    NewApiKey,
+    PublishedIntegration,
+    TriggerRules,
+)
 from tests.contract.conftest import OpenStore
 
 RULES = TriggerRules(
@@ -255,6 +261,32 @@ async def test_a_key_is_relabelled_and_its_secret_replaced(shop: Catalog, trigge
     taken = replace(wanted, digest=b"b" * 32)
     assert await refusal(shop.change_key(trigger_no, "shop 2", taken, "b")) == "secret_taken"
     assert await shop.change_key(trigger_no, "shop 2", wanted, "b") == changed
+
+
+async def test_keys_change_together_or_not_at_all(shop: Catalog, trigger_no: int) -> None:
+    other = NewApiKey("partner", b"b" * 32, "p", b"sealed b")
+    await shop.add_key(trigger_no, KEY, "anna")
+    await shop.add_key(trigger_no, other, "anna")
+    exchanged = [replace(other, label=KEY.label), replace(KEY, label=other.label)]
+    before = await shop.keys(trigger_no)
+    lost = KeyChanges(["web shop"], [replace(other, expires_at_us=7)], [other])
+    assert await refusal(shop.change_keys(trigger_no, lost, "anna")) == "label_taken"
+    assert await shop.keys(trigger_no) == before
+
+    added = NewApiKey("third", b"c" * 32, "p", b"sealed c")
+    await shop.change_keys(trigger_no, KeyChanges(changed=exchanged, added=[added]), "bert")
+
+    first, second, third = await shop.keys(trigger_no)
+    assert (first.label, first.digest, first.sealed) == (KEY.label, other.digest, other.sealed)
+    assert (second.label, second.digest, second.sealed) == (other.label, KEY.digest, KEY.sealed)
+    assert (first.key_no, second.key_no) == (before[0].key_no, before[1].key_no)
+    assert third.label == "third"
+    details = [entry.detail for entry in await shop.audit(3)]
+    assert details == [
+        "label third",
+        "label partner, secret replaced",
+        f"label {KEY.label}, secret replaced",
+    ]
 
 
 async def test_a_deleted_key_is_gone_at_once(shop: Catalog, trigger_no: int) -> None:

@@ -7,8 +7,8 @@ keyed hash by which calls are recognised, and sealed, for those who may reveal i
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, get_args
 
 from firesteel.errors import CallerError
 from firesteel.model.api_key import (
@@ -18,7 +18,7 @@ from firesteel.model.api_key import (
     expiry_us,
     generated_key,
 )
-from firesteel.store.catalog import NewApiKey
+from firesteel.store.catalog import KeyChanges, NewApiKey
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,18 +87,12 @@ class ApiKeys:
         """A new key, pasted or generated. Raises CallerError ``label_taken``, ``secret_taken``,
         ``key_invalid``."""
         warning = check_pasted(wanted.secret) if wanted.secret is not None else None
-        secret = wanted.secret or generated_key(secrets.token_bytes(ENTROPY_BYTES))
-        row = self._row(trigger_no, wanted.label, secret, wanted.expires_at_us)
+        row, secret = self._new_row(trigger_no, wanted)
         return AddedKey(await self._catalog.add_key(trigger_no, row, actor), secret, warning)
 
     async def change(self, trigger_no: int, label: str, *, wanted: WantedKey, actor: str) -> ApiKey:
         """Give the key of that label another label, secret (None: as it is) or expiry."""
-        key = await self.find(trigger_no, label)
-        if wanted.secret is None:
-            row = NewApiKey(wanted.label, key.digest, key.prefix, key.sealed, wanted.expires_at_us)
-        else:
-            check_pasted(wanted.secret)
-            row = self._row(trigger_no, wanted.label, wanted.secret, wanted.expires_at_us)
+        row = self._changed_row(await self.find(trigger_no, label), wanted)
         return await self._catalog.change_key(trigger_no, label, row, actor)
 
     async def delete(self, trigger_no: int, label: str, actor: str) -> None:
@@ -125,24 +119,19 @@ class ApiKeys:
     async def bring_in_line(
         self, trigger_no: int, wanted: Sequence[WantedKey], *, prune: bool, actor: str
     ) -> list[KeyChange]:
-        """Make the trigger's keys those of its document. Old ones go first, so that their secrets
-        are free; undeclared ones are kept unless ``prune``."""
-        plan = self.plan(await self.of(trigger_no), wanted, prune=prune)
-        by_label = {key.label: key for key in wanted}
-        done: list[KeyChange] = []
-        for change in sorted(plan, key=lambda change: change.act != "removed"):
-            secret = None
-            if change.act == "removed":
-                await self.delete(trigger_no, change.label, actor)
-            elif change.act == "changed":
-                key = by_label[change.label]
-                await self.change(trigger_no, change.label, wanted=key, actor=actor)
-            elif change.act == "added":
-                key = by_label[change.label]
-                added = await self.add(trigger_no, key, actor)
-                secret = added.secret if key.secret is None else None
-            done.append(KeyChange(change.label, change.act, secret))
-        return done
+        """Make the trigger's keys those of its document, all at once; undeclared ones are kept
+        unless ``prune``."""
+        existing = await self.of(trigger_no)
+        plan = self.plan(existing, wanted, prune=prune)
+        held, asked = ({key.label: key for key in existing}, {key.label: key for key in wanted})
+        labels = {act: [item.label for item in plan if item.act == act] for act in get_args(Act)}
+        changed = [self._changed_row(held[label], asked[label]) for label in labels["changed"]]
+        new = {label: self._new_row(trigger_no, asked[label]) for label in labels["added"]}
+        changes = KeyChanges(labels["removed"], changed, [row for row, _ in new.values()])
+        if changes.removed or changes.changed or changes.added:
+            await self._catalog.change_keys(trigger_no, changes, actor)
+        generated = {label: secret for label, (_, secret) in new.items() if not asked[label].secret}
+        return [replace(item, secret=generated.get(item.label)) for item in plan]
 
     def digest(self, secret: str) -> bytes:
         """The keyed hash of a secret."""
@@ -153,6 +142,16 @@ class ApiKeys:
             return "added"
         same_secret = wanted.secret is None or self.digest(wanted.secret) == key.digest
         return "kept" if same_secret and key.expires_at_us == wanted.expires_at_us else "changed"
+
+    def _new_row(self, trigger_no: int, wanted: WantedKey) -> tuple[NewApiKey, str]:
+        secret = wanted.secret or generated_key(secrets.token_bytes(ENTROPY_BYTES))
+        return self._row(trigger_no, wanted.label, secret, wanted.expires_at_us), secret
+
+    def _changed_row(self, key: ApiKey, wanted: WantedKey) -> NewApiKey:
+        if wanted.secret is None:
+            return NewApiKey(wanted.label, key.digest, key.prefix, key.sealed, wanted.expires_at_us)
+        check_pasted(wanted.secret)
+        return self._row(key.trigger_no, wanted.label, wanted.secret, wanted.expires_at_us)
 
     def _row(
         self, trigger_no: int, label: str, secret: str, expires_at_us: int | None

@@ -88,11 +88,6 @@ PROBLEMS: Mapping[str, ProblemType] = {
         "Idempotency key used for another call",
         "The same idempotency key came before with another method, query or body.",
     ),
-    "idempotency_key_invalid": ProblemType(
-        400,
-        "Invalid idempotency key",
-        "The idempotency key is empty, too long or holds characters that a key may not have.",
-    ),
     # --- the public port, answers of Request-Response
     "input_invalid": ProblemType(
         422,
@@ -149,8 +144,7 @@ PROBLEMS: Mapping[str, ProblemType] = {
     "overloaded": ProblemType(
         503,
         "Overloaded",
-        "More calls wait for the store or for a response than the node can hold; nothing of this "
-        "call was stored.",
+        "More calls wait for the store than the node can hold; nothing of this call was stored.",
         1,
     ),
     # --- HTTP itself
@@ -189,9 +183,6 @@ PROBLEMS: Mapping[str, ProblemType] = {
     "unknown_integration": ProblemType(
         404, "Unknown integration", "The workspace has no integration of that name."
     ),
-    "unknown_version": ProblemType(
-        404, "Unknown version", "The integration has no version of that number."
-    ),
     "unknown_key": ProblemType(404, "Unknown API key", "The trigger has no API key of that label."),
     "unknown_connection": ProblemType(
         404, "Unknown connection", "The workspace has no connection of that name."
@@ -205,12 +196,10 @@ PROBLEMS: Mapping[str, ProblemType] = {
     "unknown_execution": ProblemType(
         404, "Unknown execution", "The message has no execution of that number."
     ),
-    "unknown_lane": ProblemType(404, "Unknown lane", "The trigger has no such lane."),
     "label_taken": ProblemType(409, "Label taken", "The trigger has an API key of that label."),
     "secret_taken": ProblemType(
         409, "Secret taken", "The trigger has an API key with the same secret."
     ),
-    "workspace_taken": ProblemType(409, "Workspace taken", "There is a workspace of that name."),
     "managed_by_files": ProblemType(
         409,
         "Managed by files",
@@ -271,9 +260,6 @@ PROBLEMS: Mapping[str, ProblemType] = {
         422,
         "Missing reference",
         "A ${NAME} is neither a secret of the workspace nor in the node's environment.",
-    ),
-    "precondition_required": ProblemType(
-        428, "Precondition required", "This change needs If-Match with the version it is based on."
     ),
     "backup_failed": ProblemType(500, "Backup failed", "The copy could not be written."),
     "workers_unavailable": ProblemType(

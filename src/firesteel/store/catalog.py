@@ -41,6 +41,16 @@ class NewApiKey:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyChanges:
+    """What becomes of a trigger's keys at once: labels to remove, keys to change (by their label)
+    and to add."""
+
+    removed: Sequence[str] = ()
+    changed: Sequence[NewApiKey] = ()
+    added: Sequence[NewApiKey] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class PublishedIntegration:
     """An integration and its published version. ``trigger_no`` names it for good; ``enabled`` is
     the switch, which is not part of the version."""
@@ -183,6 +193,11 @@ class Catalog(Protocol):
 
     async def delete_key(self, trigger_no: int, label: str, actor: str) -> None:
         """The sealed secret goes with it."""
+        ...
+
+    async def change_keys(self, trigger_no: int, changes: KeyChanges, actor: str) -> None:
+        """All of it in one transaction, or nothing. Only what is there in the end counts: a secret
+        may go from one label to another, and two labels may exchange theirs."""
         ...
 
     async def touch_keys(self, used: dict[int, int]) -> None:

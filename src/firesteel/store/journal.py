@@ -218,7 +218,8 @@ class Journal(Protocol):
     def append(self, message: NewMessage) -> Awaitable[Appended]:
         """Store the message and its first execution. Duplicate keys and full triggers are found
         inside the transaction, also among messages of the same transaction. Raises CallerError
-        ``unknown_integration``, and StoreUnavailable at once where too many calls wait."""
+        ``unknown_integration``; StoreUnavailable ``overloaded`` at once where too many calls wait.
+        """
         ...
 
     def record(self, execution_no: int, epoch: int, entry: JournalEntry) -> Awaitable[bool]:

@@ -111,6 +111,43 @@ async def test_a_pruned_keys_secret_may_be_used_again_in_the_same_publication(
     }
 
 
+async def test_two_labels_exchange_their_secrets_in_one_publication(
+    keys: ApiKeys, trigger_no: int
+) -> None:
+    first, second = "a-secret-of-the-web-shop", "a-secret-of-the-partner"
+    await apply(
+        keys, trigger_no, WantedKey("web shop", first, None), WantedKey("partner", second, None)
+    )
+    before = {key.label: key.key_no for key in await keys.of(trigger_no)}
+
+    done = await apply(
+        keys, trigger_no, WantedKey("web shop", second, None), WantedKey("partner", first, None)
+    )
+
+    assert done == {"web shop": "changed", "partner": "changed"}
+    found = await keys.of(trigger_no)
+    assert {key.label: key.key_no for key in found} == before
+    assert {key.label: key.digest for key in found} == {
+        "web shop": keys.digest(second),
+        "partner": keys.digest(first),
+    }
+
+
+async def test_a_changed_keys_old_secret_may_go_to_a_new_label_in_the_same_publication(
+    keys: ApiKeys, trigger_no: int
+) -> None:
+    await apply(keys, trigger_no, WantedKey("web shop", "a-secret-of-the-web-shop", None))
+
+    done = await apply(
+        keys,
+        trigger_no,
+        WantedKey("partner", "a-secret-of-the-web-shop", None),
+        WantedKey("web shop", "another-secret-of-the-shop", None),
+    )
+
+    assert done == {"partner": "added", "web shop": "changed"}
+
+
 async def test_one_secret_twice_on_a_trigger_is_refused(keys: ApiKeys, trigger_no: int) -> None:
     await keys.add(trigger_no, WantedKey("web shop", "a-secret-of-the-web-shop", None), "test")
 

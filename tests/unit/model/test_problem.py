@@ -99,3 +99,14 @@ def test_every_code_that_the_program_refuses_with_is_registered() -> None:
         used.update(re.findall(r'CallerError\((?:[^()]|\([^()]*\))*?code="([a-z_]+)"', text))
     assert {"not_found", "label_taken"} <= used
     assert used <= PROBLEMS.keys()
+
+
+def test_every_registered_code_is_one_that_the_program_sends() -> None:
+    package = Path(firesteel.__file__).parent
+    texts = [
+        path.read_text("utf-8")
+        for path in package.rglob("*.py")
+        if path != package / "model" / "problem.py"
+    ]
+    registered = PROBLEMS.keys() | FAULTS.keys()
+    assert {code for code in registered if not any(f'"{code}"' in text for text in texts)} == set()

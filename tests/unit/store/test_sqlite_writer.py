@@ -219,8 +219,9 @@ async def test_calls_past_the_queues_bound_are_refused_at_once(tmp_path: Path) -
     await asyncio.to_thread(busy.wait)
     hand = Hand(journal, None)  # type: ignore[arg-type]  # the grant is the first in the queue
     waiting = journal.append(hand.new(1))
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreUnavailable) as refused:
         await journal.append(hand.new(1))
+    assert refused.value.code == "overloaded"
     go_on.set()
     await held
     with pytest.raises(CallerError):

@@ -16,6 +16,7 @@ from firesteel.errors import CallerError
 from firesteel.store.catalog import (
     ApiKey,
     AuditEntry,
+    KeyChanges,
     ManagedBy,
     NewApiKey,
     PublishedIntegration,
@@ -154,6 +155,11 @@ class SqliteCatalog:
 
     async def delete_key(self, trigger_no: int, label: str, actor: str) -> None:
         await self._change(actor, lambda change: catalog_keys.delete_key(change, trigger_no, label))
+
+    async def change_keys(self, trigger_no: int, changes: KeyChanges, actor: str) -> None:
+        await self._change(
+            actor, lambda change: catalog_keys.change_keys(change, trigger_no, changes)
+        )
 
     async def touch_keys(self, used: dict[int, int]) -> None:
         await self._writer.submit(lambda connection: catalog_keys.touch_keys(connection, used))

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Select, delete, func, insert, select, update
 
 from firesteel.errors import CallerError
-from firesteel.store.catalog import ApiKey, NewApiKey
+from firesteel.store.catalog import ApiKey, KeyChanges, NewApiKey
 from firesteel.store.schema import NOT_REMOVED, api_key, integration, workspace
 from firesteel.store.sqlite.catalog_rows import Change
 from firesteel.store.sqlite.queries import execute, fetch_all, fetch_one
@@ -51,6 +51,18 @@ def delete_key(change: Change, trigger_no: int, label: str) -> None:
     old = _labelled(change.connection, trigger_no, label)
     execute(change.connection, delete(api_key).where(api_key.c.no == old.key_no))
     change.note("key.delete", subject, f"label {label}")
+
+
+def change_keys(change: Change, trigger_no: int, changes: KeyChanges) -> None:
+    """Raises CallerError ``unknown_key``, ``label_taken``, ``secret_taken``."""
+    for label in changes.removed:
+        delete_key(change, trigger_no, label)
+    for key in changes.changed:
+        _let_go_of_secret(change.connection, trigger_no, key)
+    for key in changes.changed:
+        change_key(change, trigger_no, key.label, key)
+    for key in changes.added:
+        add_key(change, trigger_no, key)
 
 
 def touch_keys(connection: sqlite3.Connection, used: dict[int, int]) -> None:
@@ -97,6 +109,16 @@ def _labelled(connection: sqlite3.Connection, trigger_no: int, label: str) -> Ap
     if row is None:
         raise CallerError("the trigger has no API key of that label", code="unknown_key")
     return ApiKey(*row)
+
+
+def _let_go_of_secret(connection: sqlite3.Connection, trigger_no: int, key: NewApiKey) -> None:
+    """Free the secret that the key is about to lose, for another key of the same change."""
+    old = _labelled(connection, trigger_no, key.label)
+    if old.digest != key.digest:
+        nobodys = b"changing %d" % old.key_no
+        execute(
+            connection, update(api_key).where(api_key.c.no == old.key_no).values(digest=nobodys)
+        )
 
 
 def _check_free(

@@ -155,7 +155,8 @@ class Writer:
         if self._lost is not None or self._closing:
             future.set_exception(StoreUnavailable("the store is closed"))
         elif bounded and self._open >= self._queue_limit:
-            future.set_exception(StoreUnavailable("the store does not keep up"))
+            overloaded = StoreUnavailable("the store does not keep up", code="overloaded")
+            future.set_exception(overloaded)
         else:
             self._gather((future, call, argument))
         return future
