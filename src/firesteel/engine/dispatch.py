@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from firesteel.engine.connections import Connections
     from firesteel.engine.definitions import Definitions, Plan
     from firesteel.engine.link import Link
-    from firesteel.engine.pool import Pool
+    from firesteel.engine.pool import Blame, Pool
     from firesteel.engine.waiters import Waiters
     from firesteel.model.execution import Response
     from firesteel.store.journal import Actor, Claim, Ended, Journal
@@ -95,7 +95,7 @@ class Dispatcher:
         except Exception as error:  # noqa: BLE001  # whatever it is, the attempt must end
             log.error("version_unusable", execution=claim.execution, error=type(error).__name__)
             if self._preparing.get(claim.execution_no) is claim:
-                self.crashed(claim, VERSION_UNUSABLE, alone=True)
+                self.crashed(claim, VERSION_UNUSABLE, "sure")
         else:
             if self._preparing.get(claim.execution_no) is claim:
                 self._start(claim, plan)
@@ -159,10 +159,10 @@ class Dispatcher:
             )
         )
 
-    def crashed(self, claim: Claim, failure: Failure, *, alone: bool) -> None:
-        """The worker ended under the attempt. One of several is only a suspect: it runs again at
-        once, by itself, and this time does not count."""
-        if alone:
+    def crashed(self, claim: Claim, failure: Failure, blame: Blame) -> None:
+        """The worker ended under the attempt. One that is not surely to blame runs again at once,
+        and this time does not count; a suspect runs by itself."""
+        if blame == "sure":
             lost = frames.Outcome(claim.execution_no, claim.epoch, None, failure)
             self.ended(claim, lost)
         else:
@@ -172,7 +172,7 @@ class Dispatcher:
                     claim.epoch,
                     0.0,
                     counts=False,
-                    alone=True,
+                    alone=blame == "suspect" or claim.alone,
                     failure=failure,
                 )
             )

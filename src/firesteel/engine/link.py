@@ -63,7 +63,7 @@ class Listener(Protocol):
 
 class Link(asyncio.Protocol):
     """A worker. It takes attempts once it said Hello with the right token. Frames sent within one
-    turn of the loop leave in one write."""
+    turn of the loop leave in one write. ``killed``: for an attempt that did not end in time."""
 
     def __init__(self, listener: Listener, token: str) -> None:
         self._listener = listener
@@ -76,6 +76,7 @@ class Link(asyncio.Protocol):
         self.running: dict[int, Running] = {}
         self.exclusive = False
         self.draining = False
+        self.killed = False
         self.pid = 0
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 

@@ -3,8 +3,9 @@
 An attempt goes to the worker with the fewest. A *suspect* (``claim.alone``) gets a worker for
 itself: one is kept free until its last attempt has ended. An attempt past its deadline gets its
 worker drained and, when its neighbours have ended or ``NEIGHBOUR_GRACE_S`` is over, killed. A
-worker that ends takes its attempts along: a single one is to blame and counts; of several none
-counts, each runs again alone (P16).
+worker that ends takes its attempts along. Those over their time are to blame and count. Where the
+worker was killed for them the others are not to blame; else a single one is and counts, and of
+several none counts, each runs again alone (P16).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import signal
 import socket
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from firesteel.engine.link import Link, Running
 from firesteel.model import frames
@@ -31,6 +32,15 @@ DEADLINE_GRACE_S = 1.0
 NEIGHBOUR_GRACE_S = 5.0
 SWEEP_S = 0.25
 
+Blame = Literal["sure", "suspect", "none"]
+"""Whether an attempt brought its worker down: it did, it or another did, another did."""
+
+TIMED_OUT = Failure("unknown", "attempt_timeout", "the attempt ran over its time-out")
+CRASHED = Failure("unknown", "worker_crashed", "the worker process ended")
+TAKEN_ALONG = Failure(
+    "unknown", "worker_ended", "the worker process was ended for another attempt's sake"
+)
+
 
 class Attempts(Protocol):
     """Who is told how attempts go on."""
@@ -43,8 +53,8 @@ class Attempts(Protocol):
         """A step is done: journal it and answer."""
         ...
 
-    def crashed(self, claim: Claim, failure: Failure, *, alone: bool) -> None:
-        """``alone``: nothing else was in the worker, so the attempt is to blame."""
+    def crashed(self, claim: Claim, failure: Failure, blame: Blame) -> None:
+        """The worker ended under the attempt."""
         ...
 
     def capacity(self, slots: int) -> None:
@@ -197,8 +207,7 @@ class Pool:
         self._report_capacity()
         lost = [running for running in link.running.values() if not _has_ended(running)]
         link.running.clear()
-        for running in lost:
-            self._blame(running, alone=len(lost) == 1)
+        self._blame(lost, killed=link.killed)
         self._place()
         self._tell_idle()
 
@@ -239,12 +248,18 @@ class Pool:
         if self._idle is not None and not self._idle.done() and not self.busy:
             self._idle.set_result(None)
 
-    def _blame(self, running: Running, *, alone: bool) -> None:
-        if self._monotonic() >= running.deadline:
-            failure = Failure("unknown", "attempt_timeout", "the attempt ran over its time-out")
-        else:
-            failure = Failure("unknown", "worker_crashed", "the worker process ended")
-        self._attempts.crashed(running.claim, failure, alone=alone)
+    def _blame(self, lost: list[Running], *, killed: bool) -> None:
+        now = self._monotonic()
+        others = [running for running in lost if now < running.deadline]
+        for running in lost:
+            if running not in others:
+                self._attempts.crashed(running.claim, TIMED_OUT, "sure")
+        for running in others:
+            if killed:
+                self._attempts.crashed(running.claim, TAKEN_ALONG, "none")
+            else:
+                blame: Blame = "sure" if len(lost) == 1 else "suspect"
+                self._attempts.crashed(running.claim, CRASHED, blame)
 
     def _hand(self, link: Link, work: Work) -> None:
         claim = work.claim
@@ -322,6 +337,7 @@ class Pool:
             self._drain(link)
         stuck = overdue and overdue == len(link.running)
         if stuck or now - since > NEIGHBOUR_GRACE_S:
+            link.killed = True
             _kill(link.pid)
             link.close()
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from firesteel.engine.link import Definition, Link
-from firesteel.engine.pool import Pool, Work
+from firesteel.engine.pool import Blame, Pool, Work
 from firesteel.model import frames
 from firesteel.model.execution import Failure, JournalEntry, Response
 from firesteel.model.message import Message
@@ -38,7 +38,7 @@ class Told:
     """What the pool said; ``news`` wakes who waits for it."""
 
     ended_nos: list[int] = field(default_factory=list)
-    crashes: list[tuple[int, str, bool]] = field(default_factory=list)
+    crashes: list[tuple[int, str, Blame]] = field(default_factory=list)
     slots: int = 0
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -49,8 +49,8 @@ class Told:
     def recorded(self, link: Link, record: frames.Record) -> None:
         link.send(frames.Recorded(record.execution_no, record.epoch, record.entry.step, True))
 
-    def crashed(self, claim: Claim, failure: Failure, *, alone: bool) -> None:
-        self.crashes.append((claim.execution_no, failure.code, alone))
+    def crashed(self, claim: Claim, failure: Failure, blame: Blame) -> None:
+        self.crashes.append((claim.execution_no, failure.code, blame))
         self.news.set()
 
     def capacity(self, slots: int) -> None:
@@ -178,7 +178,7 @@ async def test_a_single_attempt_in_a_dead_worker_is_to_blame(house: House) -> No
     await peer.next_run()
     peer.writer.close()
     await house.told.until(1)
-    assert house.told.crashes == [(1, "worker_crashed", True)]
+    assert house.told.crashes == [(1, "worker_crashed", "sure")]
     assert house.told.slots == 0
 
 
@@ -189,7 +189,7 @@ async def test_several_attempts_in_a_dead_worker_are_only_suspects(house: House)
     await peer.next_run()
     peer.writer.close()
     await house.told.until(3)
-    assert house.told.crashes == [(no, "worker_crashed", False) for no in (1, 2, 3)]
+    assert house.told.crashes == [(no, "worker_crashed", "suspect") for no in (1, 2, 3)]
 
 
 async def test_a_suspect_has_its_worker_for_itself(house: House) -> None:
@@ -211,8 +211,44 @@ async def test_an_attempt_over_its_time_is_ended_with_its_worker(house: House) -
         house.pool.assign(work(1, timeout_s=0.05))
         await peer.next_run()
         await house.told.until(1)
-        assert house.told.crashes == [(1, "attempt_timeout", True)]
+        assert house.told.crashes == [(1, "attempt_timeout", "sure")]
         assert process.wait(15) < 0
+
+
+async def test_p16_an_attempt_over_its_time_counts_and_its_neighbours_lose_none(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("firesteel.engine.pool.NEIGHBOUR_GRACE_S", 0.1)
+    with victim() as process:
+        peer = await house.join(process.pid)
+        for no, timeout_s in ((1, 60.0), (2, 0.05), (3, 60.0)):
+            house.pool.assign(work(no, timeout_s=timeout_s))
+        await house.told.until(3)
+        assert sorted(house.told.crashes) == [
+            (1, "worker_ended", "none"),
+            (2, "attempt_timeout", "sure"),
+            (3, "worker_ended", "none"),
+        ]
+        assert process.wait(15) < 0
+        peer.writer.close()
+
+
+async def test_p16_in_a_worker_that_dies_by_itself_the_overdue_one_counts_and_the_rest_are_suspects(
+    house: House,
+) -> None:
+    with victim() as process:
+        peer = await house.join(process.pid)
+        house.pool.assign(work(1, timeout_s=-60.0))  # over its time before anybody looks
+        house.pool.assign(work(2))
+        house.pool.assign(work(3))
+        await peer.next_run()
+        peer.writer.close()
+        await house.told.until(3)
+    assert sorted(house.told.crashes) == [
+        (1, "attempt_timeout", "sure"),
+        (2, "worker_crashed", "suspect"),
+        (3, "worker_crashed", "suspect"),
+    ]
 
 
 async def test_cancel_returns_when_the_attempt_has_ended_and_drops_its_outcome(
