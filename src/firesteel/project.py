@@ -13,13 +13,13 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from firesteel.model.connection import Connection, ConnectionsResult, check_connections
 from firesteel.model.document import CheckResult, check_integration
-from firesteel.model.expressions import ExpressionCheck, steps
-from firesteel.model.fault import Fault, Pointer, child, did_you_mean
+from firesteel.model.expressions import ExpressionCheck
+from firesteel.model.fault import Fault, Pointer, did_you_mean
 from firesteel.model.findings import mapping
+from firesteel.model.named_functions import named_functions
 from firesteel.model.project_rules import check_together
 
 SETTINGS_FILE = "firesteel.toml"
@@ -203,7 +203,7 @@ def _python_faults(root: Path, integrations: list[IntegrationFile]) -> list[Faul
             faults.append(defined)
         modules[file.stem] = None if isinstance(defined, Fault) else defined
     for integration in integrations:
-        for pointer, reference in _functions(integration.result.loaded.document):
+        for pointer, reference in named_functions(integration.result.loaded.document):
             found = _function_fault(reference, modules, root)
             if found is not None:
                 faults.append(integration.fault(pointer, "function_unknown", *found))
@@ -228,14 +228,6 @@ def _defined(file: Path) -> set[str] | Fault:
         elif isinstance(node, ast.Import | ast.ImportFrom):
             names.update((item.asname or item.name).partition(".")[0] for item in node.names)
     return names
-
-
-def _functions(document: Any) -> list[tuple[Pointer, str]]:
-    """The Python functions that a document names, each with its pointer."""
-    document = mapping(document)
-    named = [("/workflow/python", mapping(document.get("workflow")).get("python"))]
-    named += [(child(at, "python"), step.get("python")) for at, step in steps(document)]
-    return [(at, name) for at, name in named if isinstance(name, str) and ":" in name]
 
 
 def _function_fault(

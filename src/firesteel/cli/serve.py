@@ -51,8 +51,8 @@ def dev(
 ) -> None:
     """Run a node for development: what changes in the project folder is published at once.
 
-    Faults are printed, and until they are mended nothing is published; when Python files change,
-    the workers start anew.
+    Faults are printed, and until they are mended nothing is published and the last good version
+    goes on, its Python code too; when Python files change, the workers start anew.
 
     [bold]Examples[/bold]
 

@@ -11,6 +11,7 @@ from firesteel.cli.command import Session
 from firesteel.cli.exit_codes import CommandFailed
 from firesteel.cli.output import Output
 from firesteel.cli.project_commands import show_applied, show_faults
+from firesteel.cli.trial import try_functions
 
 INTERVAL_S = 0.3
 
@@ -67,7 +68,11 @@ class Watcher:
 
         self._python_changed |= any(path.suffix == ".py" for path in changed)
         project = report_faults(self._folder)
-        if project.faults:
+        faults = project.faults
+        if self._python_changed and not faults:
+            faults = try_functions(project)
+            show_faults(faults)
+        if faults:
             # Workers that started now would import the broken files, so they stay as they are.
             session.output.note("nothing was published and the workers go on as they were")
             return

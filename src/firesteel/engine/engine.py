@@ -170,8 +170,10 @@ class Engine:
         return await self._parts.questions.probe(workspace, connection)
 
     async def refresh_routes(self) -> None:
-        """Take over what the catalog says now; calls see it at once."""
-        self.routes = await self._parts.publications.routes()
+        """Take over what the catalog says now; calls see it at once, workers import its code."""
+        publications = self._parts.publications
+        self.routes = await publications.routes()
+        self._parts.pool.import_functions(publications.functions)
 
     async def connections_changed(self, workspace: str) -> None:
         """Send the workspace's connections to every worker that uses them."""

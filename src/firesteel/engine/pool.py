@@ -87,6 +87,7 @@ class Pool:
         self._queue: deque[Work] = deque()
         self._alone: deque[Work] = deque()
         self._overdue: dict[Link, float] = {}
+        self._functions: frozenset[str] = frozenset()
         self._joining: list[asyncio.Future[None]] = []
         self._idle: asyncio.Future[None] | None = None
         self._server: asyncio.Server | None = None
@@ -188,11 +189,21 @@ class Pool:
         for link in list(self._links):
             self._drain(link)
 
+    def import_functions(self, references: frozenset[str]) -> None:
+        """Let every worker import these functions, one that joins later too."""
+        new = references - self._functions
+        self._functions = references
+        for link in self._links:
+            if new:
+                link.send(frames.Import(sorted(new)))
+
     # Listener of the links
 
     def joined(self, link: Link) -> None:
         """Give it what waits."""
         self._links.append(link)
+        if self._functions:
+            link.send(frames.Import(sorted(self._functions)))
         self._report_capacity()
         joining, self._joining = self._joining, []
         for joined in joining:

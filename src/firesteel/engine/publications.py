@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from firesteel.engine.route import Route, RouteKey, Routes, compile_route
+from firesteel.model.named_functions import named_functions
 from firesteel.store.catalog import Version
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ class Publications:
         self._catalog = catalog
         self._definitions = definitions
         self._compiled: dict[int, Route] = {}
+        self._named: dict[int, list[str]] = {}
 
     async def routes(self) -> Routes:
         """The routes that the catalog says now."""
@@ -28,12 +31,22 @@ class Publications:
             keys.setdefault(key.trigger_no, []).append(key)
         routes = [self._route(item, keys.get(item.trigger_no, [])) for item in published]
         self._compiled = {route.trigger_no: route for route in routes}
+        self._named = {item.version_no: self._functions_of(item) for item in published}
         return Routes(routes)
+
+    @property
+    def functions(self) -> frozenset[str]:
+        """The Python functions that the published documents of ``routes`` name."""
+        return frozenset(chain.from_iterable(self._named.values()))
 
     async def find(self, workspace: str, name: str) -> Plan | None:
         """The published plan of an integration, for ``call`` steps; None where there is none."""
         item = await self._catalog.integration(workspace, name)
         return None if item is None else self._plan(item)
+
+    def _functions_of(self, item: PublishedIntegration) -> list[str]:
+        known = self._named.get(item.version_no)
+        return [name for _, name in named_functions(item.document)] if known is None else known
 
     def _plan(self, item: PublishedIntegration) -> Plan:
         known = self._definitions.known(item.version_no)

@@ -95,6 +95,14 @@ class Found(Frame, frozen=True):
     document: bytes
 
 
+class Import(Frame, frozen=True):
+    """Import these functions (``module:function``) now, so that no attempt has to wait for it and
+    all workers have the code as it is now. Not answered; what cannot be imported is tried again
+    when an attempt needs it."""
+
+    references: list[str]
+
+
 class Check(Frame, frozen=True):
     """Compile a document's expressions and find its Python functions."""
 
@@ -200,6 +208,7 @@ ToWorker = (
     | Cancel
     | Recorded
     | Found
+    | Import
     | Check
     | ReadBody
     | Probe

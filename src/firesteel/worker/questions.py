@@ -16,6 +16,7 @@ from firesteel.model.execution import InputFault
 from firesteel.model.expressions import check_expressions, steps
 from firesteel.model.fault import child
 from firesteel.model.findings import Findings
+from firesteel.model.named_functions import WORKFLOW, named_functions
 from firesteel.model.path import MISSING, Path, as_key
 from firesteel.model.section import Reading
 from firesteel.model.steps import Step
@@ -53,7 +54,7 @@ async def check(data: bytes, surroundings: Surroundings) -> list[InputFault]:
     ]
     if not faults:
         faults += _statement_faults(document)
-    return faults + await _function_faults(document, surroundings)
+    return faults + await function_faults(document, surroundings)
 
 
 def read_body(frame: frames.ReadBody) -> tuple[list[InputFault], list[str | None]]:
@@ -98,22 +99,13 @@ def _statement_faults(document: dict[str, Any]) -> list[InputFault]:
     return faults
 
 
-async def _function_faults(
-    document: dict[str, Any], surroundings: Surroundings
-) -> list[InputFault]:
-    named = [
-        (child(pointer, "python"), step["python"], False)
-        for pointer, step in steps(document)
-        if isinstance(step.get("python"), str)
-    ]
-    workflow = document.get("workflow") or {}
-    if workflow.get("python"):
-        named.append(("/workflow/python", workflow["python"], True))
+async def function_faults(document: dict[str, Any], surroundings: Surroundings) -> list[InputFault]:
+    """Functions that are not there, cannot be imported, or cannot be called as a workflow."""
     faults = []
-    for pointer, reference, is_workflow in named:
+    for pointer, reference in named_functions(document):
         try:
             found = await surroundings.find_function(reference)
-            if is_workflow:
+            if pointer == WORKFLOW:
                 inspect_workflow(found, reference)
         except AuthorError as error:
             faults.append(InputFault(pointer, error.code, error.detail))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from firesteel.errors import AuthorError
 from firesteel.model import frames
 from firesteel.model.execution import Failure, InputFault
 from firesteel.worker.attempt import Attempt
@@ -52,6 +54,7 @@ class Worker:
             frames.Forget: self._forget,
             frames.Connections: self._replace_connections,
             frames.Cancel: self._cancel,
+            frames.Import: self._import,
             frames.Check: self._check,
             frames.ReadBody: self._read_body,
             frames.Probe: self._probe,
@@ -171,7 +174,15 @@ class Worker:
             self._connections[workspace] = connections
         return connections
 
-    # questions
+    # code and questions
+
+    def _import(self, frame: frames.Import) -> None:
+        async def find_all() -> None:
+            for reference in frame.references:
+                with contextlib.suppress(AuthorError):  # the attempt that needs it will say so
+                    await self.find_function(reference)
+
+        self._in_background(find_all())
 
     def _check(self, frame: frames.Check) -> None:
         async def answer() -> None:

@@ -213,6 +213,11 @@ def test_dev_publishes_what_is_saved_and_keeps_the_last_good_version(mine: Path)
         dev.until("the workers go on as they were")
         assert greet(mine) == "Good morning, Ada!"
 
+        module.write_text(f"{sound}\nraise RuntimeError('half done')\n")
+        assert "RuntimeError: half done" in dev.until("error:")
+        dev.until("the workers go on as they were")
+        assert greet(mine) == "Good morning, Ada!"
+
         module.write_text(sound.replace("Good morning, ", "Good evening, "))
         wait_until(lambda: greet(mine) == "Good evening, Ada!")
 

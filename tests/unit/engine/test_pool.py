@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -21,6 +22,8 @@ from firesteel.model import frames
 from firesteel.model.execution import Failure, JournalEntry, Response
 from firesteel.model.message import Message
 from firesteel.store.journal import Claim
+
+F = TypeVar("F", bound=frames.Frame)
 
 TOKEN = "token"
 DONE = Response(204, [], b"")
@@ -78,10 +81,13 @@ class Peer:
     cutter: frames.FrameReader = field(default_factory=frames.worker_frames)
 
     async def next_run(self) -> frames.Run:
+        return await self.next(frames.Run)
+
+    async def next(self, kind: type[F]) -> F:
         async with asyncio.timeout(15):
             while True:
                 for index, frame in enumerate(self.frames_read):
-                    if isinstance(frame, frames.Run):
+                    if isinstance(frame, kind):
                         del self.frames_read[index]
                         return frame
                 data = await self.reader.read(65536)
@@ -161,6 +167,18 @@ async def test_attempts_wait_for_a_worker_and_go_to_the_one_that_joins(house: Ho
     house.pool.assign(work(1))
     peer = await house.join()
     assert (await peer.next_run()).execution_no == 1
+
+
+async def test_every_worker_imports_what_is_published_before_its_first_attempt(
+    house: House,
+) -> None:
+    house.pool.import_functions(frozenset({"pricing:total", "orders:take"}))
+    first = await house.join()
+    assert (await first.next(frames.Import)).references == ["orders:take", "pricing:total"]
+    house.pool.import_functions(frozenset({"orders:take", "stock:count"}))
+    assert (await first.next(frames.Import)).references == ["stock:count"]
+    second = await house.join()
+    assert (await second.next(frames.Import)).references == ["orders:take", "stock:count"]
 
 
 async def test_a_worker_without_the_token_gets_nothing(house: House) -> None:
