@@ -192,8 +192,18 @@ def test_p16_ends_as_failed_after_exactly_its_attempts(
     assert node.client.get(f"{node.public_url}/-/health").status_code == 200
 
 
-@pytest.mark.parametrize("fault", ["exit_at_once", "endless"])
-def test_p16_neighbours_lose_no_attempt(node: RunningNode, runs: Path, fault: str) -> None:
+@pytest.mark.parametrize(
+    ("fault", "more"),
+    [
+        # The first one does not count: it could have been any of them.
+        ("exit_at_once", 1),
+        # It is known who ran over its time.
+        ("endless", 0),
+    ],
+)
+def test_p16_neighbours_lose_no_attempt(
+    node: RunningNode, runs: Path, fault: str, more: int
+) -> None:
     (runs / "go on").unlink(missing_ok=True)
     workers(node)  # each has neighbours, and so has the victim
     neighbours = [call(node, "neighbour", name=f"{fault} {number}") for number in range(6)]
@@ -206,8 +216,7 @@ def test_p16_neighbours_lose_no_attempt(node: RunningNode, runs: Path, fault: st
     # Each may run once only, so one that lost an attempt would have failed.
     assert [node.until_settled(one)["state"] for one in neighbours] == ["succeeded"] * 6
     assert node.until_settled(answer)["state"] == "failed"
-    # The first one did not count: it could have been any of them.
-    assert len(noted(runs, f"beside {fault}")) == ATTEMPTS + 1
+    assert len(noted(runs, f"beside {fault}")) == ATTEMPTS + more
 
 
 def test_a_worker_that_is_stopped_past_the_time_out_is_replaced(
@@ -222,24 +231,35 @@ def test_a_worker_that_is_stopped_past_the_time_out_is_replaced(
     assert attempt["failure"]["code"] == "attempt_timeout"
 
 
-def test_p16_an_import_that_ends_the_process_is_counted_too(data_dir: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("code", "ends"),
+    [
+        ("import os; os._exit(1)", "failed"),
+        ("import os, time\nwhile not os.path.exists('{go_on}'): time.sleep(0.01)", "succeeded"),
+    ],
+    ids=["ends", "holds"],
+)
+def test_p16_code_that_ends_or_holds_whoever_imports_it_costs_no_other_integration(
+    data_dir: Path, tmp_path: Path, code: str, ends: str
+) -> None:
     project = ProjectFolder(tmp_path / "project")
-    project.module("sound", "def work(input):\n    return 1\n")
-    workflow = {"python": "sound:work", "retry": RETRY}
-    project.integration({"name": "Imports", "workflow": workflow})
+    work = "def work(input):\n    return 1\n"
+    for name, retry in (("harmful", RETRY), ("sound", {"attempts": 1})):
+        project.module(name, work)
+        workflow = {"python": f"{name}:work", "retry": retry}
+        project.integration({"name": name, "workflow": workflow})
     with running_node(data_dir, project.path) as node:
-        project.module("sound", "import os\nos._exit(1)\n")
-        _replace_workers(node)
-        answer = call(node, "Imports")
-        assert node.until_settled(answer)["state"] == "failed"
-        assert executed(node, answer)["attempts"] == ATTEMPTS
-
-
-def _replace_workers(node: RunningNode) -> None:
-    before = set(node.worker_pids)
-    for pid in before:
-        os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: len(set(node.worker_pids) - before) == len(before))
+        project.module("harmful", code.format(go_on=tmp_path / "go on") + "\n" + work)
+        before = node.worker_pids
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not set(before) & set(node.worker_pids))
+        harmful, sound = call(node, "harmful"), call(node, "sound")
+        assert node.until_settled(sound)["state"] == "succeeded"
+        (tmp_path / "go on").touch()
+        assert node.until_settled(harmful)["state"] == ends
+        if ends == "failed":
+            assert executed(node, harmful)["attempts"] >= ATTEMPTS
 
 
 # --- P13: a step in flight --------------------------------------------------------------------

@@ -63,7 +63,8 @@ class Listener(Protocol):
 
 class Link(asyncio.Protocol):
     """A worker. It takes attempts once it said Hello with the right token. Frames sent within one
-    turn of the loop leave in one write. ``killed``: for an attempt that did not end in time."""
+    turn of the loop leave in one write. ``killed``: for an attempt that did not end in time.
+    ``importing``: how many Imports are not answered yet; ``ready`` for attempts after the first."""
 
     def __init__(self, listener: Listener, token: str) -> None:
         self._listener = listener
@@ -77,6 +78,8 @@ class Link(asyncio.Protocol):
         self.exclusive = False
         self.draining = False
         self.killed = False
+        self.importing = 0
+        self.ready = False
         self.pid = 0
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 

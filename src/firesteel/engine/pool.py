@@ -5,7 +5,7 @@ itself: one is kept free until its last attempt has ended. An attempt past its d
 worker drained and, when its neighbours have ended or ``NEIGHBOUR_GRACE_S`` is over, killed. A
 worker that ends takes its attempts along. Those over their time are to blame and count. Where the
 worker was killed for them the others are not to blame; else a single one is and counts, and of
-several none counts, each runs again alone (P16).
+several, or in a worker that was importing, none counts, each runs again alone (P16).
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 DEADLINE_GRACE_S = 1.0
 NEIGHBOUR_GRACE_S = 5.0
 SWEEP_S = 0.25
+DEADLY_IMPORTS = 3
+"""After so many workers in a row died importing, those that join import what they need only."""
 
 Blame = Literal["sure", "suspect", "none"]
 """Whether an attempt brought its worker down: it did, it or another did, another did."""
@@ -88,6 +90,7 @@ class Pool:
         self._alone: deque[Work] = deque()
         self._overdue: dict[Link, float] = {}
         self._functions: frozenset[str] = frozenset()
+        self._died_importing = 0
         self._joining: list[asyncio.Future[None]] = []
         self._idle: asyncio.Future[None] | None = None
         self._server: asyncio.Server | None = None
@@ -193,23 +196,24 @@ class Pool:
         """Let every worker import these functions, one that joins later too."""
         new = references - self._functions
         self._functions = references
-        for link in self._links:
-            if new:
-                link.send(frames.Import(sorted(new)))
+        if new:
+            self._died_importing = 0
+            for link in self._links:
+                _import(link, new)
 
     # Listener of the links
 
     def joined(self, link: Link) -> None:
-        """Give it what waits."""
+        """Let it import what is published, then give it what waits."""
         self._links.append(link)
-        if self._functions:
-            link.send(frames.Import(sorted(self._functions)))
-        self._report_capacity()
         joining, self._joining = self._joining, []
         for joined in joining:
             if not joined.done():
                 joined.set_result(None)
-        self._place()
+        if self._functions and self._died_importing < DEADLY_IMPORTS:
+            _import(link, self._functions)
+        else:
+            self._is_ready(link)
 
     def left(self, link: Link) -> None:
         """Find out what of its attempts is to blame."""
@@ -218,7 +222,9 @@ class Pool:
         self._report_capacity()
         lost = [running for running in link.running.values() if not _has_ended(running)]
         link.running.clear()
-        self._blame(lost, killed=link.killed)
+        if link.importing and not link.killed:
+            self._died_importing += 1
+        self._blame(lost, link)
         self._place()
         self._tell_idle()
 
@@ -226,6 +232,8 @@ class Pool:
         """Outcomes and records are about attempts; all else is passed on."""
         if isinstance(frame, frames.Outcome):
             self._ended(link, frame)
+        elif isinstance(frame, frames.Imported):
+            self._imported(link)
         elif isinstance(frame, frames.Record):
             running = link.running.get(frame.execution_no)
             if (
@@ -240,6 +248,17 @@ class Pool:
             self._attempts.asked(link, frame)
 
     # inside
+
+    def _imported(self, link: Link) -> None:
+        link.importing -= 1
+        self._died_importing = 0
+        if not link.ready:
+            self._is_ready(link)
+
+    def _is_ready(self, link: Link) -> None:
+        link.ready = True
+        self._report_capacity()
+        self._place()
 
     def _ended(self, link: Link, outcome: frames.Outcome) -> None:
         running = link.running.get(outcome.execution_no)
@@ -259,17 +278,17 @@ class Pool:
         if self._idle is not None and not self._idle.done() and not self.busy:
             self._idle.set_result(None)
 
-    def _blame(self, lost: list[Running], *, killed: bool) -> None:
+    def _blame(self, lost: list[Running], link: Link) -> None:
         now = self._monotonic()
         others = [running for running in lost if now < running.deadline]
         for running in lost:
             if running not in others:
                 self._attempts.crashed(running.claim, TIMED_OUT, "sure")
         for running in others:
-            if killed:
+            if link.killed:
                 self._attempts.crashed(running.claim, TAKEN_ALONG, "none")
             else:
-                blame: Blame = "sure" if len(lost) == 1 else "suspect"
+                blame: Blame = "suspect" if len(lost) > 1 or link.importing else "sure"
                 self._attempts.crashed(running.claim, CRASHED, blame)
 
     def _hand(self, link: Link, work: Work) -> None:
@@ -296,7 +315,9 @@ class Pool:
     def _least_busy(self, *, limit: bool = True) -> Link | None:
         best: Link | None = None
         for link in self._links:
-            if link.draining or link.exclusive or (limit and len(link.running) >= self._slots):
+            if link.draining or link.exclusive:
+                continue
+            if limit and (not link.ready or len(link.running) >= self._slots):
                 continue
             if best is None or len(link.running) < len(best.running):
                 best = link
@@ -315,7 +336,7 @@ class Pool:
         for link in self._links:
             if not self._alone:
                 return
-            if not link.running and not link.draining:
+            if link.ready and not link.running and not link.draining:
                 link.exclusive = True
                 self._hand(link, self._alone.popleft())
         reserved = any(link.exclusive for link in self._links)
@@ -324,7 +345,8 @@ class Pool:
             next_free.exclusive = True
 
     def _report_capacity(self) -> None:
-        self._attempts.capacity(self._slots * sum(not link.draining for link in self._links))
+        working = sum(link.ready and not link.draining for link in self._links)
+        self._attempts.capacity(self._slots * working)
 
     def _drain(self, link: Link) -> None:
         """Give it no more; it ends by itself after its last attempt, and is started anew."""
@@ -351,6 +373,11 @@ class Pool:
             link.killed = True
             _kill(link.pid)
             link.close()
+
+
+def _import(link: Link, references: frozenset[str]) -> None:
+    link.importing += 1
+    link.send(frames.Import(sorted(references)))
 
 
 def _has_ended(running: Running) -> bool:

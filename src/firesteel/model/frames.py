@@ -97,8 +97,8 @@ class Found(Frame, frozen=True):
 
 class Import(Frame, frozen=True):
     """Import these functions (``module:function``) now, so that no attempt has to wait for it and
-    all workers have the code as it is now. Not answered; what cannot be imported is tried again
-    when an attempt needs it."""
+    all workers have the code as it is now. What cannot be imported is tried again when an attempt
+    needs it. Answered by Imported."""
 
     references: list[str]
 
@@ -178,6 +178,11 @@ class Lookup(Frame, frozen=True):
     integration: str
 
 
+class Imported(Frame, frozen=True):
+    """Answer to Import: the worker has outlived it, or is at it for longer than others should
+    wait."""
+
+
 class Checked(Frame, frozen=True):
     """Answer to Check: faults by pointer into the document; empty when sound."""
 
@@ -214,7 +219,7 @@ ToWorker = (
     | Probe
     | Drain
 )
-ToEngine = Hello | Record | Outcome | Lookup | Checked | BodyRead | Probed
+ToEngine = Hello | Record | Outcome | Lookup | Checked | BodyRead | Probed | Imported
 
 _encoder = msgspec.msgpack.Encoder()
 _to_worker = msgspec.msgpack.Decoder(ToWorker)

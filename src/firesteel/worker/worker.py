@@ -19,13 +19,14 @@ from firesteel.worker.threads import Threads
 from firesteel.worker.version import Version
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import AsyncIterator, Callable, Coroutine
     from pathlib import Path
 
     from firesteel.worker.functions import Found
     from firesteel.worker.link import EngineLink
 
 CALLED_LIMIT = 100
+IMPORT_PATIENCE_S = 3.0
 
 
 class Worker:
@@ -77,13 +78,28 @@ class Worker:
     # steps.scope.Surroundings
 
     async def find_function(self, reference: str) -> Found:
-        """One import at a time, in a thread: it may take long, and others go on meanwhile."""
+        """In a thread: it may take long, and others go on meanwhile."""
         found = self._functions.get(reference)
         if found is None:
-            async with self._importing:
+            async with self._import_in_turn():
                 found = await self.threads.run(lambda: find_function(reference, self._workflows))
             self._functions[reference] = found
         return found
+
+    @contextlib.asynccontextmanager
+    async def _import_in_turn(self) -> AsyncIterator[None]:
+        """One import at a time; but one that never ends holds up each other for a moment only."""
+        in_turn = True
+        try:
+            async with asyncio.timeout(IMPORT_PATIENCE_S):
+                await self._importing.acquire()
+        except TimeoutError:
+            in_turn = False
+        try:
+            yield
+        finally:
+            if in_turn:
+                self._importing.release()
 
     async def find_integration(self, workspace: str, name: str) -> Version | None:
         """The published version, asked of the engine each time and compiled once."""
@@ -177,12 +193,18 @@ class Worker:
     # code and questions
 
     def _import(self, frame: frames.Import) -> None:
-        async def find_all() -> None:
-            for reference in frame.references:
+        async def find(references: list[str]) -> None:
+            for reference in references:
                 with contextlib.suppress(AuthorError):  # the attempt that needs it will say so
                     await self.find_function(reference)
 
-        self._in_background(find_all())
+        async def answer() -> None:
+            finding = asyncio.ensure_future(find(frame.references))
+            await asyncio.wait([finding], timeout=IMPORT_PATIENCE_S)
+            self.link.send(frames.Imported())
+            await finding
+
+        self._in_background(answer())
 
     def _check(self, frame: frames.Check) -> None:
         async def answer() -> None:

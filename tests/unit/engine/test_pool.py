@@ -109,11 +109,12 @@ class House:
     slots: int
     peers: list[Peer] = field(default_factory=list)
 
-    async def join(self, pid: int = 0) -> Peer:
+    async def join(self, pid: int = 0, *, ready: bool = True) -> Peer:
+        """A worker; ``ready`` False: it will say itself that it has imported."""
         reader, writer = await asyncio.open_unix_connection(str(self.path))
         peer = Peer(reader, writer)
         self.peers.append(peer)
-        wanted = self.told.slots + self.slots
+        wanted = self.told.slots + (self.slots if ready else 0)
         peer.send(frames.Hello(pid or os.getpid(), TOKEN))
         async with asyncio.timeout(15):
             while self.told.slots < wanted:
@@ -173,12 +174,57 @@ async def test_every_worker_imports_what_is_published_before_its_first_attempt(
     house: House,
 ) -> None:
     house.pool.import_functions(frozenset({"pricing:total", "orders:take"}))
-    first = await house.join()
+    first = await house.join(ready=False)
     assert (await first.next(frames.Import)).references == ["orders:take", "pricing:total"]
     house.pool.import_functions(frozenset({"orders:take", "stock:count"}))
     assert (await first.next(frames.Import)).references == ["stock:count"]
-    second = await house.join()
+    second = await house.join(ready=False)
     assert (await second.next(frames.Import)).references == ["orders:take", "stock:count"]
+
+
+async def test_p16_a_worker_that_imports_what_is_published_gets_no_attempt_before(
+    house: House,
+) -> None:
+    house.pool.import_functions(frozenset({"orders:take"}))
+    house.pool.assign(work(1))
+    importing = await house.join(ready=False)
+    await importing.next(frames.Import)
+    assert not any(isinstance(frame, frames.Run) for frame in importing.frames_read)
+    assert house.pool.busy == 1
+    importing.send(frames.Imported())
+    assert (await importing.next_run()).execution_no == 1
+
+
+async def test_p16_when_workers_die_importing_later_ones_import_nothing_ahead(
+    house: House,
+) -> None:
+    house.pool.import_functions(frozenset({"deadly:work"}))
+    for _ in range(3):
+        peer = await house.join(ready=False)
+        await peer.next(frames.Import)
+        (link,) = house.pool.links
+        peer.writer.close()
+        async with asyncio.timeout(15):
+            await link.gone
+    peer = await house.join()
+    house.pool.assign(work(1))
+    await peer.next_run()
+    assert not any(isinstance(frame, frames.Import) for frame in peer.frames_read)
+
+    house.pool.import_functions(frozenset({"mended:work"}))
+    assert (await peer.next(frames.Import)).references == ["mended:work"]
+
+
+async def test_p16_a_worker_that_dies_while_it_imports_is_not_surely_its_attempts_fault(
+    house: House,
+) -> None:
+    peer = await house.join()
+    house.pool.assign(work(1))
+    await peer.next_run()
+    house.pool.import_functions(frozenset({"deadly:work"}))
+    peer.writer.close()
+    await house.told.until(1)
+    assert house.told.crashes == [(1, "worker_crashed", "suspect")]
 
 
 async def test_a_worker_without_the_token_gets_nothing(house: House) -> None:
