@@ -43,11 +43,11 @@ test: $(VENV)/.dev ## every test, faults in their quick size
 
 test-faults: $(VENV)/.dev ## the fault tests with the full figures of the promises
 	@mkdir -p build
-	$(PYTEST) -rs --size full --report build/promises.md $(PROMISES)
+	$(PYTEST) -rs -o faulthandler_timeout=0 --size full --report build/promises.md $(PROMISES)
 
 soak: $(VENV)/.dev ## the fault tests for eight hours
 	@mkdir -p build
-	$(PYTEST) -rs --size soak --report build/promises.md $(PROMISES)
+	$(PYTEST) -rs -o faulthandler_timeout=0 --size soak --report build/promises.md $(PROMISES)
 
 bench: $(VENV)/.dev ## measure, beside a bare server, and print the table
 	$(BIN)/python -m bench

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.fault.history import History
 from tests.fault.loader import Loader
-from tests.fault.nemesis import Nemesis, Victim
+from tests.fault.nemesis import Nemesis, Strike
 from tests.fault.service import Service
 from tests.fault.witness import Witness
 
@@ -22,7 +22,7 @@ class CrashRun:
 
     folder: Path
     triggers: tuple[str, ...]
-    victims: Sequence[Victim]
+    strikes: Sequence[Strike]
     cycles: int
     seed: int
     rate: float = 200.0
@@ -39,7 +39,7 @@ class CrashRun:
             loader = Loader(service, self.triggers, self.rate)
             nemesis = Nemesis(service, loader.recorder, self.seed)
             with loader.running():
-                nemesis.strike(self.cycles, self.victims)
+                nemesis.strike(self.cycles, self.strikes)
             service.wait_at_rest(REST_S)
             endings = (*nemesis.endings, *service.endings())
             books = tuple(service.balances())

@@ -19,7 +19,8 @@ Any test may take the fixture ``report`` and say what it did, before it asserts 
 
 A row is named by its promise and a few words on what was done; a figure that a test does not
 measure is left out and shown as "-"; what has no column goes into ``note``. The time is that of the
-test. A defect stands in the row of its promise. The table is printed at the end of a run of size
+test. Rows of one name are one row with the sum of their figures, so that a long run may be several
+tests. A defect stands in the row of its promise. The table is printed at the end of a run of size
 ``full`` or ``soak``, and written as Markdown to the file of ``--report``. A test that failed says
 so in its row; one that was left out has none (``-rs`` tells why).
 """
@@ -39,6 +40,7 @@ from tests.fault.history import History
 
 ROW, DEFECT = "promise_row", "planted_defect"
 OTHERS: tuple[Kind, ...] = ("phantom", "crossed", "unbalanced")
+FIGURES = ("cycles", "acknowledged", "lost", "doubled", "inverted", "overlapping")
 HEAD = (
     "Promise",
     "What was done",
@@ -111,6 +113,17 @@ class _Line:
     seconds: float
     failed: bool
 
+    def add(self, other: _Line) -> None:
+        """Take in another line of the same name."""
+        mine, more = asdict(self.row), asdict(other.row)
+        for name in FIGURES:
+            if None not in (mine[name], more[name]):
+                mine[name] += more[name]
+        notes = dict.fromkeys(filter(None, [mine["note"], more["note"]]))
+        self.row = Row(**{**mine, "note": "; ".join(notes)})
+        self.seconds += other.seconds
+        self.failed = self.failed or other.failed
+
 
 @dataclass(slots=True)
 class Table:
@@ -129,12 +142,19 @@ class Table:
                 continue
             for kind, value in told.user_properties:
                 if kind == ROW:
-                    table.lines.append(_Line(Row(**value), told.duration, told.failed))
+                    table._add(_Line(Row(**value), told.duration, told.failed))
                 elif kind == DEFECT:
                     found = (value["name"], value["found"])
                     table.defects.setdefault(value["promise"], []).append(found)
         table.lines.sort(key=lambda line: line.row.promise)
         return table
+
+    def _add(self, line: _Line) -> None:
+        for known in self.lines:
+            if (known.row.promise, known.row.what) == (line.row.promise, line.row.what):
+                known.add(line)
+                return
+        self.lines.append(line)
 
     def cells(self) -> list[list[str]]:
         """The table's lines, as text; a promise that has only defects gets a line too."""
@@ -164,14 +184,7 @@ class Table:
     @staticmethod
     def _cells(line: _Line, defects: str) -> list[str]:
         row = line.row
-        figures = (
-            row.cycles,
-            row.acknowledged,
-            row.lost,
-            row.doubled,
-            row.inverted,
-            row.overlapping,
-        )
+        figures = (getattr(row, name) for name in FIGURES)
         numbers = ["-" if figure is None else f"{figure:,}" for figure in figures]
         note = "; ".join(filter(None, ["FAILED" if line.failed else "", row.note]))
         time = f"{line.seconds:,.0f} s" if line.seconds else "-"

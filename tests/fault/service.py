@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import signal
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +15,8 @@ from typing import Any, Self
 import httpx2
 
 from tests.fault.history import Balance, Ending
-from tests.support.node import KEY, RunningNode, start_node, wait_until
-from tests.support.processes import children, wait_gone
+from tests.support.node import KEY, RunningNode, launch_node, start_node, wait_until
+from tests.support.processes import children, engine_of, wait_gone
 
 PROJECT = Path(__file__).parent / "project"
 PAGE = 500
@@ -55,26 +56,49 @@ class Service:
 
     def kill_engine(self) -> None:
         """SIGKILL to the engine; its supervisor starts the next one."""
-        self._kill(self.node.engine_pid)
+        self._signal(self.node.engine_pid, signal.SIGKILL)
+
+    def kill_starting_engine(self, after_s: float) -> None:
+        """The engine is killed, and the next one ``after_s`` after its start: perhaps before it
+        has opened the store, perhaps within its recovery."""
+        dead = self.node.engine_pid
+        self._signal(dead, signal.SIGKILL)
+        supervisor = self.node.process.pid
+        wait_until(lambda: engine_of(supervisor) not in (None, dead))
+        time.sleep(after_s)
+        starting = engine_of(supervisor)
+        if starting is not None:
+            self._signal(starting, signal.SIGKILL)
 
     def kill_worker(self, index: int) -> None:
         """SIGKILL to one of the workers that run."""
-        workers = sorted(self._workers())
-        if workers:
-            self._kill(workers[index % len(workers)])
+        self._signal(self._worker(index), signal.SIGKILL)
 
     def kill_workers(self) -> None:
         """SIGKILL to all of them."""
         for worker in self._workers():
-            self._kill(worker)
+            self._signal(worker, signal.SIGKILL)
 
     def kill_supervisor(self) -> None:
         """SIGKILL to the supervisor; when all of its children have gone, a new node starts."""
-        left_behind = children(self.node.process.pid)
-        self.node.kill()
-        wait_gone(left_behind)
-        self.node.client.close()
+        self._kill_node(self.node)
         self.start()
+
+    def kill_starting_supervisor(self, after_s: float) -> None:
+        """The same, and the new node is killed ``after_s`` after its start, ready or not."""
+        self._kill_node(self.node)
+        node = launch_node(self.folder / "data", self.folder / "project", **self.environment)
+        time.sleep(after_s)
+        self._kill_node(node)
+        self.start()
+
+    def pause_engine(self, for_s: float) -> None:
+        """SIGSTOP to the engine, and SIGCONT ``for_s`` later."""
+        self._pause(self.node.engine_pid, for_s)
+
+    def pause_worker(self, index: int, for_s: float) -> None:
+        """The same with one of the workers."""
+        self._pause(self._worker(index), for_s)
 
     # what the node says
 
@@ -128,9 +152,26 @@ class Service:
     def _workers(self) -> set[int]:
         return children(self.node.process.pid) - {self.node.engine_pid}
 
-    def _kill(self, pid: int) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    def _worker(self, index: int) -> int | None:
+        workers = sorted(self._workers())
+        return workers[index % len(workers)] if workers else None
+
+    def _kill_node(self, node: RunningNode) -> None:
+        left_behind = children(node.process.pid)
+        node.kill()
+        wait_gone(left_behind)
+        node.client.close()
+
+    def _pause(self, pid: int | None, for_s: float) -> None:
+        self._signal(pid, signal.SIGSTOP)
+        time.sleep(for_s)
+        self._signal(pid, signal.SIGCONT)
+
+    @staticmethod
+    def _signal(pid: int | None, number: signal.Signals) -> None:
+        if pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
 
 
 def headers() -> dict[str, str]:

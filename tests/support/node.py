@@ -155,8 +155,8 @@ class RunningNode:
         print("".join(self.output))  # noqa: T201
 
 
-def start_node(data_dir: Path, project: Path | None = None, **environment: str) -> RunningNode:
-    """Start ``firesteel serve`` and wait until it says that it is ready."""
+def launch_node(data_dir: Path, project: Path | None = None, **environment: str) -> RunningNode:
+    """Start ``firesteel serve``; it is not ready yet."""
     command = [sys.executable, "-m", "firesteel", "serve"]
     if project is not None:
         command += ["--project", str(project)]
@@ -178,10 +178,15 @@ def start_node(data_dir: Path, project: Path | None = None, **environment: str) 
     )
     lines: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(process, lines), daemon=True).start()
-    node = RunningNode(process, data_dir, lines)
+    return RunningNode(process, data_dir, lines)
+
+
+def start_node(data_dir: Path, project: Path | None = None, **environment: str) -> RunningNode:
+    """Start ``firesteel serve`` and wait until it says that it is ready."""
+    node = launch_node(data_dir, project, **environment)
     deadline = time.monotonic() + START_S
     while True:
-        line = lines.get(timeout=max(deadline - time.monotonic(), 0.1))
+        line = node.lines.get(timeout=max(deadline - time.monotonic(), 0.1))
         node.output.append(line)
         if "is ready" in line:
             return node

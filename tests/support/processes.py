@@ -13,6 +13,17 @@ def children(pid: int) -> set[int]:
     return {int(child) for child, parent, state in lines if int(parent) == pid and state[0] != "Z"}
 
 
+def engine_of(supervisor: int) -> int | None:
+    """The engine that a supervisor has started, ready or not; None while there is none."""
+    lines = (line.split(maxsplit=3) for line in _listed("pid=,ppid=,stat=,args="))
+    found = (
+        int(child)
+        for child, parent, state, command in lines
+        if int(parent) == supervisor and state[0] != "Z" and "firesteel.node" in command
+    )
+    return next(found, None)
+
+
 def running(pids: set[int]) -> set[int]:
     """Those that still run; one that only waits to be reaped does not."""
     lines = (line.split() for line in _listed("pid=,stat="))

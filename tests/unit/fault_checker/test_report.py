@@ -31,6 +31,17 @@ def test_a_row_shows_its_figures_and_a_dash_for_what_was_not_measured() -> None:
     ]
 
 
+def test_rows_of_one_name_are_added_up() -> None:
+    first, second = told(), told(failed=True)
+    first[1].row("P02", "kills", cycles=100, lost=0, note="seed 1")
+    second[1].row("P02", "kills", cycles=100, lost=1, note="seed 2")
+    (line,) = Table.of([first[0], second[0]]).cells()
+    assert line == [
+        *("P02", "kills", "200", "-", "1", "-", "-", "-", "122 s", ""),
+        "FAILED; seed 1; seed 2",
+    ]
+
+
 def test_defects_stand_in_the_first_row_of_their_promise() -> None:
     first, second = told(), told()
     first[1].row("P02", "kills")

@@ -13,6 +13,9 @@ What may go wrong, and what the callers are told:
 - The commit fails with "disk full": nothing of it reached the log's end: as above. Calls are tried
   at once, what is due by itself (retries) after a while that doubles: each try reads the tables
   anew.
+- Another process has committed since: this session was replaced while it slept (P14), which only
+  happens where its lock was taken from it. Nothing is written; all of it fails with
+  StoreUnavailable, ``on_lost`` is told, the thread ends.
 - The commit fails otherwise (a failed flush): nobody knows what is on disk, and asking again would
   say so less truthfully (https://wiki.postgresql.org/wiki/Fsync_Errors). Its commands fail with
   OutcomeUnknown, the waiting ones with StoreUnavailable, ``on_lost`` is told, the thread ends.
@@ -81,6 +84,10 @@ class Ledger(Protocol):
     def close(self) -> None:
         """End the session (in a transaction)."""
         ...
+
+
+class Replaced(Exception):
+    """Another process has written to the file: its session has taken over from this one."""
 
 
 class _Refused:
@@ -217,6 +224,7 @@ class Writer:
             self._connection = open_writer(self._path)
             self._connection.execute("BEGIN IMMEDIATE")
             self._ledger.open(self._connection)
+            self._others_wrote = self._data_version()
             self._connection.execute("COMMIT")
         except BaseException as error:  # noqa: BLE001  # told to whoever awaits start()
             self._call(started.set_exception, _as_error(error))
@@ -257,9 +265,12 @@ class Writer:
         """One transaction. False: the store is lost."""
         try:
             self._connection.execute("BEGIN IMMEDIATE")
+            self._fence()
             self._ledger.begin()
             answers = [self._answer(call, argument) for _, call, argument in commands]
             claims = self._ledger.finish()
+        except Replaced as error:
+            return self._lose(commands, error)
         except Exception as error:  # noqa: BLE001  # rolled back, and told to every caller
             return self._undo(commands, error)
         try:
@@ -271,6 +282,17 @@ class Writer:
         self._back_off_s = 0.0
         self._call(self._complete, commands, answers, claims)
         return True
+
+    def _fence(self) -> None:
+        """Raises Replaced where any other connection has committed; in a transaction, so that
+        nobody can do so before this one ends."""
+        if self._data_version() != self._others_wrote:
+            raise Replaced("another process has written to the store")
+
+    def _data_version(self) -> int:
+        """Changes with the commits of others, never with our own (pragma_data_version)."""
+        version: int = self._connection.execute("PRAGMA data_version").fetchone()[0]
+        return version
 
     def _answer(self, call: Callable[[Any], Any], argument: Any) -> Any:
         try:
@@ -319,10 +341,13 @@ class Writer:
 
     def _lose(self, commands: list[_Command], error: Exception) -> bool:
         self._lost = error
-        unknown = OutcomeUnknown("the commit failed: the call may have been stored")
-        unknown.__cause__ = error
+        told: FiresteelError = OutcomeUnknown("the commit failed: the call may have been stored")
+        if isinstance(error, Replaced):
+            self._connection.close()
+            told = StoreUnavailable("the store was taken over by another process")
+        told.__cause__ = error
         self._call(self._tell_lost, error)
-        self._refuse(commands, unknown)
+        self._refuse(commands, told)
         return False
 
     def _refuse(self, commands: list[_Command], error: BaseException) -> None:

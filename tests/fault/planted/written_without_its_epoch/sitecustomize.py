@@ -1,0 +1,15 @@
+"""Planted defect: an execution is settled whatever its epoch, by a session that was replaced."""
+
+from __future__ import annotations
+
+from firesteel.store.sqlite import outcomes
+from firesteel.store.sqlite.writer import Writer
+
+FENCE = " AND epoch = new.epoch AND state = 'running'"
+
+Writer._fence = lambda self: None  # type: ignore[method-assign]
+settling = outcomes._settling
+assert FENCE in settling._trigger
+settling._trigger = settling._trigger.replace(FENCE, "").replace(
+    "INSERT INTO result", "INSERT OR REPLACE INTO result"
+)
