@@ -3,8 +3,8 @@
 ===============  ===============================================================================
 ``lost``         acknowledged, but not there, not terminal, or succeeded without its effects
 ``phantom``      an effect or message of a value that nobody sent, or whose call was refused
-``doubled``      one value in two messages; a message that ended twice; a step that ran again after
-                 a later one had begun, which means that its journaled result was not used
+``doubled``      one value, or idempotency key, in two messages; a message that ended twice; a step
+                 that ran again after a later one had begun: its journaled result was not used
 ``inverted``     a call sent after another one's answer got a lower sequence; a gap in the
                  sequences; a lane that began a later message first
 ``overlapping``  in a lane, something of a message after the next one had begun
@@ -83,9 +83,12 @@ def _doubled(history: History) -> Iterator[Violation]:
             detail = f"step {effect.step} of {effect.value} ran again in attempt {effect.attempt}"
             yield Violation("doubled", detail)
         furthest[effect.message_id] = max(furthest[effect.message_id], effect.step)
+    for call in _acknowledged(history):
+        if call.key is not None and call.message_id is not None:
+            messages[call.value].add(call.message_id)
     for value, ids in messages.items():
         if len(ids) > 1:
-            yield Violation("doubled", f"{value} ran as {len(ids)} messages")
+            yield Violation("doubled", f"{value} became {len(ids)} messages")
     yield from _ended_twice(history.endings)
 
 
@@ -102,13 +105,16 @@ def _ended_twice(endings: Iterable[Ending]) -> Iterator[Violation]:
 
 def _inverted(history: History) -> Iterator[Violation]:
     for trigger in {call.trigger for call in history.calls}:
-        yield from _out_of_sequence([c for c in _acknowledged(history) if c.trigger == trigger])
+        # A duplicate is answered with the first one's sequence, however late it comes.
+        known = [c for c in _acknowledged(history) if c.trigger == trigger and c.key is None]
+        yield from _out_of_sequence(known)
     taken: defaultdict[str, set[int]] = defaultdict(set)
     for ending in history.endings:
         taken[ending.trigger].add(ending.sequence)
     for trigger, numbers in taken.items():
-        if gaps := set(range(1, max(numbers) + 1)) - numbers:
-            yield Violation("inverted", f"{trigger} has no sequence {min(gaps)}")
+        missing = next(n for n in itertools.count(1) if n not in numbers)
+        if missing <= max(numbers):
+            yield Violation("inverted", f"{trigger} has no sequence {missing}")
     for lane in _lanes(history.effects):
         firsts = _first_sequences(lane)
         for earlier, later in itertools.pairwise(firsts):
@@ -146,12 +152,14 @@ def _crossed(history: History) -> Iterator[Violation]:
     for call in acknowledged:
         if call.answer is not None and call.answer != call.value:
             yield Violation("crossed", f"{call.value} was answered with {call.answer}")
-    ids = Counter(call.message_id for call in acknowledged)
-    numbers = Counter((call.trigger, call.sequence) for call in acknowledged)
+    # Calls of one key are one message: doubled where they are not, but never crossed.
+    alone = {call.key or call.value: call for call in acknowledged}.values()
+    ids = Counter(call.message_id for call in alone)
+    numbers = Counter((call.trigger, call.sequence) for call in alone)
     for name, count in [*ids.items(), *numbers.items()]:
         if count > 1:
             yield Violation("crossed", f"{count} calls got {name}")
-    given = {call.value: call.message_id for call in acknowledged}
+    given = {call.value: call.message_id for call in acknowledged if call.key is None}
     for message_id, value in {(e.message_id, e.value) for e in history.effects}:
         if given.get(value, message_id) != message_id:
             yield Violation("crossed", f"{value} ran as another message than it was told")

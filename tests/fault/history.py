@@ -23,7 +23,8 @@ class Call:
 
     ``outcome``: ``ok`` (acknowledged: a 2xx with an id), ``fail`` (refused: nothing was stored) or
     ``unknown`` (no answer: it may have been accepted). ``answer``: the value in a workflow's
-    response, None where the call did not wait for one. ``refused``: nobody listened.
+    response, None where the call did not wait for one. ``refused``: nobody listened. ``key``: its
+    idempotency key; calls with one key have one value.
     """
 
     value: str
@@ -36,6 +37,7 @@ class Call:
     sequence: int | None = None
     answer: str | None = None
     refused: bool = False
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +101,14 @@ class History:
 class Invocation:
     """A call that was begun; exactly one of ``ok``, ``fail`` and ``unknown`` ends it."""
 
-    def __init__(self, recorder: CallRecorder, value: str, trigger: str, lane: str | None) -> None:
+    def __init__(self, recorder: CallRecorder, begun: Call) -> None:
         self._recorder = recorder
-        now = time.monotonic()
-        self._begun = Call(value, trigger, lane, now, now, "unknown")
+        self._begun = begun
+
+    @property
+    def value(self) -> str:
+        """What the call carries."""
+        return self._begun.value
 
     def ok(self, message_id: str, sequence: int, answer: str | None = None) -> Call:
         """It was acknowledged."""
@@ -139,11 +145,14 @@ class CallRecorder:
         self._numbers = itertools.count(1)
         self._changed = threading.Condition()
 
-    def invoke(self, trigger: str, lane: str | None) -> tuple[Invocation, str]:
-        """Begin a call with a value of its own."""
-        with self._changed:
-            value = f"v{next(self._numbers)}"
-        return Invocation(self, value, trigger, lane), value
+    def invoke(self, trigger: str, lane: str | None, key: str | None = None) -> Invocation:
+        """Begin a call with a value of its own, or with its key's."""
+        value = key
+        if value is None:
+            with self._changed:
+                value = f"v{next(self._numbers)}"
+        now = time.monotonic()
+        return Invocation(self, Call(value, trigger, lane, now, now, "unknown", key=key))
 
     def add(self, call: Call) -> None:
         """A call has ended."""

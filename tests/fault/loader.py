@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from tests.fault.history import Call, CallRecorder, Invocation
@@ -81,18 +81,30 @@ class Caller:
     def __exit__(self, *_: object) -> None:
         self._close()
 
-    def call(self, trigger: str, lane: str | None) -> Call:
-        """One call, from the invocation to its end."""
+    def call(
+        self,
+        trigger: str,
+        lane: str | None = None,
+        *,
+        key: str | None = None,
+        wait_s: int | None = None,
+        **more: Any,
+    ) -> Call:
+        """One call, from the invocation to its end. ``key``: of idempotency; ``wait_s``: how long
+        it prefers to wait for a response; ``more`` goes into the body."""
         url = self._service.url
-        invocation, value = self._recorder.invoke(trigger, lane)
-        body = json.dumps({"value": value, "lane": lane})
+        invocation = self._recorder.invoke(trigger, lane, key)
+        body = json.dumps({"value": invocation.value, "lane": lane, **more})
+        said = {} if key is None else {"idempotency-key": key}
+        if wait_s is not None:
+            said["prefer"] = f"wait={wait_s}"
         try:
             connection = self._connected(url)
         except OSError:
             self._close()
             return invocation.fail(refused=True)
         try:
-            connection.request("POST", f"/test/{trigger}", body, headers())
+            connection.request("POST", f"/test/{trigger}", body, {**headers(), **said})
             answer = connection.getresponse()
             data = answer.read()
         except (OSError, http.client.HTTPException):

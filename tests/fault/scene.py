@@ -6,9 +6,9 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-from tests.fault.checker import Kind, check
+from tests.fault.checker import Kind, Violation, check
 from tests.fault.history import Call, CallRecorder, History
 from tests.fault.loader import Caller
 from tests.fault.service import Service
@@ -41,9 +41,16 @@ class Scene:
         ):
             yield cls(service, witness, caller, recorder)
 
-    def call(self, trigger: str, lane: str | None = None) -> Call:
-        """Call until a call is acknowledged; the first ones may meet a node that has just died."""
-        return wait_until(lambda: _acknowledged(self.caller.call(trigger, lane)))
+    def call(self, trigger: str, lane: str | None = None, **more: Any) -> Call:
+        """Call until a call is acknowledged; the first ones may meet a node that has just died.
+        ``more`` goes into the body."""
+        made: Call = wait_until(lambda: _acknowledged(self.caller.call(trigger, lane, **more)))
+        return made
+
+    def let_start(self, call: Call) -> None:
+        """If the node says that it runs, wait until it has begun."""
+        if self.service.state(call.message_id or "") != "waiting":
+            self.witness.wait_for(call.value)
 
     def history(self) -> History:
         """All that has happened so far, when nothing waits and nothing runs any more."""
@@ -56,16 +63,16 @@ class Scene:
             tuple(self.service.balances()),
         )
 
-    def found(self) -> set[Kind]:
+    def violations(self) -> list[Violation]:
         """What is wrong with the history."""
-        return {violation.kind for violation in check(self.history())}
+        return check(self.history())
 
     def hunt(self, kind: Kind, strike: Callable[[Scene], None]) -> bool:
         """Strike until the checker finds what a planted defect must cause; False if it never
         does. A strike finds it nearly always; the rounds are for a machine that was too slow."""
         for _ in range(ROUNDS):
             strike(self)
-            if kind in self.found():
+            if any(violation.kind == kind for violation in self.violations()):
                 return True
         return False
 

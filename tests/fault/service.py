@@ -100,6 +100,18 @@ class Service:
         """The same with one of the workers."""
         self._pause(self._worker(index), for_s)
 
+    @contextlib.contextmanager
+    def workers_stopped(self) -> Iterator[None]:
+        """SIGSTOP to the workers that run now, and SIGCONT to those of them that are left."""
+        workers = self._workers()
+        for worker in workers:
+            self._signal(worker, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for worker in workers:
+                self._signal(worker, signal.SIGCONT)
+
     # what the node says
 
     def endings(self) -> list[Ending]:
@@ -122,6 +134,13 @@ class Service:
         """The books of every trigger."""
         found = self._asked("/workspaces/test/statistics")
         return [Balance(one.pop("integration"), **one) for one in found]
+
+    def state(self, message_id: str) -> str:
+        """Of a message's latest execution."""
+        found: str = self._asked(f"/workspaces/test/messages/{message_id}")["executions"][-1][
+            "state"
+        ]
+        return found
 
     def at_rest(self) -> bool:
         """Whether nothing waits and nothing runs."""

@@ -6,13 +6,14 @@ anything that began afterwards.
 
 The witness can *hold* a workflow: it writes down the effect and does not confirm it, so that a test
 may strike exactly there. ``python -m tests.fault.witness FILE`` prints its port, obeys the lines
-``hold STEP PHASE`` (the next such effect, which is then printed) and ``release`` (all that are
-held), and ends with its standard input.
+``hold NUMBER STEP PHASE VALUE`` (the next such effect, which is then printed behind its number; *
+stands for any value) and ``release NUMBER``, and ends with its standard input.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import selectors
@@ -20,15 +21,17 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Self
 
 from tests.fault.history import Effect, Phase
+from tests.support.node import wait_until
 
 _READ_BYTES = 65536
 _STOP_S = 10.0
 _HELD_S = 60.0
+_numbers = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class Witness:
     port: int
     file: Path
     _process: subprocess.Popen[bytes]
+    _held: dict[int, Effect] = field(default_factory=dict)
 
     @classmethod
     @contextlib.contextmanager
@@ -62,32 +66,51 @@ class Witness:
         return tuple(Effect(**json.loads(line)) for line in lines if line.endswith(b"\n"))
 
     @contextlib.contextmanager
-    def holding(self, step: int, phase: Phase = "begin") -> Iterator[Hold]:
-        """The next such effect is not confirmed before the block ends."""
-        self._say(f"hold {step} {phase}")
+    def holding(self, step: int, phase: Phase = "begin", value: str = "*") -> Iterator[Hold]:
+        """The next such effect is not confirmed before it is released, or the block ends."""
+        number = next(_numbers)
+        hold = Hold(number, self._process, self._held)
+        self._say(f"hold {number} {step} {phase} {value}")
         try:
-            yield Hold(self._process)
+            yield hold
         finally:
-            self._say("release")
+            hold.release()
+
+    def wait_for(self, value: str, count: int = 1) -> None:
+        """Until a value's effects are so many."""
+        wait_until(lambda: sum(e.value == value for e in self.effects()) >= count)
 
     def _say(self, order: str) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(order.encode() + b"\n")
+        _order(self._process, order)
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
     """An order to hold a workflow."""
 
+    number: int
     _process: subprocess.Popen[bytes]
+    _held: dict[int, Effect]
 
     def wait(self) -> Effect:
         """Until a workflow is held: what it did. Nothing of it goes on meanwhile."""
         assert self._process.stdout is not None
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._process.stdout, selectors.EVENT_READ)
-            assert selector.select(_HELD_S), "nothing came that could be held"
-        return Effect(**json.loads(self._process.stdout.readline()))
+        while self.number not in self._held:
+            with selectors.DefaultSelector() as selector:
+                selector.register(self._process.stdout, selectors.EVENT_READ)
+                assert selector.select(_HELD_S), "nothing came that could be held"
+            number, _, effect = self._process.stdout.readline().decode().partition(" ")
+            self._held[int(number)] = Effect(**json.loads(effect))
+        return self._held[self.number]
+
+    def release(self) -> None:
+        """Let it go on; safe to repeat."""
+        _order(self._process, f"release {self.number}")
+
+
+def _order(process: subprocess.Popen[bytes], order: str) -> None:
+    assert process.stdin is not None
+    process.stdin.write(order.encode() + b"\n")
 
 
 class _Sink:
@@ -98,8 +121,8 @@ class _Sink:
         self._file = file
         self._selector = selectors.DefaultSelector()
         self._parts: dict[socket.socket, bytes] = {}
-        self._to_hold: list[str] = []
-        self._held: list[socket.socket] = []
+        self._to_hold: dict[int, list[str]] = {}
+        self._held: dict[int, socket.socket] = {}
         self._orders = b""
 
     def run(self, orders: int) -> None:
@@ -120,13 +143,14 @@ class _Sink:
     def _obey(self, data: bytes) -> bool:
         *lines, self._orders = (self._orders + data).split(b"\n")
         for line in lines:
-            order, _, what = line.decode().partition(" ")
+            order, number, *what = line.decode().split()
             if order == "hold":
-                self._to_hold.append(what)
-            else:
-                held, self._held, self._to_hold = self._held, [], []
-                for connection in held:
-                    _confirm(connection)
+                self._to_hold[int(number)] = what
+                continue
+            self._to_hold.pop(int(number), None)
+            held = self._held.pop(int(number), None)
+            if held is not None:
+                _confirm(held)
         return bool(data)
 
     def _accept(self) -> None:
@@ -146,26 +170,25 @@ class _Sink:
             self._file.write(line + b"\n")
         self._file.flush()
         for line in lines:
-            if self._to_hold and self._holds(line):
-                self._held.append(connection)
-            else:
+            if not (self._to_hold and self._holds(line, connection)):
                 _confirm(connection)
 
-    def _holds(self, line: bytes) -> bool:
+    def _holds(self, line: bytes, connection: socket.socket) -> bool:
         effect = json.loads(line)
-        what = f"{effect['step']} {effect['phase']}"
-        if what not in self._to_hold:
-            return False
-        self._to_hold.remove(what)
-        sys.stdout.write(line.decode() + "\n")
-        sys.stdout.flush()
-        return True
+        for number, (step, phase, value) in self._to_hold.items():
+            same = (str(effect["step"]), effect["phase"]) == (step, phase)
+            if same and value in ("*", effect["value"]):
+                del self._to_hold[number]
+                self._held[number] = connection
+                sys.stdout.write(f"{number} {line.decode()}\n")
+                sys.stdout.flush()
+                return True
+        return False
 
     def _forget(self, connection: socket.socket) -> None:
         self._selector.unregister(connection)
         del self._parts[connection]
-        if connection in self._held:
-            self._held.remove(connection)
+        self._held = {n: held for n, held in self._held.items() if held is not connection}
         connection.close()
 
 

@@ -53,6 +53,11 @@ def test_a_call_without_an_answer_may_have_been_lost() -> None:
     assert check(History((A, silent), effects_of(A), (ended(A),), 2)) == []
 
 
+def test_calls_with_one_key_may_get_one_message_and_sequence() -> None:
+    first, again = replace(A, key="a"), replace(A, key="a", invoked_at=5.0, answered_at=6.0)
+    assert check(replace(SOUND, calls=(first, B, again))) == []
+
+
 def test_the_books_may_hold_what_was_purged_and_replayed() -> None:
     books = replace(BOOKS, accepted=9, replayed=1, purged=8)
     assert check(replace(SOUND, balances=(books,))) == []
@@ -92,6 +97,10 @@ def test_the_end_may_be_seen_several_times() -> None:
         ("doubled", replace(SOUND, effects=effects_of(A) + effects_of(A, 2) + effects_of(B))),
         ("doubled", replace(SOUND, endings=(ended(A, "failed"), ended(A), ended(B)))),
         ("doubled", replace(SOUND, endings=(ended(A, settled_at="9:00"), ended(A), ended(B)))),
+        (
+            "doubled",
+            replace(SOUND, calls=(replace(A, key="a"), B, replace(A, key="a", message_id="m3"))),
+        ),
         ("inverted", replace(SOUND, calls=(replace(A, sequence=2), replace(B, sequence=1)))),
         ("inverted", replace(SOUND, endings=(ended(A), ended(replace(B, sequence=3))))),
         ("inverted", replace(SOUND, effects=effects_of(B) + effects_of(A))),

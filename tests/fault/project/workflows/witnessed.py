@@ -12,9 +12,14 @@ from firesteel import Message, step, workflow
 
 @workflow
 async def two_steps(input: dict[str, Any], message: Message) -> dict[str, str]:
-    """Answers with the value that was sent."""
+    """Answers with the value that was sent. In between it does what the body asks for: fail in
+    its first attempts (``failures``), or end its process (``dies``)."""
     told = Told(input["body"], message)
     await first(told)
+    if message.attempt <= input["body"].get("failures", 0):
+        raise ValueError("not yet")
+    if input["body"].get("dies"):
+        os._exit(1)
     await second(told)
     return {"value": told.value}
 

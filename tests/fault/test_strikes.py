@@ -1,0 +1,65 @@
+"""Faults at chosen instants: a sound node keeps every promise, one with a defect breaks its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fault import strikes
+from tests.fault.checker import Kind
+from tests.fault.defects import planted
+from tests.fault.report import Report
+from tests.fault.scene import Scene
+
+Strike = Callable[[Scene], None]
+Pair = tuple[str, Strike, str, Kind]
+PAIRS: list[Pair] = [
+    ("P02", strikes.engine_killed_at_the_answer, "acknowledged_before_the_commit", "lost"),
+    ("P07", strikes.failed_for_good, "failed_is_forgotten", "unbalanced"),
+    ("P08", strikes.one_after_the_other, "sequence_by_timestamp", "inverted"),
+    ("P09", strikes.second_in_a_busy_lane, "lane_not_held", "overlapping"),
+    (
+        "P09",
+        strikes.engine_killed_when_the_next_begins,
+        "lane_advanced_before_the_commit",
+        "overlapping",
+    ),
+    ("P10", strikes.failing_head, "requeued_at_the_tail", "overlapping"),
+    ("P13", strikes.workers_killed_within_the_second_step, "journal_not_read", "doubled"),
+    (
+        "P14",
+        strikes.engine_killed_while_its_workers_sleep,
+        "workers_outlive_their_engine",
+        "overlapping",
+    ),
+    ("P17", strikes.failed_for_good, "failed_is_forgotten", "lost"),
+    ("P19", strikes.answered_out_of_turn, "answers_by_trigger_only", "crossed"),
+    ("P22", strikes.one_key_at_once, "checked_then_inserted", "doubled"),
+]
+NAMES = [f"{promise.lower()}-{strike.__name__}" for promise, strike, *_ in PAIRS]
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """A node without a defect."""
+    with Scene.set(tmp_path_factory.mktemp("sound")) as scene:
+        yield scene
+
+
+@pytest.mark.parametrize("strike", [pair[1] for pair in PAIRS], ids=NAMES)
+def test_a_sound_node_keeps_every_promise_when(strike: Strike, sound: Scene) -> None:
+    strike(sound)
+    assert sound.violations() == []
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=NAMES)
+def test_a_node_with_the_planted_defect_does_not(
+    pair: Pair, tmp_path: Path, report: Report
+) -> None:
+    promise, strike, defect, kind = pair
+    with Scene.set(tmp_path, planted(defect)) as scene:
+        found = scene.hunt(kind, strike)
+    report.defect(promise, defect, found=found)
+    assert found
