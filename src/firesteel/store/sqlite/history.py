@@ -21,7 +21,7 @@ from firesteel.store.sqlite.backup import back_up
 from firesteel.store.sqlite.clock import Clocks
 from firesteel.store.sqlite.message_search import numbers_of_page
 from firesteel.store.sqlite.queries import execute, fetch_one
-from firesteel.store.sqlite.readers import Readers
+from firesteel.store.sqlite.readers import LONG_READ_TIMEOUT_S, Readers
 from firesteel.store.sqlite.results import decode_response
 from firesteel.store.sqlite.retention_clock import ClockState, RetentionClock
 from firesteel.store.sqlite.writer import Writer
@@ -65,7 +65,7 @@ class SqliteHistory:
         def work(connection: sqlite3.Connection) -> list[MessageSummary]:
             return message_rows.summaries(connection, numbers_of_page(connection, filter))
 
-        return await self._read(work)
+        return await self._read(work, timeout_s=LONG_READ_TIMEOUT_S)
 
     async def executions(self, message_id: str) -> list[ExecutionDetail]:
         return await self._read(partial(message_rows.details, message_id=message_id))
@@ -73,7 +73,8 @@ class SqliteHistory:
     async def purge(self, *, default_history_s: float, batch: int = 500) -> int:
         default_us = int(default_history_s * _US)
         longest_us = await self._read(
-            partial(retention.longest_retention_us, default_history_us=default_us)
+            partial(retention.longest_retention_us, default_history_us=default_us),
+            timeout_s=LONG_READ_TIMEOUT_S,
         )
         now_us = await self._retention_us(longest_us)
 
@@ -81,7 +82,7 @@ class SqliteHistory:
             rules = retention.rules(connection, now_us, default_us)
             return retention.find(connection, rules, self._progress, batch)
 
-        expired = await self._read(find)
+        expired = await self._read(find, timeout_s=LONG_READ_TIMEOUT_S)
         gone = 0
         for piece in retention.pieces(expired):
             gone += await self._writer.submit(partial(retention.delete_piece, piece=piece))

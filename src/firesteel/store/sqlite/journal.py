@@ -26,7 +26,7 @@ from firesteel.store.sqlite.clock import Clocks
 from firesteel.store.sqlite.connection import StoreLock
 from firesteel.store.sqlite.lanes import LaneReader
 from firesteel.store.sqlite.ledger import JournalLedger
-from firesteel.store.sqlite.readers import Readers
+from firesteel.store.sqlite.readers import LONG_READ_TIMEOUT_S, Readers
 from firesteel.store.sqlite.writer import QUEUE_LIMIT, Writer
 
 T = TypeVar("T")
@@ -121,10 +121,12 @@ class SqliteJournal:
         return self._act(self._ledger.sessions.recover)
 
     async def lanes(self, trigger_no: int | None = None, limit: int = 100) -> list[LaneStatus]:
-        return await self.readers.read(self._lanes.lanes(trigger_no, limit))
+        lanes = self._lanes.lanes(trigger_no, limit)
+        return await self.readers.read(lanes, timeout_s=LONG_READ_TIMEOUT_S)
 
     async def counts(self, trigger_no: int) -> TriggerCounts:
-        return await self.readers.read(self._lanes.counts(trigger_no))
+        counts = self._lanes.counts(trigger_no)
+        return await self.readers.read(counts, timeout_s=LONG_READ_TIMEOUT_S)
 
     async def totals(self, trigger_no: int) -> tuple[int, int]:
         return await self.readers.read(self._lanes.totals(trigger_no))

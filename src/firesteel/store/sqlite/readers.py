@@ -10,9 +10,32 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
+from firesteel.errors import StoreUnavailable
 from firesteel.store.sqlite.connection import open_reader
+from firesteel.store.sqlite.safety import is_for_now
 
 T = TypeVar("T")
+
+# How long whoever asks waits, for a free connection and for the answer (P04). Lists, counts and
+# retention have longer: they may look at all rows, and no call waits for them.
+READ_TIMEOUT_S = 4.0
+LONG_READ_TIMEOUT_S = 60.0
+
+# Steps of SQLite's machine between two looks at whether the time is over: about a millisecond.
+_LOOK_STEPS = 10_000
+
+
+class _Patience:
+    """Of one read; ``over`` is set in the event loop's thread and looked at in the reader's."""
+
+    __slots__ = ("over",)
+
+    def __init__(self) -> None:
+        self.over = False
+
+    def is_over(self) -> bool:
+        """True ends the query."""
+        return self.over
 
 
 class Readers:
@@ -26,9 +49,22 @@ class Readers:
         self._opened: list[sqlite3.Connection] = []
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="firesteel-reader")
 
-    async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """``work(connection)`` in a thread of the pool."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._run, work)
+    async def read(
+        self, work: Callable[[sqlite3.Connection], T], *, timeout_s: float = READ_TIMEOUT_S
+    ) -> T:
+        """``work(connection)`` in a thread of the pool. Raises StoreUnavailable where the answer
+        is not there within ``timeout_s``, and where the disk fails."""
+        patience = _Patience()
+        reading = asyncio.get_running_loop().run_in_executor(self._pool, self._run, work, patience)
+        try:
+            done, _ = await asyncio.wait((reading,), timeout=timeout_s)
+        finally:
+            # Ends the query, or takes it out of the queue. A disk that hangs keeps its thread.
+            patience.over = True
+            reading.cancel()
+        if not done:
+            raise StoreUnavailable("the store did not answer in time")
+        return reading.result()
 
     async def close(self) -> None:
         """Wait for the reads under way and close. Safe to repeat."""
@@ -36,16 +72,18 @@ class Readers:
         while self._opened:
             self._opened.pop().close()
 
-    def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        connection = self._take()
+    def _run(self, work: Callable[[sqlite3.Connection], T], patience: _Patience) -> T:
         try:
-            connection.execute("BEGIN")
+            connection = self._take()
             try:
-                return work(connection)
+                connection.set_progress_handler(patience.is_over, _LOOK_STEPS)
+                return _in_one_moment(connection, work)
             finally:
-                connection.execute("ROLLBACK")
-        finally:
-            self._free.put(connection)
+                self._free.put(connection)
+        except sqlite3.Error as error:
+            if is_for_now(error):
+                raise StoreUnavailable("the store cannot be read now") from error
+            raise
 
     def _take(self) -> sqlite3.Connection:
         """A free connection; the pool has a thread for each, so there are never more."""
@@ -55,3 +93,12 @@ class Readers:
             connection = open_reader(self._path)
             self._opened.append(connection)
             return connection
+
+
+def _in_one_moment(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
+    connection.execute("BEGIN")
+    try:
+        return work(connection)
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import subprocess
@@ -9,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from firesteel.errors import OperatorError
+from firesteel.errors import OperatorError, StoreUnavailable
 
 # Locks and shared memory are not to be relied on across machines, and a flush ends at the other
 # machine's cache (https://sqlite.org/wal.html: "does not work over a network filesystem").
@@ -47,11 +48,26 @@ NETWORK_FILE_SYSTEMS = frozenset(
 
 _FULL = 2
 
+# What a disk says that is full or fails: it may do better later, unlike a wrong directory.
+_FOR_NOW = frozenset({errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+_FOR_NOW_IN_SQLITE = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_READONLY,
+    }
+)
+
 
 def check_directory(directory: Path) -> None:
     """Make the data directory (mode 0700) where there is none, and see that it will do.
 
-    Raises OperatorError ``store_unsafe`` for a network file system, ``data_dir_unwritable``.
+    Raises OperatorError ``store_unsafe`` for a network file system, ``data_dir_unwritable``, and
+    StoreUnavailable where the disk is full or fails.
     """
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -60,10 +76,7 @@ def check_directory(directory: Path) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise OperatorError(
-            f"the data directory cannot be written to: {error.strerror}",
-            code="data_dir_unwritable",
-        ) from error
+        raise cannot_write(error) from error
     kind = file_system_of(directory)
     if kind is not None and kind.rpartition(".")[2] in NETWORK_FILE_SYSTEMS:
         raise OperatorError(
@@ -71,6 +84,21 @@ def check_directory(directory: Path) -> None:
             "what was flushed stays: put it on a local disk",
             code="store_unsafe",
         )
+
+
+def cannot_write(error: OSError) -> OperatorError:
+    """As operators know it: StoreUnavailable where it may go by, ``data_dir_unwritable`` else."""
+    told = f"the data directory cannot be written to: {error.strerror}"
+    if error.errno in _FOR_NOW:
+        return StoreUnavailable(told)
+    return OperatorError(told, code="data_dir_unwritable")
+
+
+def is_for_now(error: BaseException | None) -> bool:
+    """Whether an error of SQLite is the disk's or a lock's, and not the statement's or the file's.
+    Extended codes have the kind in the low byte."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in _FOR_NOW_IN_SQLITE
 
 
 def check_connection(connection: sqlite3.Connection) -> None:
