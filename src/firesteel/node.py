@@ -18,11 +18,12 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from firesteel.admin.app import create_app
+from firesteel.doors import Doors, tls_files
 from firesteel.engine.clock import SystemClock
 from firesteel.engine.connections import Connections
 from firesteel.engine.definitions import Definitions
@@ -36,10 +37,8 @@ from firesteel.engine.publications import Publications
 from firesteel.engine.publishing import Publisher
 from firesteel.engine.questions import Questions
 from firesteel.engine.waiters import Waiters
-from firesteel.errors import OperatorError
+from firesteel.errors import OperatorError, StoreUnavailable
 from firesteel.gateway.app import Gateway
-from firesteel.gateway.server import Listener
-from firesteel.gateway.tls import TlsFiles, self_signed
 from firesteel.handover import Handover
 from firesteel.lifeline import hold_on_to
 from firesteel.store.sqlite.safety import check_directory
@@ -55,8 +54,11 @@ if TYPE_CHECKING:
 NODE_FILE = "node.json"
 WORKSPACE_SETTING = "workspace"
 LOCK_PATIENCE_S = 5.0
+LOCK_RETRY_S = 0.05
+STORE_RETRY_S = 0.5
 FIRST_WORKER_S = 30.0
 LOST_STORE_EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h
+LOST_STORE_GRACE_S = 1.0
 STOP_RESERVE_S = 5.0
 SWITCH_S = 0.001
 LISTENER_GRACE_S = 3.0
@@ -73,28 +75,49 @@ def main() -> int:
     configure(handover.settings.log_level, handover.settings.log_format)
     try:
         return uvloop.run(_run(handover))
+    except StoreUnavailable as error:
+        log.critical("store_lost", detail=error.detail)
+        return LOST_STORE_EXIT_CODE
     except OperatorError as error:
         log.error("node_cannot_start", code=error.code, detail=error.detail)
         return SETUP_EXIT_CODE
 
 
 async def _run(handover: Handover) -> int:
+    """From the opening of the store to the end; the exit code."""
     stop: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     _stop_on_signals(stop)
-    store = await _open_store(handover.settings)
-    node = await Node.assemble(handover, store, lambda code: _end(stop, code))
-    await node.start()
+    doors = Doors(handover)
+    opening = asyncio.ensure_future(_open_store(handover.settings, doors))
+    await _first(opening, stop)
+    if not opening.done():
+        opening.cancel()
+        await doors.stop(LISTENER_GRACE_S)
+        return await stop
+    store = opening.result()
+    node = await Node.assemble(handover, store, doors, lambda code: _end(stop, code))
+    starting = asyncio.ensure_future(node.start())
+    await _first(starting, stop)
+    if starting.done() or stop.result() == 0:
+        await starting
     code = await stop
     if code == 0:
         await node.stop()
         await store.close()
+    else:
+        await node.give_up()
     return code
+
+
+async def _first(*futures: asyncio.Future[Any]) -> None:
+    """Until one of them is done."""
+    await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
 
 
 class Node:
     """The running parts of one engine process."""
 
-    def __init__(self, handover: Handover, engine: Engine, parts: Parts) -> None:
+    def __init__(self, handover: Handover, engine: Engine, parts: Parts, doors: Doors) -> None:
         self._handover = handover
         self._settings = handover.settings
         self._engine = engine
@@ -102,14 +125,17 @@ class Node:
         self._end: Callable[[int], None] = lambda _code: None
         self._housekeeper = Housekeeper(engine, lambda: self._end(LOST_STORE_EXIT_CODE))
         self._publisher = Publisher(engine, parts)
-        self._listeners: list[Listener] = []
-        self._addresses: dict[str, str] = {}
+        self._doors = doors
         self._admin_token = secrets.token_urlsafe(32)
         self._workspace = ""
 
     @classmethod
     async def assemble(
-        cls, handover: Handover, store: SqliteStore, end: Callable[[int], None]
+        cls,
+        handover: Handover,
+        store: SqliteStore,
+        doors: Doors,
+        end: Callable[[int], None],
     ) -> Node:
         """Wire everything; nothing runs yet."""
         settings = handover.settings
@@ -142,7 +168,7 @@ class Node:
         )
         dispatcher.use(pool, lambda: end(LOST_STORE_EXIT_CODE))
         dispatcher.answer_to = parts.questions.received
-        node = cls(handover, Engine(parts), parts)
+        node = cls(handover, Engine(parts), parts, doors)
         node._end = end
         return node
 
@@ -185,16 +211,22 @@ class Node:
             parts.dispatcher.hand_back(claim)
         await parts.dispatcher.flush()
         parts.waiters.stop()
-        await asyncio.gather(*(listener.stop(LISTENER_GRACE_S) for listener in self._listeners))
+        await self._doors.stop(LISTENER_GRACE_S)
         await self._housekeeper.stop()
         await parts.pool.stop()
         with contextlib.suppress(FileNotFoundError):
             (self._settings.data_dir / NODE_FILE).unlink()
 
+    async def give_up(self) -> None:
+        """The store is lost: tell all callers that are here, for the next engine knows them not."""
+        self._parts.waiters.stop()
+        await self._doors.leave(LOST_STORE_GRACE_S)
+
     # inside
 
     def _store_lost(self, error: BaseException) -> None:
         log.critical("store_lost", error=type(error).__name__)
+        self._engine.refusal = "store_unavailable"
         self._end(LOST_STORE_EXIT_CODE)
 
     async def _own_workspace(self) -> str:
@@ -208,44 +240,20 @@ class Node:
         return name
 
     async def _open_doors(self) -> None:
-        settings, handover = self._settings, self._handover
-        public, admin = (
-            socket.socket(fileno=handover.public_fd),
-            socket.socket(fileno=handover.admin_fd),
+        await self._doors.open(
+            Gateway(self._engine, public_url=self._settings.public_url),
+            create_app(self._engine, self._publisher, token=self._admin_token),
         )
-        app = create_app(self._engine, self._publisher, token=self._admin_token)
-        self._addresses = {
-            "public_url": settings.public_url or _url(public, settings),
-            "admin_url": _url(admin, settings),
-        }
-        self._listeners = [
-            Listener(
-                Gateway(self._engine, public_url=settings.public_url),
-                [public],
-                tls=_tls_files(settings),
-            ),
-            Listener(app, [admin], tls=_tls_files(settings)),
-        ]
-        for listener in self._listeners:
-            await listener.start()
 
     def _announce(self) -> None:
         """Write the file by which the CLI finds the node, then tell the supervisor."""
-        ready = {**self._addresses, "workspace": self._workspace}
+        ready = {**self._doors.addresses, "workspace": self._workspace}
         node = {**ready, "token": self._admin_token, "pid": os.getpid()}
-        tls = _tls_files(self._settings)
+        tls = tls_files(self._settings)
         if tls is not None:
             node["certificate"] = str(tls.certificate)
         write_private(self._settings.data_dir / NODE_FILE, json.dumps(node))
         os.write(self._handover.ready_fd, json.dumps(ready).encode() + b"\n")
-
-
-def _tls_files(settings: Settings) -> TlsFiles | None:
-    if settings.tls_cert is not None and settings.tls_key is not None:
-        return TlsFiles(settings.tls_cert, settings.tls_key)
-    if settings.tls == "self-signed":
-        return self_signed(settings.data_dir, [settings.host, settings.admin_host])
-    return None
 
 
 def share_the_interpreter() -> None:
@@ -262,17 +270,25 @@ def spare_the_collector() -> None:
     gc.set_threshold(20_000, 20, 20)
 
 
-async def _open_store(settings: Settings) -> SqliteStore:
-    """The store; a former engine that is still dying keeps its lock for a moment."""
-    check_directory(settings.data_dir)
+async def _open_store(settings: Settings, doors: Doors) -> SqliteStore:
+    """The store; a former engine that is still dying keeps its lock for a moment. While it cannot
+    be opened, for its disk fails or is full, callers are told so, and it is tried again (P04)."""
     deadline = time.monotonic() + LOCK_PATIENCE_S
+    told = ""
     while True:
         try:
+            check_directory(settings.data_dir)
             return await open_store(settings.store_path)
+        except StoreUnavailable as error:
+            if error.detail != told:
+                log.error("store_cannot_be_opened", detail=error.detail)
+                told = error.detail
+            await doors.refuse()
+            await asyncio.sleep(STORE_RETRY_S)
         except OperatorError as error:
             if error.code != "store_in_use" or time.monotonic() > deadline:
                 raise
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(LOCK_RETRY_S)
 
 
 def _stop_on_signals(stop: asyncio.Future[int]) -> None:
@@ -284,12 +300,6 @@ def _stop_on_signals(stop: asyncio.Future[int]) -> None:
 def _end(stop: asyncio.Future[int], code: int) -> None:
     if not stop.done():
         stop.set_result(code)
-
-
-def _url(bound: socket.socket, settings: Settings) -> str:
-    host, port = bound.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
-    return f"{'https' if settings.tls_enabled else 'http'}://{shown}:{port}"
 
 
 def write_private(path: Path, text: str) -> None:

@@ -24,7 +24,8 @@ class Call:
     ``outcome``: ``ok`` (acknowledged: a 2xx with an id), ``fail`` (refused: nothing was stored) or
     ``unknown`` (no answer: it may have been accepted). ``answer``: the value in a workflow's
     response, None where the call did not wait for one. ``refused``: nobody listened. ``key``: its
-    idempotency key; calls with one key have one value.
+    idempotency key; calls with one key have one value. ``status``: of the HTTP answer, None where
+    none came.
     """
 
     value: str
@@ -38,6 +39,7 @@ class Call:
     answer: str | None = None
     refused: bool = False
     key: str | None = None
+    status: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,10 @@ class Invocation:
     def value(self) -> str:
         """What the call carries."""
         return self._begun.value
+
+    def answered(self, status: int) -> None:
+        """An answer came; what it means is told next."""
+        self._begun = replace(self._begun, status=status)
 
     def ok(self, message_id: str, sequence: int, answer: str | None = None) -> Call:
         """It was acknowledged."""

@@ -6,6 +6,8 @@ import contextlib
 import http.client
 import itertools
 import json
+import select
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -121,6 +123,8 @@ class Caller:
                 address.hostname, address.port, timeout=TIMEOUT_S
             )
             self._url = url
+        if self._connection.sock is not None and _was_closed(self._connection.sock):
+            self._connection.close()
         if self._connection.sock is None:
             self._connection.connect()
         return self._connection
@@ -131,8 +135,15 @@ class Caller:
         self._connection = None
 
 
+def _was_closed(idle: socket.socket) -> bool:
+    """Whether the other side has closed the connection since the last answer: nothing else can
+    come on it. What is sent on such a one gets no answer, which is the caller's own fault."""
+    return bool(select.select([idle], [], [], 0)[0])
+
+
 def _told(invocation: Invocation, answer: http.client.HTTPResponse, data: bytes) -> Call:
     """What an answer means: a 2xx or an answer of the workflow acknowledges."""
+    invocation.answered(answer.status)
     message_id = answer.headers["firesteel-message-id"]
     document = json.loads(data)
     if message_id is not None:

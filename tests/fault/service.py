@@ -7,7 +7,7 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -36,7 +36,7 @@ class Service:
     def started(cls, folder: Path, **environment: str) -> Iterator[Self]:
         """With the project of the fault tests; stopped with SIGTERM at the end of the block."""
         shutil.copytree(PROJECT, folder / "project")
-        (folder / "data").mkdir(mode=0o700)
+        (folder / "data").mkdir(mode=0o700, exist_ok=True)
         service = cls(folder, environment)
         service.start()
         try:
@@ -79,9 +79,11 @@ class Service:
         for worker in self._workers():
             self._signal(worker, signal.SIGKILL)
 
-    def kill_supervisor(self) -> None:
-        """SIGKILL to the supervisor; when all of its children have gone, a new node starts."""
+    def kill_supervisor(self, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """SIGKILL to the supervisor; when all of its children have gone, a new node starts.
+        ``meanwhile``: what to do while none runs."""
         self._kill_node(self.node)
+        meanwhile()
         self.start()
 
     def kill_starting_supervisor(self, after_s: float) -> None:

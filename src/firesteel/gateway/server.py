@@ -84,22 +84,40 @@ class Listener:
             self._servers.append(server)
         self._tick()
 
+    def replace(self, app: Callable[[Any, Any, Any], Awaitable[None]]) -> None:
+        """Let another application answer from the next request on."""
+        self._config.loaded_app = app
+        for connection in self._connections.guarded:
+            connection.app = app
+
     async def stop(self, grace_s: float) -> None:
         """Accept no more; answer every request that has come, close, cut after ``grace_s``. Safe
         to repeat."""
         if self._stopped:
             return
-        self._stopped = True
         # What the kernel has accepted for us is taken first: its requests are answered too.
         last = [accepted for sock in self._sockets for accepted in _close_door(sock)]
-        for server in self._servers:
-            server.close()
+        self._close()
         loop = asyncio.get_running_loop()
         for accepted in last:
             with contextlib.suppress(OSError):
                 await loop.connect_accepted_socket(
                     self._new_connection, accepted, **self._tls_options
                 )
+        await self._end(grace_s)
+
+    async def leave(self, grace_s: float) -> None:
+        """As ``stop``, but who comes later waits for the next process that has the sockets."""
+        if not self._stopped:
+            self._close()
+            await self._end(grace_s)
+
+    def _close(self) -> None:
+        self._stopped = True
+        for server in self._servers:
+            server.close()
+
+    async def _end(self, grace_s: float) -> None:
         await self._connections.stop(grace_s)
         if self._ticking is not None:
             self._ticking.cancel()

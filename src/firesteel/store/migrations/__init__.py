@@ -12,7 +12,8 @@ import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from firesteel.errors import OperatorError
+from firesteel.errors import OperatorError, StoreUnavailable
+from firesteel.store.sqlite.safety import cannot_write, is_for_now
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -32,10 +33,13 @@ def migrate(path: Path) -> bool:
     All of it is one transaction: a migration that fails leaves the store as it was. To be called
     by whoever holds the store's lock, before the writer opens. Raises OperatorError
     ``store_newer`` where a newer release wrote the store, ``store_unreadable`` where the file is
-    no store, ``migration_failed``.
+    no store, ``migration_failed``, and StoreUnavailable where the file cannot be used now.
     """
     # SQLite would make the file readable by everyone whom the umask lets.
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise cannot_write(error) from error
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # of a new file; others keep theirs
@@ -44,6 +48,9 @@ def migrate(path: Path) -> bool:
         _upgrade(connection)
         return True
     except sqlite3.DatabaseError as error:
+        if is_for_now(error):
+            name = error.sqlite_errorname
+            raise StoreUnavailable(f"the store's file cannot be used now: {name}") from error
         raise OperatorError(
             "the store's file is damaged or is no SQLite database", code="store_unreadable"
         ) from error
@@ -74,7 +81,7 @@ def _upgrade(raw: sqlite3.Connection) -> None:
     from alembic import command
     from alembic.util import CommandError
     from sqlalchemy import create_engine, event
-    from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy.exc import DBAPIError, SQLAlchemyError
     from sqlalchemy.pool import StaticPool
 
     engine = create_engine("sqlite://", creator=lambda: raw, poolclass=StaticPool)
@@ -92,6 +99,8 @@ def _upgrade(raw: sqlite3.Connection) -> None:
             "the store was written by a newer release of Firesteel", code="store_newer"
         ) from error
     except SQLAlchemyError as error:
+        if isinstance(error, DBAPIError) and is_for_now(error.orig):
+            raise StoreUnavailable("the store's file cannot be written to now") from error
         raise OperatorError(
             "the store could not be brought to this release's form; it was left as it was",
             code="migration_failed",

@@ -1,0 +1,88 @@
+"""The two ports of a node: opened when there is an engine behind them, or to say that none can run.
+
+They are the supervisor's sockets and outlive this process: what is not closed for good goes on to
+take callers into its backlog, for the next engine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING, Any
+
+from firesteel.gateway.server import Listener
+from firesteel.gateway.tls import TlsFiles, self_signed
+from firesteel.gateway.unavailable import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from firesteel.handover import Handover
+    from firesteel.settings import Settings
+
+    Asgi = Callable[[Any, Any, Any], Awaitable[None]]
+
+LIVE_PATH = "/health/live"
+
+
+class Doors:
+    """Used from the event loop's thread."""
+
+    def __init__(self, handover: Handover) -> None:
+        settings = handover.settings
+        self._sockets = [
+            socket.socket(fileno=descriptor)
+            for descriptor in (handover.public_fd, handover.admin_fd)
+        ]
+        self._settings = settings
+        self._listeners: list[Listener] = []
+        public, admin = self._sockets
+        self.addresses = {
+            "public_url": settings.public_url or _url(public, settings),
+            "admin_url": _url(admin, settings),
+        }
+
+    async def refuse(self) -> None:
+        """Answer every call with 503 ``store_unavailable``; safe to repeat."""
+        if not self._listeners:
+            await self._listen(Unavailable(), Unavailable(live_path=LIVE_PATH))
+
+    async def open(self, public: Asgi, admin: Asgi) -> None:
+        """Let the applications answer. Raises OperatorError ``tls_invalid``."""
+        if not self._listeners:
+            await self._listen(public, admin)
+            return
+        for listener, app in zip(self._listeners, (public, admin), strict=True):
+            listener.replace(app)
+
+    async def stop(self, grace_s: float) -> None:
+        """Take no more calls, here or in another process; answer those that have come."""
+        await asyncio.gather(*(listener.stop(grace_s) for listener in self._listeners))
+
+    async def leave(self, grace_s: float) -> None:
+        """Answer what has come and leave the rest to the next engine."""
+        await asyncio.gather(*(listener.leave(grace_s) for listener in self._listeners))
+
+    async def _listen(self, public: Asgi, admin: Asgi) -> None:
+        tls = tls_files(self._settings)
+        self._listeners = [
+            Listener(app, [bound], tls=tls)
+            for app, bound in zip((public, admin), self._sockets, strict=True)
+        ]
+        for listener in self._listeners:
+            await listener.start()
+
+
+def tls_files(settings: Settings) -> TlsFiles | None:
+    """Certificate and key of both ports; None where they speak plain HTTP."""
+    if settings.tls_cert is not None and settings.tls_key is not None:
+        return TlsFiles(settings.tls_cert, settings.tls_key)
+    if settings.tls == "self-signed":
+        return self_signed(settings.data_dir, [settings.host, settings.admin_host])
+    return None
+
+
+def _url(bound: socket.socket, settings: Settings) -> str:
+    host, port = bound.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    return f"{'https' if settings.tls_enabled else 'http'}://{shown}:{port}"
