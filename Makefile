@@ -43,10 +43,12 @@ test: $(VENV)/.dev ## every test, faults in their quick size
 
 test-faults: $(VENV)/.dev ## the fault tests with the full figures of the promises
 	@mkdir -p build
+	@sh scripts/install_fault_tools.sh
 	$(PYTEST) -rs -o faulthandler_timeout=0 --size full --report build/promises.md $(PROMISES)
 
 soak: $(VENV)/.dev ## the fault tests for eight hours
 	@mkdir -p build
+	@sh scripts/install_fault_tools.sh
 	$(PYTEST) -rs -o faulthandler_timeout=0 --size soak --report build/promises.md $(PROMISES)
 
 bench: $(VENV)/.dev ## measure, beside a bare server, and print the table

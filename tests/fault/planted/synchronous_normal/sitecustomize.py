@@ -1,0 +1,19 @@
+"""Planted defect: a commit is not flushed, as with SQLite's ``synchronous=NORMAL``."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from firesteel.store.sqlite import store, writer
+from firesteel.store.sqlite.connection import open_writer
+
+
+def _open_writer(path: Path) -> sqlite3.Connection:
+    connection = open_writer(path)
+    connection.execute("PRAGMA synchronous = NORMAL")
+    return connection
+
+
+writer.open_writer = _open_writer  # type: ignore[attr-defined]
+store.check_connection = lambda connection: None  # type: ignore[attr-defined]
