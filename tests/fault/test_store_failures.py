@@ -99,7 +99,7 @@ def slowest_s(calls: tuple[Call, ...]) -> float:
 def test_p04_nothing_acknowledged_is_lost_when_no_file_can_grow_any_more(tmp_path: Path) -> None:
     with Scene.set(tmp_path) as scene:
         writes_fail(scene)
-        assert scene.found() == set()
+        assert check(scene.history()) == []
 
 
 @linux_only
@@ -127,7 +127,7 @@ def test_p04_an_engine_that_cannot_open_the_store_says_so_and_starts_when_it_can
             assert node.client.get(live_url).status_code == 200
             lock.execute("rollback")
         scene.call("Concurrent")
-        assert scene.found() == set()
+        assert check(scene.history()) == []
 
 
 def refused_call(scene: Scene) -> Call | None:
