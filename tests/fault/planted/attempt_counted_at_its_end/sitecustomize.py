@@ -8,7 +8,7 @@ from firesteel.engine.dispatch import Dispatcher
 from firesteel.store.journal import Postponement
 
 
-def _crashed(self: Any, claim: Any, failure: Any, *, alone: bool) -> None:
+def _crashed(self: Any, claim: Any, failure: Any, *_blame: Any) -> None:
     again = Postponement(claim.execution_no, claim.epoch, 0.0, counts=False, failure=failure)
     self._postpone(again)
 

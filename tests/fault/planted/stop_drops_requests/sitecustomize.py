@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
-from firesteel.node import Node
+from firesteel.engine.dispatch import Dispatcher
 
-
-async def _stop(self: Any) -> None:
-    os._exit(0)
-
-
-Node.stop = _stop  # type: ignore[method-assign]
+Dispatcher.stop_claiming = lambda self: os._exit(0)  # type: ignore[method-assign]

@@ -1,0 +1,70 @@
+"""P28: a node that is told to stop answers every complete request."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tests.conftest import Size
+from tests.fault.defects import planted
+from tests.fault.report import Report
+from tests.fault.scene import Scene
+from tests.fault.service import Service, headers
+
+CALLS = 100
+STOPS = {"quick": 2, "full": 50, "soak": 500}
+WAIT_S = 60.0
+
+
+def unanswered(service: Service, *, at_work: bool = False) -> tuple[int, int]:
+    """Complete requests that had no answer, and those whose execution succeeded, of a node that is
+    told to stop as soon as they have left, or has begun to answer; it is started again."""
+    node = service.node
+    with contextlib.ExitStack() as stack:
+        netloc = urlsplit(service.url).netloc
+        calls = [stack.enter_context(_sent(netloc, number)) for number in range(CALLS)]
+        statuses = [_status(calls.pop())] if at_work else []
+        code = node.stop()
+        statuses += [_status(call) for call in calls]
+    assert code == 0
+    assert set(statuses) <= {200, 503, None}
+    service.start()
+    return statuses.count(None), statuses.count(200)
+
+
+@contextlib.contextmanager
+def _sent(netloc: str, number: int) -> Iterator[http.client.HTTPConnection]:
+    """A call that has left whole, on a connection of its own."""
+    with contextlib.closing(http.client.HTTPConnection(netloc, timeout=WAIT_S)) as connection:
+        body = json.dumps({"value": f"s{number}", "lane": None})
+        connection.request("POST", "/test/Answered", body, headers())
+        yield connection
+
+
+def _status(connection: http.client.HTTPConnection) -> int | None:
+    try:
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return None
+
+
+def test_p28_no_complete_request_goes_unanswered(
+    tmp_path: Path, size: Size, report: Report
+) -> None:
+    with Scene.set(tmp_path) as scene:
+        found = [unanswered(scene.service, at_work=bool(n % 2)) for n in range(STOPS[size])]
+        scene.service.wait_at_rest(WAIT_S)
+    lost, answered = (sum(column) for column in zip(*found, strict=True))
+    report.row("P28", "SIGTERM under calls", cycles=len(found), acknowledged=answered, lost=lost)
+    assert lost == 0
+
+
+def test_p28_fails_when_a_stop_drops_requests(tmp_path: Path, report: Report) -> None:
+    with Scene.set(tmp_path, planted("stop_drops_requests")) as scene:
+        found = any(unanswered(scene.service)[0] for _ in range(5))
+    report.defect("P28", "stop_drops_requests", found=found)
+    assert found
