@@ -240,8 +240,38 @@ async def test_a_grant_of_none_claims_nothing_and_the_next_one_does(hand: Hand) 
     hand.journal.grant(0)
     await hand.accept_many(5, trigger)
     assert hand.claims == []
-    hand.journal.grant(3)
+    hand.journal.grant(4)
     assert [claim.message.sequence for claim in await hand.taken(3)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("lanes", [False, True], ids=["without lanes", "in lanes"])
+async def test_p12_stuck_executions_of_one_trigger_leave_slots_to_others(
+    hand: Hand, lanes: bool
+) -> None:
+    stuck, late, later = [await hand.trigger(name, concurrency=100) for name in "abc"]
+    hand.journal.grant(18)
+    keys = [str(number) if lanes else None for number in range(40)]
+    await asyncio.gather(*(hand.accept(stuck, key) for key in keys))
+    running = await hand.taken(16)  # eight times the two that are left
+    await hand.accept_many(3, late)
+    (other,) = await hand.taken()
+    await hand.accept_many(3, later)
+    (another,) = await hand.taken()
+    assert (other.trigger_no, another.trigger_no) == (late, later)
+    assert await hand.journal.renew()
+    assert hand.claims == []
+
+    for _ in range(2):
+        await hand.settle(other)
+        (other,) = await hand.taken()
+        assert other.trigger_no == late
+    for claim in running[:3]:
+        await hand.settle(claim)
+    more = await hand.taken(2)
+    assert {claim.trigger_no for claim in more} == {later}
+    for claim in (other, another, *more):
+        await hand.settle(claim)
+    assert {claim.trigger_no for claim in await hand.taken(3)} == {stuck}
 
 
 async def test_changed_rules_hold_at_once(hand: Hand) -> None:

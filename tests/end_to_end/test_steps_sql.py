@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.end_to_end.steps import Steps
+from tests.support.markdown import DOCS
 from tests.support.node import ProjectFolder, RunningNode, running_node
 from tests.support.postgres import Postgres
 
@@ -184,6 +186,21 @@ def test_p23_once_happens_once_although_the_worker_dies_between_commit_and_journ
     ]
     marked = target.rows("select step from firesteel_steps where result is not null")
     assert ("it",) in marked
+
+
+def test_the_statement_of_the_reference_deletes_old_markers(steps: Steps, target: Target) -> None:
+    insert = "insert into work_order (order_no) values (:no)"
+    more = {"parameters": {"no": "{% input.body.no %}"}, "result": "count", "once": True}
+    name = steps.publish(sql(target, insert, **more))
+    assert steps.call(name, {"no": f"{target.name}-3"}).value == 1
+    reference = (DOCS / "reference" / "steps.md").read_text("utf-8")
+    (statement,) = re.findall(r"^(delete from firesteel_steps .*);$", reference, re.MULTILINE)
+    count = "select count(*) from firesteel_steps"
+    before = target.rows(count)
+    target.run(statement.replace("2027", "1999"))
+    assert target.rows(count) == before
+    target.run(statement.replace("2027", "9999"))
+    assert target.rows(count) == [(0,)]
 
 
 def test_without_once_the_same_death_doubles_the_effect(

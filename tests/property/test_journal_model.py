@@ -270,7 +270,9 @@ class JournalMachine(RuleBasedStateMachine):
         return self.stopped_lanes.get((row.trigger, row.lane or ""))
 
     def _has_room(self, row: Row) -> bool:
-        return sum(other.trigger == row.trigger for other in self._running()) < 3
+        running = sum(other.trigger == row.trigger for other in self._running())
+        free = self.slots - len(self._running())
+        return running < 3 and running <= 8 * (free - 1)
 
     def _may_start(self, row: Row) -> bool:
         if row.state is not State.WAITING or row.trigger in self.paused_triggers:

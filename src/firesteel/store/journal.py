@@ -22,7 +22,9 @@ became possible (an append, a settle, a due retry, a resume): the claim is given
 after that commit, in the event loop's thread, once: when the awaitables of that commit are
 complete, before anyone who awaits them goes on. Claims are made while the session's running
 executions are fewer than ``grant`` allows and the trigger's running executions are fewer than its
-``concurrency``; triggers take turns, and within a trigger the oldest that may run goes first. A
+``concurrency``, and at most eight times as many as slots would be left free: so one trigger's stuck
+executions never hold all slots (P12). Triggers take turns, and within a trigger the oldest that may
+run goes first. A
 session's lease is one row, renewed by ``renew``; when it has lapsed by the store's clock, or at
 once where the adapter knows that the session is dead, the session's executions are taken over by
 ``recover`` and every later write with the old epoch is rejected (returns False) and changes

@@ -178,7 +178,7 @@ class Appends:
             and not trigger.ready
             and not trigger.paused
             and trigger.running < trigger.concurrency
-            and len(mirror.running) < mirror.slots
+            and mirror.allowance(trigger) > 0
         ):
             self._start(new, trigger, no, sequence)
             return "running", 0, mirror.session_no, 1, mirror.wall_us

@@ -137,20 +137,26 @@ class Claims:
             and not trigger.ready
             and not trigger.paused
             and trigger.running < trigger.concurrency
-            and mirror.free_slots() > 0
+            and mirror.allowance(trigger) > 0
         )
 
     # --- turns ----------------------------------------------------------------------------------
 
     def _take_turns(self) -> None:
+        """One that has its share of the slots waits in line until more of them are free."""
         mirror = self._mirror
-        turns = mirror.turns
-        while turns and (free := mirror.free_slots()) > 0:
+        turns, waiting = mirror.turns, dict[int, TriggerMirror]()
+        while turns and mirror.free_slots() > 0:
             trigger_no, trigger = next(iter(turns.items()))
             del turns[trigger_no]
-            share = -(-free // (len(turns) + 1))
-            self._claim_of(trigger, min(share, trigger.concurrency - trigger.running))
+            allowance = mirror.allowance(trigger)
+            if allowance <= 0:
+                waiting[trigger_no] = trigger
+                continue
+            turn = -(-allowance // (len(turns) + 1))
+            self._claim_of(trigger, min(turn, trigger.concurrency - trigger.running))
             mirror.offer(trigger)
+        turns.update(waiting)
 
     def _claim_of(self, trigger: TriggerMirror, count: int) -> None:
         if count <= 0 or trigger.paused:

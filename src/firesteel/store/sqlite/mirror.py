@@ -30,6 +30,11 @@ from firesteel.store.sqlite.statements import ONE, ZERO, compiled
 
 LANES = 50_000
 
+# A trigger starts another execution while it runs at most SHARE times as many as slots are free
+# beside that one: the dynamic threshold of shared buffers (Choudhury and Hahne 1998,
+# https://doi.org/10.1109/90.700892). Whatever it runs and however long, others find free slots.
+SHARE = 8
+
 # What is remembered of a lane is how many of its executions wait or run, or one of these.
 BUSY = -1
 """It has some, their number is not known."""
@@ -194,6 +199,11 @@ class Mirror:
     def free_slots(self) -> int:
         """How many more executions may run; below 0 after the grant was lowered."""
         return self.slots - len(self.running)
+
+    def allowance(self, trigger: TriggerMirror) -> int:
+        """How many more executions the trigger may start now, as far as slots go; 0 or less: none.
+        See SHARE."""
+        return (SHARE * self.free_slots() - trigger.running + 1) // (SHARE + 1)
 
     def lane(self, name: LaneName) -> int:
         """What is known of a lane, asked from the tables where nothing is."""
