@@ -241,7 +241,11 @@ class Node:
 
     async def _open_doors(self) -> None:
         await self._doors.open(
-            Gateway(self._engine, public_url=self._settings.public_url),
+            Gateway(
+                self._engine,
+                public_url=self._settings.public_url,
+                bodies_limit_bytes=self._settings.bodies_in_flight_bytes,
+            ),
             create_app(self._engine, self._publisher, token=self._admin_token),
         )
 

@@ -148,6 +148,14 @@ SETTINGS: tuple[Setting, ...] = (
         "Free disk space below which new calls get 503; at most 5 % of the disk.",
     ),
     Setting(
+        "bodies_in_flight",
+        "bodies_in_flight_bytes",
+        values.size(1024**2),
+        "64MiB",
+        "Bytes of bodies that the node holds at once, received in part or not committed yet; a "
+        "call over it gets 503 overloaded. One body alone may be longer.",
+    ),
+    Setting(
         "worker_slots",
         "worker_slots",
         values.positive(10_000),
@@ -204,6 +212,7 @@ class Settings:
     tls: Literal["off", "self-signed"]
     shutdown_timeout_s: float
     disk_reserve_bytes: int
+    bodies_in_flight_bytes: int
     worker_slots: int
     worker_memory_bytes: int
     log_level: Literal["debug", "info", "warning", "error"]

@@ -17,6 +17,7 @@ from firesteel.gateway.answers import Answer, MessageRef, accepted, document, re
 from firesteel.gateway.authentication import authenticate
 from firesteel.gateway.body import check_length, read_body
 from firesteel.gateway.exchange import DISCONNECT_EXTENSION
+from firesteel.gateway.held_bodies import BODIES_LIMIT_BYTES, HeldBodies
 from firesteel.gateway.keys import Received
 from firesteel.gateway.prefer import read_prefer
 from firesteel.gateway.rate_limit import RateLimiter
@@ -52,13 +53,15 @@ def wall_clock_us() -> int:
 
 class Gateway:
     """``public_url``: FIRESTEEL_PUBLIC_URL, what shown URLs begin with; None: paths are shown.
-    ``now_us``: the wall clock, for the expiry of keys."""
+    ``bodies_limit_bytes``: of all bodies that are held at once. ``now_us``: the wall clock, for the
+    expiry of keys."""
 
     def __init__(
         self,
         engine: EnginePort,
         *,
         public_url: str | None = None,
+        bodies_limit_bytes: int = BODIES_LIMIT_BYTES,
         now_us: Callable[[], int] = wall_clock_us,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -66,6 +69,7 @@ class Gateway:
         self._public_url = (public_url or "").rstrip("/")
         self._now_us = now_us
         self._rates = RateLimiter(monotonic)
+        self._bodies = HeldBodies(bodies_limit_bytes)
         self._request_ids = RequestIds()
         self._targets = Targets(engine.routes, self._public_url)
 
@@ -116,19 +120,34 @@ class Gateway:
         if scope["method"] not in route.methods:
             raise CallRefused(Problem("method_not_allowed", headers=(("allow", target.allow),)))
         check_length(sent, target.limit_bytes)
-        self._check_load(route, consumer)
-        body = await read_body(receive, target.limit_bytes)
-        query = route.parameters.read(scope["query_string"]).values
-        keys = target.keys.simple(sent)
-        if keys is None:
-            content_type = _text(sent.get(b"content-type"))
-            received = Received(query, scope["headers"], consumer, content_type, body)
-            keys = await target.keys.read(received, self._engine)
-        call = await self._make_call(scope, target, body, consumer=consumer, keys=keys)
-        acceptance = await self._engine.accept(call)
+        self._check_load(route, consumer, sent)
+        acceptance = await self._accept(scope, sent, receive, target=target, consumer=consumer)
         if target.timeout_s is None:
             return accepted(_reference(acceptance, target))
         return await self._wait(scope, sent, target, acceptance=acceptance)
+
+    async def _accept(
+        self,
+        scope: Any,
+        sent: Sent,
+        receive: ASGIReceiveCallable,
+        *,
+        target: Target,
+        consumer: str | None,
+    ) -> Acceptance:
+        """Read the body, check what needs it, store the call; the body is let go of then."""
+        body = await read_body(receive, target.limit_bytes, self._bodies)
+        try:
+            query = target.route.parameters.read(scope["query_string"]).values
+            keys = target.keys.simple(sent)
+            if keys is None:
+                content_type = _text(sent.get(b"content-type"))
+                received = Received(query, scope["headers"], consumer, content_type, body)
+                keys = await target.keys.read(received, self._engine)
+            call = await self._make_call(scope, target, body, consumer=consumer, keys=keys)
+            return await self._engine.accept(call)
+        finally:
+            self._bodies.give_back(len(body))
 
     async def _wait(
         self, scope: Any, sent: Sent, target: Target, *, acceptance: Acceptance
@@ -173,10 +192,12 @@ class Gateway:
         self._engine.used_key(key.key_no)
         return key.label
 
-    def _check_load(self, route: Route, consumer: str | None) -> None:
+    def _check_load(self, route: Route, consumer: str | None, sent: Sent) -> None:
         refusal = self._engine.refusal
         if refusal is not None:
             raise CallRefused(Problem(refusal))
+        if self._bodies.held_bytes:
+            self._bodies.check(sent)
         rule = route.trigger.rate_limit
         if rule is not None:
             wait_s = self._rates.take(rule, route.trigger_no, consumer)

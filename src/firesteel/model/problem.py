@@ -144,7 +144,8 @@ PROBLEMS: Mapping[str, ProblemType] = {
     "overloaded": ProblemType(
         503,
         "Overloaded",
-        "More calls wait for the store than the node can hold; nothing of this call was stored.",
+        "More calls wait for the store, or more bytes of bodies are under way, than the node can "
+        "hold; nothing of this call was stored.",
         1,
     ),
     # --- HTTP itself
