@@ -48,6 +48,7 @@ class JournalLedger:
         self._reserve()
 
     def begin(self) -> None:
+        self.sessions.fence()
         self.mirror.tick()
         self.claims.ripen()
 

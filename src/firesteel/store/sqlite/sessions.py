@@ -10,6 +10,7 @@ from sqlalchemy import (
     case,
     delete,
     exists,
+    func,
     literal_column,
     null,
     select,
@@ -43,6 +44,7 @@ INTERRUPTED = Failure("unknown", "interrupted", "the engine ended while this att
 class _Sql:
     last_seen: str
     begin: str
+    last: str
     forget_old: str
     move_due: str
     renew: str
@@ -51,6 +53,10 @@ class _Sql:
     lost: str
     attempt: str
     take_over: str
+
+
+class Replaced(Exception):
+    """Another session has taken over from this one, which may write nothing more."""
 
 
 class Sessions:
@@ -77,6 +83,12 @@ class Sessions:
         given = ask(self._sql.begin, (now_us, now_us + _LEASE_US))
         mirror.session_no = given.lastrowid or 0
         ask(self._sql.forget_old, (mirror.session_no - _SESSIONS_KEPT,))
+
+    def fence(self) -> None:
+        """Raises Replaced where a later session has begun."""
+        (last,) = self._connection.execute(self._sql.last).fetchone()
+        if last != self._mirror.session_no:
+            raise Replaced(f"session {last} has replaced session {self._mirror.session_no}")
 
     def renew(self) -> bool:
         """As ``Journal.renew``."""
@@ -142,6 +154,7 @@ def _sql() -> _Sql:
             select(s.ended_at_us, s.lease_until_us).order_by(s.no.desc()).limit(ONE).offset(ZERO)
         ),
         begin=insert_into(session, "started_at_us", "lease_until_us"),
+        last=compiled(select(func.max(s.no))),
         forget_old=compiled(delete(session).where(s.no < bindparam("before")), "before"),
         move_due=compiled(
             update(execution).where(DUE_LATER).values(due_at_us=e.due_at_us - bindparam("by_us")),

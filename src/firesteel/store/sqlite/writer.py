@@ -13,9 +13,9 @@ What may go wrong, and what the callers are told:
 - The commit fails with "disk full": nothing of it reached the log's end: as above. Calls are tried
   at once, what is due by itself (retries) after a while that doubles: each try reads the tables
   anew.
-- Another process has committed since: this session was replaced while it slept (P14), which only
-  happens where its lock was taken from it. Nothing is written; all of it fails with
-  StoreUnavailable, ``on_lost`` is told, the thread ends.
+- Another session has begun: this one was replaced while it slept (P14), which happens only where
+  its lock was taken from it. Nothing is written; all of it fails with StoreUnavailable,
+  ``on_lost`` is told, the thread ends.
 - The commit fails otherwise (a failed flush): nobody knows what is on disk, and asking again would
   say so less truthfully (https://wiki.postgresql.org/wiki/Fsync_Errors). Its commands fail with
   OutcomeUnknown, the waiting ones with StoreUnavailable, ``on_lost`` is told, the thread ends.
@@ -33,6 +33,7 @@ from typing import Any, Protocol, TypeVar
 
 from firesteel.errors import FiresteelError, InternalError, OutcomeUnknown, StoreUnavailable
 from firesteel.store.sqlite.connection import open_writer
+from firesteel.store.sqlite.sessions import Replaced
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -61,7 +62,7 @@ class Ledger(Protocol):
         ...
 
     def begin(self) -> None:
-        """A transaction has begun."""
+        """A transaction has begun. Raises Replaced where another session has begun since."""
         ...
 
     def flush(self) -> None:
@@ -84,10 +85,6 @@ class Ledger(Protocol):
     def close(self) -> None:
         """End the session (in a transaction)."""
         ...
-
-
-class Replaced(Exception):
-    """Another process has written to the file: its session has taken over from this one."""
 
 
 class _Refused:
@@ -224,7 +221,6 @@ class Writer:
             self._connection = open_writer(self._path)
             self._connection.execute("BEGIN IMMEDIATE")
             self._ledger.open(self._connection)
-            self._others_wrote = self._data_version()
             self._connection.execute("COMMIT")
         except BaseException as error:  # noqa: BLE001  # told to whoever awaits start()
             self._call(started.set_exception, _as_error(error))
@@ -265,7 +261,6 @@ class Writer:
         """One transaction. False: the store is lost."""
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-            self._fence()
             self._ledger.begin()
             answers = [self._answer(call, argument) for _, call, argument in commands]
             claims = self._ledger.finish()
@@ -282,17 +277,6 @@ class Writer:
         self._back_off_s = 0.0
         self._call(self._complete, commands, answers, claims)
         return True
-
-    def _fence(self) -> None:
-        """Raises Replaced where any other connection has committed; in a transaction, so that
-        nobody can do so before this one ends."""
-        if self._data_version() != self._others_wrote:
-            raise Replaced("another process has written to the store")
-
-    def _data_version(self) -> int:
-        """Changes with the commits of others, never with our own (pragma_data_version)."""
-        version: int = self._connection.execute("PRAGMA data_version").fetchone()[0]
-        return version
 
     def _answer(self, call: Callable[[Any], Any], argument: Any) -> Any:
         try:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from firesteel.store.sqlite.writer import Writer
+from firesteel.store.sqlite.sessions import Sessions
 
-Writer._fence = lambda self: None  # type: ignore[method-assign]
+Sessions.fence = lambda self: None  # type: ignore[method-assign]

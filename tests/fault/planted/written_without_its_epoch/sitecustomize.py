@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from firesteel.store.sqlite import outcomes
-from firesteel.store.sqlite.writer import Writer
+from firesteel.store.sqlite.sessions import Sessions
 
 FENCE = " AND epoch = new.epoch AND state = 'running'"
 
-Writer._fence = lambda self: None  # type: ignore[method-assign]
+Sessions.fence = lambda self: None  # type: ignore[method-assign]
 settling = outcomes._settling
 assert FENCE in settling._trigger
 settling._trigger = settling._trigger.replace(FENCE, "").replace(
