@@ -23,12 +23,14 @@ Strike = Literal[
     "starting supervisor killed",
     "engine paused",
     "worker paused",
+    "clock jumped",
 ]
 
 FEWEST, MOST = 5, 40
 PROGRESS_S = 60.0
 START_S = 1.0
 PAUSE_S = 0.5
+JUMP_S = 40 * 86400
 
 
 @dataclass
@@ -55,6 +57,7 @@ class Nemesis:
     def _do(self, strike: Strike, chance: random.Random) -> None:
         service, index = self.service, chance.randrange(1024)
         start_s, pause_s = chance.uniform(0, START_S), chance.uniform(0, PAUSE_S)
+        jump_s = chance.randint(-JUMP_S, JUMP_S)
         known: dict[Strike, Callable[[], None]] = {
             "engine killed": service.kill_engine,
             "worker killed": lambda: service.kill_worker(index),
@@ -63,5 +66,6 @@ class Nemesis:
             "starting supervisor killed": lambda: service.kill_starting_supervisor(start_s),
             "engine paused": lambda: service.pause_engine(pause_s),
             "worker paused": lambda: service.pause_worker(index, pause_s),
+            "clock jumped": lambda: service.jump_clock(jump_s),
         }
         known[strike]()

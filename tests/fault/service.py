@@ -14,12 +14,13 @@ from typing import Any, Self
 
 import httpx2
 
-from tests.fault.history import Balance, Ending
+from tests.fault.history import Balance, Call, Ending
 from tests.support.node import KEY, RunningNode, launch_node, start_node, wait_until
 from tests.support.processes import children, engine_of, wait_gone
 
 PROJECT = Path(__file__).parent / "project"
 PAGE = 500
+CLOCK_FILE = "clock"
 
 
 @dataclass
@@ -102,6 +103,10 @@ class Service:
         """The same with one of the workers."""
         self._pause(self._worker(index), for_s)
 
+    def jump_clock(self, offset_s: int) -> None:
+        """Set the wall clock of all processes so far from the true one; see ``faked_clock``."""
+        (self.folder / CLOCK_FILE).write_text(f"{offset_s:+d}\n")
+
     @contextlib.contextmanager
     def workers_stopped(self) -> Iterator[None]:
         """SIGSTOP to the workers that run now, and SIGCONT to those of them that are left."""
@@ -143,6 +148,10 @@ class Service:
             "state"
         ]
         return found
+
+    def wait_until_waiting(self, call: Call) -> None:
+        """Until its execution waits, after an attempt that failed."""
+        wait_until(lambda: self.state(call.message_id or "") == "waiting")
 
     def at_rest(self) -> bool:
         """Whether nothing waits and nothing runs."""
@@ -193,6 +202,21 @@ class Service:
         if pid is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
+
+
+def faked_clock(folder: Path) -> list[tuple[str, str]] | None:
+    """The environment of a node whose wall clock ``jump_clock`` sets and whose monotonic clock is
+    true; None where there is no libfaketime."""
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+    if library is None:
+        return None
+    (folder / CLOCK_FILE).write_text("+0\n")
+    return [
+        ("LD_PRELOAD", str(library)),
+        ("FAKETIME_TIMESTAMP_FILE", str(folder / CLOCK_FILE)),
+        ("FAKETIME_NO_CACHE", "1"),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+    ]
 
 
 def headers() -> dict[str, str]:
