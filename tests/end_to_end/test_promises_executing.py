@@ -10,19 +10,23 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
+import pytest
 
 from tests.conftest import Size
+from tests.fault.report import Report
 from tests.support.http_server import HttpServer, Reply
 from tests.support.node import KEY, ProjectFolder, RunningNode, running_node, wait_until
 from tests.support.public_port import workflows
 from tests.support.raw_http import RawConnection, request
 
 CALLERS = 20
+TIMEOUTS = 8  # within the time for which the sink holds its answer
 STEPS = """
 
 @step
@@ -226,7 +230,9 @@ def replayed(node: RunningNode, path: str, message_id: str, *, original_version:
 # P19
 
 
-def test_p19_every_caller_gets_the_answer_to_its_own_call(node: RunningNode, size: Size) -> None:
+def test_p19_every_caller_gets_the_answer_to_its_own_call(
+    node: RunningNode, size: Size, report: Report
+) -> None:
     calls = 100 if size == "quick" else 5000
 
     async def caller(number: int) -> list[tuple[str, int]]:
@@ -246,6 +252,8 @@ def test_p19_every_caller_gets_the_answer_to_its_own_call(node: RunningNode, siz
         return [one for seen in found for one in seen]
 
     answered = asyncio.run(all_callers())
+    doubled = len(answered) - len({message_id for message_id, _ in answered})
+    report.row("P19", "answers", acknowledged=len(answered), doubled=doubled, note="0 crossed")
     assert len({message_id for message_id, _ in answered}) == CALLERS * calls
     assert len({sequence for _, sequence in answered}) == CALLERS * calls
 
@@ -253,6 +261,37 @@ def test_p19_every_caller_gets_the_answer_to_its_own_call(node: RunningNode, siz
 def value_call(value: str) -> bytes:
     body = json.dumps({"value": value}).encode()
     return request("POST", "/test/Value", body, x_api_key=KEY, Content_Type="application/json")
+
+
+@pytest.mark.full
+def test_p19_a_timeout_is_told_within_250_ms(
+    node: RunningNode, sink: HttpServer, gate: threading.Event, report: Report
+) -> None:
+    sink.reply("/punctual/first", Reply(200, b"1", gate=gate))
+    body = b'{"name":"punctual"}'
+    call = request(
+        "POST",
+        "/test/Python",
+        body,
+        x_api_key=KEY,
+        Content_Type="application/json",
+        Prefer="wait=2",
+    )
+
+    async def late_s() -> list[float]:
+        late = []
+        async with await RawConnection.open(port_of(node)) as connection:
+            for _ in range(TIMEOUTS):
+                begun = time.monotonic()
+                assert (await connection.call(call)).status == 202
+                late.append(time.monotonic() - begun - 2.0)
+        return late
+
+    late = asyncio.run(late_s())
+    gate.set()
+    note = f"{min(late) * 1000:+.0f} to {max(late) * 1000:+.0f} ms"
+    report.row("P19", "time-outs of 2 s", cycles=len(late), acknowledged=len(late), note=note)
+    assert max(map(abs, late)) <= 0.25
 
 
 def test_p19_a_call_that_timed_out_is_answered_once_and_its_response_is_stored(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import statistics
 import time
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from tests.fault.checker import check
 from tests.fault.defects import planted
 from tests.fault.history import History
 from tests.fault.loader import Loader
+from tests.fault.report import Report
+from tests.fault.scene import Scene
 from tests.fault.service import Service
 from tests.fault.witness import Witness
 from tests.support.node import ProjectFolder, RunningNode, start_node, wait_until
@@ -21,6 +24,7 @@ from tests.support.processes import children, running, wait_gone
 
 KILLS = {"quick": 3, "full": 50, "soak": 500}
 BACK_S = 5.0
+RESTARTS = 30
 WAIT_S = 60.0
 
 HOLDS_ON = """
@@ -33,8 +37,8 @@ async def forever():
 """
 
 
-def test_callers_who_connect_while_the_engine_starts_anew_are_not_refused(
-    size: Size, tmp_path: Path
+def test_p15_callers_who_connect_while_the_engine_starts_anew_are_not_refused(
+    size: Size, tmp_path: Path, report: Report
 ) -> None:
     pauses: list[float] = []
     with (
@@ -51,11 +55,52 @@ def test_callers_who_connect_while_the_engine_starts_anew_are_not_refused(
                 recorder.wait_for(recorder.acknowledged + 1, WAIT_S)
                 pauses.append(time.monotonic() - killed_at)
         service.wait_at_rest(WAIT_S)
-        history = History(recorder.calls(), witness.effects(), tuple(service.endings()), 2)
+        books = tuple(service.balances())
+        history = History(recorder.calls(), witness.effects(), tuple(service.endings()), 2, books)
+    note = f"acknowledged again after {max(pauses):.1f} s at most"
+    cycles = len(pauses)
+    report.history("P15", "engine killed under calls", cycles=cycles, history=history, note=note)
     assert not [call for call in history.calls if call.refused]
     assert check(history) == []
     if size != "quick":
         assert max(pauses) <= BACK_S
+
+
+@pytest.mark.full
+def test_p15_after_a_restart_what_was_interrupted_goes_on_within_5_s(
+    tmp_path: Path, report: Report
+) -> None:
+    """From the start of a node, whose processes were all killed, to the next attempt's step."""
+    with Scene.set(tmp_path) as scene:
+        took_s = [gone_on_s(scene) for _ in range(RESTARTS)]
+        history = scene.history()
+    note = f"{statistics.median(took_s):.1f} s as a rule, {max(took_s):.1f} s at most"
+    report.history("P15", "node killed and started", cycles=RESTARTS, history=history, note=note)
+    assert check(history) == []
+    assert max(took_s) <= BACK_S
+
+
+@pytest.mark.full
+def test_p15_fails_when_a_dead_session_is_taken_over_after_its_lease(
+    tmp_path: Path, report: Report
+) -> None:
+    with Scene.set(tmp_path, planted("takes_over_after_the_lease")) as scene:
+        found = gone_on_s(scene) > BACK_S
+    report.defect("P15", "takes_over_after_the_lease", found=found)
+    assert found
+
+
+def gone_on_s(scene: Scene) -> float:
+    """Seconds until an execution goes on that stood in its second step when the node died."""
+    with scene.witness.holding(step=2) as hold:
+        call = scene.call("Ordered", "lane")
+        hold.wait()
+        scene.service.kill_node()
+        begun_at = time.monotonic()
+        with scene.witness.holding(step=2, value=call.value) as again:
+            scene.service.start()
+            again.wait()
+            return time.monotonic() - begun_at
 
 
 @pytest.fixture
