@@ -77,6 +77,7 @@ class Exchange(RequestResponseCycle):
     def disconnect(self) -> None:
         """The caller has gone, or its request is refused; safe to repeat."""
         self.disconnected = True
+        self._let_go()
         self.message_event.set()
         if self._waiting and self.task is not None:
             self.task.cancel()
@@ -183,8 +184,15 @@ class Exchange(RequestResponseCycle):
         if self.expected_content_length:
             raise RuntimeError("the answer is shorter than its content-length")
         self.response_complete = True
+        self._let_go()
         self.message_event.set()
         self.on_response()
+
+    def _let_go(self) -> None:
+        """Drop what came of a body that nobody will read. Connection and exchange hold each other,
+        so that the garbage collector would have to, which comes by seldom (P24)."""
+        if self.body:
+            self.body = bytearray()
 
     async def _fail(self) -> None:
         """500 where nothing of an answer has left yet, else the connection is cut."""

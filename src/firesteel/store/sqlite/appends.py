@@ -66,7 +66,7 @@ VALUES (new.no, new.no, 1, new.trigger_no, new.version_no, new.lane_key, new.no,
 INSERT INTO result (execution_no, response, input, logs, code_hash)
 SELECT new.no, X'{_NO_CONTENT.hex()}', X'', '', '' WHERE new.settled_at_us IS NOT NULL;
 """  # noqa: S608  # a constant of ours
-_accepting = RowGroup("accepting", _COLUMNS, _BECOMES)
+_accepting = RowGroup("accepting", _COLUMNS, _BECOMES, long=("request", "body"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ SELECT RAISE(ABORT, 'a running execution is not in the tables') WHERE changes() 
 INSERT INTO result (execution_no, response, input, logs, code_hash)
 VALUES (new.no, new.response, new.input, new.logs, new.code_hash);
 """
-_settling = RowGroup("settling", _COLUMNS, _BECOMES)
+_settling = RowGroup("settling", _COLUMNS, _BECOMES, long=("response", "input"))
 
 
 @dataclass(frozen=True, slots=True)

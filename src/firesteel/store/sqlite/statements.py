@@ -7,7 +7,7 @@ connection's cache of prepared statements goes by.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
 from typing import Any
@@ -27,17 +27,43 @@ ZERO: ColumnElement[Any] = literal_column("0")
 _AT_ONCE = (64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1)
 
 
+# Bytes in one statement, where it has several rows. The connection keeps prepared statements with
+# what was last bound to them: one for each number of rows, and each with all that they held.
+_BYTES_AT_ONCE = 256 * 1024
+
+
+def light(
+    rows: Sequence[tuple[Any, ...]], weight: Callable[[tuple[Any, ...]], int], most: int
+) -> Iterator[Sequence[tuple[Any, ...]]]:
+    """Cut into groups of ``most`` rows that are not too long together; ``weight``: the length of a
+    row in bytes, of what may be long in it. A long one is a group of its own."""
+    start, size_bytes = 0, 0
+    for at, row in enumerate(rows):
+        row_bytes = weight(row)
+        size_bytes += row_bytes
+        if at > start and (at - start == most or size_bytes > _BYTES_AT_ONCE):
+            yield rows[start:at]
+            start, size_bytes = at, row_bytes
+    if rows:
+        yield rows[start:]
+
+
+def _weight(row: tuple[Any, ...]) -> int:
+    return sum([len(value) for value in row if isinstance(value, bytes | str)])
+
+
 def insert_rows(
     connection: sqlite3.Connection, statement: str, rows: Sequence[tuple[Any, ...]]
 ) -> None:
     """Insert all rows with few statements. ``executemany`` would give the interpreter away and
     wait for it again with every row, while the event loop wants it too."""
-    done, count = 0, len(rows)
-    for size in _AT_ONCE:
-        while count - done >= size:
-            values = rows[done] if size == 1 else (*chain(*rows[done : done + size]),)
-            connection.execute(_of_rows(statement, size), values)
-            done += size
+    for group in light(rows, _weight, len(rows)):
+        done, count = 0, len(group)
+        for size in _AT_ONCE:
+            while count - done >= size:
+                values = group[done] if size == 1 else (*chain(*group[done : done + size]),)
+                connection.execute(_of_rows(statement, size), values)
+                done += size
 
 
 def update_rows(
