@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 from tests.support.node import wait_until
 
@@ -38,3 +39,13 @@ def wait_gone(pids: set[int]) -> None:
 def _listed(columns: str) -> list[str]:
     listed = subprocess.run(["ps", "-A", "-o", columns], check=True, capture_output=True, text=True)
     return listed.stdout.splitlines()
+
+
+def peak_memory_bytes(pid: int) -> int:
+    """The most that a process has had in memory; 0 where the system does not tell."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    peaks = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(peaks[0]) * 1024 if peaks else 0

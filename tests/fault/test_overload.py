@@ -1,0 +1,122 @@
+"""P24: what is offered over what the node can do is refused with Retry-After, and costs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.conftest import Size
+from tests.fault.defects import planted
+from tests.fault.offer import Offer
+from tests.fault.report import Report
+from tests.support.node import ProjectFolder, RunningNode, running_node, wait_until
+from tests.support.processes import peak_memory_bytes
+
+MIB = 1024**2
+# One execution takes so long: in the quick size longer than all calls, on any machine.
+STEP_S = {"quick": 2.0, "full": 0.1, "soak": 0.1}
+AT_ONCE = 10
+SUSTAINABLE_PER_S = 100.0
+TEN_TIMES_PER_S = 10 * SUSTAINABLE_PER_S
+WAITING = {"quick": 5, "full": 2000, "soak": 2000}
+OVERLOAD_S = {"quick": 0.2, "full": 600.0, "soak": 3600.0}
+BIG_S = 30.0
+BIG_CALLERS = 256
+PROBE_S = 10.0
+BACK_S = 10.0
+MEMORY_BYTES = 512 * MIB
+# What 99 of 100 calls may take longer than before, on a machine with neighbours.
+SLACK_S = 0.05
+
+SLOW = """
+import asyncio
+from firesteel import workflow
+
+@workflow
+async def slow(input):
+    await asyncio.sleep({step_s})
+"""
+
+
+@contextmanager
+def overloadable(folder: Path, size: Size, **environment: str) -> Iterator[RunningNode]:
+    """A node whose trigger ``Slow`` runs so much a second and lets so many wait; ``Keep`` has no
+    workflow."""
+    project = ProjectFolder(folder / "project")
+    project.module("slow", SLOW.format(step_s=STEP_S[size]))
+    trigger = {"concurrency": AT_ONCE, "max_waiting": WAITING[size]}
+    project.integration({"name": "Slow", "trigger": trigger, "workflow": {"python": "slow:slow"}})
+    project.integration({"name": "Keep"})
+    (folder / "data").mkdir(mode=0o700)
+    with running_node(folder / "data", project.path, **environment) as node:
+        yield node
+
+
+def offer(node: RunningNode, name: str, rate_per_s: float, **more: object) -> Offer:
+    port = urlsplit(node.public_url).port
+    assert port is not None
+    return Offer(port, f"/test/{name}", rate_per_s, **more)  # type: ignore[arg-type]
+
+
+def kept(node: RunningNode, name: str) -> bool:
+    """Whether nothing of the trigger waits or runs, and its books balance."""
+    statistics = node.admin("GET", "/workspaces/test/statistics")
+    found = next(one for one in statistics if one["integration"] == name)
+    return bool(found["ended"] == found["accepted"] and not found["waiting"])
+
+
+def test_p24_ten_times_the_sustainable_rate_is_refused_with_retry_after(
+    size: Size, tmp_path: Path, report: Report
+) -> None:
+    with overloadable(tmp_path, size) as node:
+        before = (
+            offer(node, "Slow", SUSTAINABLE_PER_S / 2).run(PROBE_S) if size != "quick" else None
+        )
+        told = offer(node, "Slow", TEN_TIMES_PER_S).run(OVERLOAD_S[size])
+        after = p99_after(node) if size != "quick" else None
+        peak_bytes = peak_memory_bytes(node.engine_pid)
+        wait_until(lambda: kept(node, "Slow"))
+    if before is not None and after is not None:
+        note = (
+            f"{told.refused:,} of {told.told.total():,} refused, engine {peak_bytes // MIB} MiB, "
+            f"p99 {before.p99_s() * 1e3:.0f} ms before, {after * 1e3:.0f} ms {BACK_S:.0f} s after"
+        )
+        report.row("P24", "ten times the rate", acknowledged=told.accepted, note=note)
+        assert peak_bytes < MEMORY_BYTES
+        assert after <= before.p99_s() + SLACK_S
+    assert set(told.told) == {(202, ""), (429, "lane_full")}
+    assert told.without_retry_after == 0
+
+
+def p99_after(node: RunningNode) -> float:
+    """Of calls that nothing is in the way of, from so long after the overload on."""
+    offer(node, "Keep", SUSTAINABLE_PER_S / 2).run(BACK_S)
+    return offer(node, "Keep", SUSTAINABLE_PER_S / 2).run(PROBE_S).p99_s()
+
+
+@pytest.mark.full
+def test_p24_bodies_of_a_megabyte_do_not_fill_the_memory(
+    size: Size, tmp_path: Path, report: Report
+) -> None:
+    with overloadable(tmp_path, size) as node:
+        flood = offer(node, "Keep", 1e6, connections=BIG_CALLERS, body=bytes(MIB))
+        told = flood.run(BIG_S)
+        peak_bytes = peak_memory_bytes(node.engine_pid)
+        wait_until(lambda: kept(node, "Keep"))
+    note = f"{told.refused:,} of {told.told.total():,} refused, engine {peak_bytes // MIB} MiB"
+    report.row("P24", "256 callers with 1 MiB", acknowledged=told.accepted, note=note)
+    assert set(told.told) <= {(202, ""), (503, "overloaded")}
+    assert told.without_retry_after == 0
+    assert peak_bytes < MEMORY_BYTES
+
+
+def test_p24_fails_when_as_many_messages_wait_as_come(tmp_path: Path, report: Report) -> None:
+    with overloadable(tmp_path, "quick", **dict([planted("lane_never_full")])) as node:
+        told = offer(node, "Slow", TEN_TIMES_PER_S).run(OVERLOAD_S["quick"])
+    found = (429, "lane_full") not in told.told
+    report.defect("P24", "lane_never_full", found=found)
+    assert found
