@@ -49,7 +49,7 @@ class Scene:
 
     def let_start(self, call: Call) -> None:
         """If the node says that it runs, wait until it has begun."""
-        if self.service.state(call.message_id or "") != "waiting":
+        if self.service.state(call) != "waiting":
             self.witness.wait_for(call.value)
 
     def history(self) -> History:

@@ -108,6 +108,16 @@ class Service:
         (self.folder / CLOCK_FILE).write_text(f"{offset_s:+d}\n")
 
     @contextlib.contextmanager
+    def engine_stopped(self) -> Iterator[None]:
+        """SIGSTOP to the engine, and SIGCONT at the end of the block."""
+        engine = self.node.engine_pid
+        self._signal(engine, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._signal(engine, signal.SIGCONT)
+
+    @contextlib.contextmanager
     def workers_stopped(self) -> Iterator[None]:
         """SIGSTOP to the workers that run now, and SIGCONT to those of them that are left."""
         workers = self._workers()
@@ -142,16 +152,19 @@ class Service:
         found = self._asked("/workspaces/test/statistics")
         return [Balance(one.pop("integration"), **one) for one in found]
 
-    def state(self, message_id: str) -> str:
-        """Of a message's latest execution."""
-        found: str = self._asked(f"/workspaces/test/messages/{message_id}")["executions"][-1][
-            "state"
-        ]
-        return found
+    def execution(self, call: Call) -> dict[str, Any]:
+        """The latest execution of the message that a call made."""
+        found: dict[str, Any] = self._asked(f"/workspaces/test/messages/{call.message_id}")
+        latest: dict[str, Any] = found["executions"][-1]
+        return latest
+
+    def state(self, call: Call) -> str:
+        """Of that execution."""
+        return str(self.execution(call)["state"])
 
     def wait_until_waiting(self, call: Call) -> None:
         """Until its execution waits, after an attempt that failed."""
-        wait_until(lambda: self.state(call.message_id or "") == "waiting")
+        wait_until(lambda: self.state(call) == "waiting")
 
     def at_rest(self) -> bool:
         """Whether nothing waits and nothing runs."""

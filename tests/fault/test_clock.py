@@ -48,9 +48,7 @@ def begun_too_early(scene: Scene) -> list[int]:
         # Whatever is due by now is taken up in the transactions of these calls.
         again = scene.call("Concurrent", key="known")
         scene.call("Answered")
-        if scene.service.state(late.message_id or "") != "waiting" or again.message_id != (
-            first.message_id
-        ):
+        if scene.service.state(late) != "waiting" or again.message_id != (first.message_id):
             wrong.append(jump_s)
     return wrong
 

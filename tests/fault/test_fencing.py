@@ -13,6 +13,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ async def take_over(path: Path) -> None:
 
 def dump(path: Path) -> list[list[Any]]:
     """All that is written."""
-    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
         return [connection.execute(f"select * from {table}").fetchall() for table in TABLES]
 
 

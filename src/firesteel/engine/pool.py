@@ -355,11 +355,17 @@ class Pool:
         self._report_capacity()
 
     async def _sweep(self) -> None:
+        awake = True
         while True:
+            due = self._monotonic() + SWEEP_S
             await asyncio.sleep(SWEEP_S)
             now = self._monotonic()
-            for link in list(self._links):
-                self._sweep_link(link, now)
+            # An engine that was stopped for a while reads what its workers have sent meanwhile
+            # before it blames them for being late: this round is left out, the next one is not.
+            awake = not awake or now - due < SWEEP_S
+            if awake:
+                for link in list(self._links):
+                    self._sweep_link(link, now)
 
     def _sweep_link(self, link: Link, now: float) -> None:
         overdue = sum(now >= running.deadline for running in link.running.values())

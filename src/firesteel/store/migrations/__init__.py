@@ -6,6 +6,7 @@ imported only where there is something to do (it takes longer than the rest of t
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sqlite3
@@ -35,11 +36,7 @@ def migrate(path: Path) -> bool:
     ``store_newer`` where a newer release wrote the store, ``store_unreadable`` where the file is
     no store, ``migration_failed``, and StoreUnavailable where the file cannot be used now.
     """
-    # SQLite would make the file readable by everyone whom the umask lets.
-    try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    except OSError as error:
-        raise cannot_write(error) from error
+    _make_file(path)
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # of a new file; others keep theirs
@@ -56,6 +53,22 @@ def migrate(path: Path) -> bool:
         ) from error
     finally:
         connection.close()
+
+
+def _make_file(path: Path) -> None:
+    """SQLite would make the file readable by everyone whom the umask lets.
+
+    A file that is there is not opened: closing it would drop all locks that this process has on
+    it, those of its own connections too (https://sqlite.org/howtocorrupt.html, 2.2), and another
+    process could then take the log away under them.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        if not os.access(path, os.R_OK | os.W_OK):
+            raise cannot_write(PermissionError(errno.EACCES, "it may not be written")) from None
+    except OSError as error:
+        raise cannot_write(error) from error
 
 
 def revision(connection: sqlite3.Connection) -> str | None:
