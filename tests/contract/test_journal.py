@@ -12,7 +12,7 @@ from firesteel.model.execution import State
 from firesteel.store.catalog import TriggerRules
 from firesteel.store.journal import Accepted, Duplicate, Idempotency, LaneFull, TriggerCounts
 from tests.contract.conftest import OpenStore, Store
-from tests.support.hand import BROKEN, OK, Hand, step
+from tests.support.hand import ADA, BROKEN, OK, Hand, step
 
 # --- accepting ----------------------------------------------------------------------------------
 
@@ -504,3 +504,24 @@ async def test_lanes_are_listed_longest_first(hand: Hand) -> None:
         ("short", 0, 1),
     ]
     assert len(await hand.journal.lanes(limit=2)) == 2
+
+
+async def test_p33_the_longest_wait_is_known_for_every_kind_of_trigger(hand: Hand) -> None:
+    alone, ordered, paused = [await hand.trigger(name) for name in ("alone", "ordered", "paused")]
+    assert await hand.journal.oldest_waiting_us(alone) is None
+    first = hand.new(alone)
+    await hand.journal.append(first)
+    (claim,) = await hand.taken()
+    assert await hand.journal.oldest_waiting_us(alone) is None
+    await hand.postpone(claim, 3600)
+    assert await hand.journal.oldest_waiting_us(alone) == first.message.received_at_us
+
+    await hand.accept(ordered, "a")
+    behind = hand.new(ordered, "a")
+    await hand.journal.append(behind)
+    assert await hand.journal.oldest_waiting_us(ordered) == behind.message.received_at_us
+
+    await hand.journal.pause(paused, "a", ADA)
+    held = hand.new(paused, "a")
+    await hand.journal.append(held)
+    assert await hand.journal.oldest_waiting_us(paused) == held.message.received_at_us

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _LABELS: Final = ("workspace", "integration")
-_LONGEST_LANES: Final = 100
 
 
 async def exposition(engine: Engine) -> bytes:
@@ -59,7 +58,7 @@ async def _of_triggers(engine: Engine) -> list[Metric]:
     )
     oldest = GaugeMetricFamily(
         "firesteel_oldest_waiting_seconds",
-        "Age of the oldest message that waits or runs in a lane; of ordered triggers.",
+        "Age of the message that has waited longest; 0 where none waits.",
         labels=_LABELS,
     )
     for route in engine.routes:
@@ -71,16 +70,13 @@ async def _of_triggers(engine: Engine) -> list[Metric]:
         settled.add_metric(labels, max(messages + replays - now_waiting - now_running, 0))
         waiting.add_metric(labels, now_waiting)
         running.add_metric(labels, now_running)
-        if route.ordered:
-            oldest.add_metric(labels, await _oldest_s(engine, route))
+        oldest.add_metric(labels, await _oldest_s(engine, route))
     return [accepted, replayed, settled, waiting, running, oldest]
 
 
 async def _oldest_s(engine: Engine, route: Route) -> float:
-    """Of the trigger's hundred longest lanes; 0 where nothing waits."""
-    lanes = await engine.journal.lanes(route.trigger_no, limit=_LONGEST_LANES)
-    received = [lane.oldest_received_at_us for lane in lanes if lane.oldest_received_at_us]
-    return max(time.time() - min(received) / 1e6, 0.0) if received else 0.0
+    received_at_us = await engine.journal.oldest_waiting_us(route.trigger_no)
+    return 0.0 if received_at_us is None else max(time.time() - received_at_us / 1e6, 0.0)
 
 
 async def _of_node(engine: Engine) -> list[Metric]:

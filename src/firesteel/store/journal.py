@@ -304,6 +304,11 @@ class Journal(Protocol):
         """Messages accepted and executions replayed so far; reads one row."""
         ...
 
+    async def oldest_waiting_us(self, trigger_no: int) -> int | None:
+        """When the message was received that has waited longest; None where none waits. Looks at
+        the first of what may run and of each lane that runs or is paused, however much waits."""
+        ...
+
     def backlog(self, trigger_no: int) -> tuple[int, int]:
         """Waiting and running of a trigger, from memory, for metrics and admission."""
         ...

@@ -131,6 +131,9 @@ class SqliteJournal:
     async def totals(self, trigger_no: int) -> tuple[int, int]:
         return await self.readers.read(self._lanes.totals(trigger_no))
 
+    async def oldest_waiting_us(self, trigger_no: int) -> int | None:
+        return await self.readers.read(self._lanes.oldest_waiting_us(trigger_no))
+
     def backlog(self, trigger_no: int) -> tuple[int, int]:
         trigger = self._ledger.mirror.triggers.get(trigger_no)
         return (0, 0) if trigger is None else (trigger.waiting, trigger.running)

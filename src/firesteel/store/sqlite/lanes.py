@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Select, bindparam, func, select
+from sqlalchemy.sql.elements import ColumnElement
 
 from firesteel.model.execution import Reason
 from firesteel.store.journal import LaneStatus, TriggerCounts
@@ -26,6 +27,8 @@ from firesteel.store.sqlite.statements import ONE, ZERO, compiled
 
 _Name = tuple[int, str]
 
+# Paused lanes that are looked at for the longest wait.
+_PAUSED_LANES = 1000
 _STOPPED = "the execution at its head failed"
 
 
@@ -58,6 +61,8 @@ class _Sql:
     due_alone: str
     in_lanes: str
     now_running: str
+    ready: str
+    due: str
 
 
 class LaneReader:
@@ -83,6 +88,21 @@ class LaneReader:
             row = connection.execute(self._sql.counts, (trigger_no,)).fetchone()
             accepted, replayed, _ = row or (0, 0, 0)
             return accepted, replayed
+
+        return read
+
+    def oldest_waiting_us(self, trigger_no: int) -> Callable[[sqlite3.Connection], int | None]:
+        """As ``Journal.oldest_waiting_us``."""
+
+        def read(connection: sqlite3.Connection) -> int | None:
+            sql, of = self._sql, (trigger_no,)
+            found = [connection.execute(text, of).fetchone() for text in (sql.ready, sql.due)]
+            held = [*connection.execute(sql.running_of, of)]
+            held += [row[:2] for row in connection.execute(sql.paused_of, (*of, _PAUSED_LANES))]
+            for lane in held:
+                first = connection.execute(sql.first_waiting, lane).fetchone()
+                found.append(None if first is None else first[1:2])
+            return min((row[0] for row in found if row is not None), default=None)
 
         return read
 
@@ -228,6 +248,8 @@ def _sql() -> _Sql:
         due_alone=_number(DUE_LATER, e.lane_key.is_(None)),
         in_lanes=_number(WAITING, IN_LANE),
         now_running=_number(RUNNING),
+        ready=_first(READY),
+        due=_first(DUE_LATER),
     )
 
 
@@ -238,6 +260,15 @@ def _stopped_at() -> str:
     standing = select(m.id).select_from(paused_lane).join(execution, e.no == p.stopped_at_no)
     found = standing.join(message, m.no == e.message_no).where(*the_lane)
     return compiled(found, "trigger_no", "lane_key")
+
+
+def _first(condition: ColumnElement[bool]) -> str:
+    """When the first message was received of those of a trigger that wait so."""
+    e, m = execution.c, message.c
+    received = select(m.received_at_us).join(execution, m.no == e.message_no)
+    of_trigger = e.trigger_no == bindparam("trigger_no")
+    first = received.where(condition, of_trigger).order_by(e.no).limit(ONE).offset(ZERO)
+    return compiled(first, "trigger_no")
 
 
 def _number(*conditions: Any) -> str:
