@@ -181,6 +181,7 @@ class Node:
         self._workspace = await self._own_workspace()
         await self._engine.refresh_routes()
         await parts.pool.start(socket.socket(fileno=self._handover.workers_fd))
+        await self._housekeeper.look_at_disk()
         self._housekeeper.start()
         serving = any(True for _ in self._engine.routes)
         if serving:

@@ -36,7 +36,7 @@ class Housekeeper:
         """Begin the rounds."""
         rounds: list[tuple[Callable[[], Awaitable[None]], float]] = [
             (self._lease, LEASE_S),
-            (self._disk, DISK_S),
+            (self.look_at_disk, DISK_S),
             (self._keys, KEYS_S),
             (self._retention, RETENTION_S),
         ]
@@ -58,7 +58,8 @@ class Housekeeper:
             return
         await self._engine.journal.recover()
 
-    async def _disk(self) -> None:
+    async def look_at_disk(self) -> None:
+        """Refuse calls below the reserve, take them above it (P25)."""
         settings = self._engine.settings
         usage = await asyncio.to_thread(shutil.disk_usage, settings.data_dir)
         full = usage.free < min(settings.disk_reserve_bytes, usage.total // 20)

@@ -84,9 +84,13 @@ class ForgetfulDisk:
         found: int = self._tell("look")["failed"]
         return found
 
-    def resize(self, *, free_bytes: int) -> None:
-        """Make it as large as leaves so much free."""
-        self._tell("resize_disk", free_bytes=free_bytes)
+    def fill(self, *, free_bytes: int) -> None:
+        """Let others take so much that this is left."""
+        self._tell("fill", free_bytes=free_bytes)
+
+    def clear(self) -> None:
+        """Let them give it back."""
+        self._tell("clear")
 
     def _tell(self, do: str, **given: Any) -> dict[str, Any]:
         assert self._process.stdin is not None

@@ -80,6 +80,7 @@ class Disk:
 
     def __init__(self, capacity_bytes: int) -> None:
         self.capacity_bytes = capacity_bytes
+        self.others_bytes = 0
         self.faults = Faults()
         self.powered = True
         self._names: Names = {"/": Inode(stat.S_IFDIR | 0o700)}
@@ -192,8 +193,16 @@ class Disk:
 
     def free_bytes(self) -> int:
         """What files may still grow by."""
-        used = sum(len(inode.current) for inode in dict.fromkeys(self._names.values()))
-        return max(self.capacity_bytes - used, 0)
+        used_bytes = sum(len(inode.current) for inode in dict.fromkeys(self._names.values()))
+        return max(self.capacity_bytes - self.others_bytes - used_bytes, 0)
+
+    def fill(self, free_bytes: int) -> None:
+        """Others take so much that this is left."""
+        self.others_bytes += self.free_bytes() - free_bytes
+
+    def clear(self) -> None:
+        """Others give all back."""
+        self.others_bytes = 0
 
     def _rename(self, renaming: Renaming) -> None:
         renaming.apply(self._names)

@@ -52,16 +52,14 @@ class Mounted(mfusepy.Operations):
             "power_on": disk.power_on,
             "arm": disk.faults.arm,
             "disarm": disk.faults.disarm,
-            "resize_disk": self._resize_disk,
+            "fill": disk.fill,
+            "clear": disk.clear,
             "look": lambda: None,
         }
         with self._lock:
             calls[do](**given)
             faults = disk.faults
             return {"seen": faults.seen, "failed": faults.failed, "free": disk.free_bytes()}
-
-    def _resize_disk(self, free_bytes: int) -> None:
-        self._disk.capacity_bytes += free_bytes - self._disk.free_bytes()
 
     @contextlib.contextmanager
     def _on_disk(self) -> Iterator[Disk]:

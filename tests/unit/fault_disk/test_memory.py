@@ -133,6 +133,16 @@ def test_a_full_disk_takes_no_more(disk: Disk) -> None:
     assert disk.free_bytes() == 0
 
 
+def test_others_fill_the_disk_and_give_it_back(disk: Disk) -> None:
+    inode = file(disk)
+    disk.fill(free_bytes=1)
+    with pytest.raises(OSError, match="full"):
+        disk.write("/a", inode, b"xx", 0)
+    disk.clear()
+    disk.write("/a", inode, b"xx", 0)
+    assert disk.free_bytes() == MIB - 2
+
+
 def test_without_power_nothing_works(disk: Disk) -> None:
     inode = file(disk)
     disk.cut(0)
