@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import re
-import shutil
 import sqlite3
-import subprocess
 import threading
 import time
 from collections import Counter
-from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, quote_plus, urlsplit
 
-import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -27,7 +22,6 @@ from tests.support.node import (
     KEY,
     ProjectFolder,
     RunningNode,
-    running_node,
     wait_until,
 )
 from tests.support.public_port import code_of, workflows
@@ -36,7 +30,6 @@ from tests.support.raw_http import Answer, RawConnection, request
 CLIENTS = {"quick": 16, "full": 64, "soak": 64}
 # Of ten calls two are refused and of seven one is a duplicate: 200,000 are accepted in full size.
 CALLS = {"quick": 120, "full": 4700, "soak": 47_000}
-TRACED_ACKS = 2000
 
 
 def fill(project: ProjectFolder, sink: HttpServer) -> None:
@@ -96,58 +89,6 @@ def test_p01_no_2xx_leaves_while_the_store_cannot_commit(node: RunningNode) -> N
     assert all(int(answer.headers["retry-after"]) >= 1 for answer in refused)
     accepted = [answer.json()["sequence"] for _, answer in answers if answer.status_code == 202]
     assert sorted(accepted) == [1, 2, 3, 4]
-
-
-@pytest.mark.full
-@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
-def test_p01_every_202_is_sent_after_its_commit_was_flushed(
-    tmp_path: Path, data_dir: Path, report: Report
-) -> None:
-    """One call after the other, so that between a request's arrival and its answer there must be
-    a flush of the write-ahead log that succeeded."""
-    ProjectFolder(tmp_path / "project").integration({"name": "Record"})
-    trace = tmp_path / "trace"
-    watched = "trace=fsync,fdatasync,read,recvfrom,recvmsg,write,sendto,sendmsg,writev"
-    with running_node(data_dir, tmp_path / "project") as node:
-        command = ["strace", "-f", "-y", "-s", "32", "-e", watched, "-o", str(trace)]
-        strace = subprocess.Popen([*command, "-p", str(node.engine_pid)], stderr=subprocess.PIPE)
-        assert strace.stderr is not None
-        strace.stderr.readline()  # says that it is attached
-        for _ in range(TRACED_ACKS):
-            assert node.call("Record", json={"n": 1}).status_code == 202
-        strace.terminate()
-        strace.wait()
-        strace.stderr.close()
-    acks, unflushed = read_trace(trace.read_text())
-    note = f"{unflushed} sent before their flush"
-    report.row("P01", "system calls traced", acknowledged=acks, lost=unflushed, note=note)
-    assert (acks, unflushed) == (TRACED_ACKS, 0)
-
-
-def read_trace(trace: str) -> tuple[int, int]:
-    """Answers 202, and those of them without a flush since their request."""
-    flushed, acks, unflushed = False, 0, 0
-    flush_ended = re.compile(r"(fsync|fdatasync)(\(.*-wal>\)| resumed>.*) += 0")
-    for line in trace.splitlines():
-        if '"POST /test/Record' in line:
-            flushed = False
-        elif flush_ended.search(line):
-            flushed = True
-        elif '"HTTP/1.1 202' in line:
-            acks += 1
-            unflushed += not flushed
-            flushed = False
-    return acks, unflushed
-
-
-def test_p01_the_reading_of_a_trace_finds_an_answer_without_a_flush() -> None:
-    post = '7 recvfrom(9<socket>, "POST /test/Record HTT"..., 1) = 300\n'
-    flush = "8 fdatasync(5</d/firesteel.db-wal>) = 0\n"
-    ack = '7 sendto(9<socket>, "HTTP/1.1 202 Accepted"..., 1) = 200\n'
-    assert read_trace(post + flush + ack) == (1, 0)
-    assert read_trace(post + ack + flush) == (1, 1)
-    assert read_trace(post + flush + ack + post + ack) == (2, 1)
-    assert read_trace(post + flush.replace("= 0", "= -1 EIO") + ack) == (1, 1)
 
 
 # P05
