@@ -13,6 +13,7 @@ import httpx2
 import pytest
 
 from tests.end_to_end.steps import workers
+from tests.fault.report import Report
 from tests.support.http_server import HttpServer, Received, Reply
 from tests.support.node import ProjectFolder, RunningNode, running_node, wait_until
 
@@ -180,12 +181,15 @@ def noted(runs: Path, name: str) -> list[int]:
 @pytest.mark.parametrize("kind", ["victim", "plain_victim"])
 @pytest.mark.parametrize("fault", FAULTS)
 def test_p16_ends_as_failed_after_exactly_its_attempts(
-    node: RunningNode, runs: Path, kind: str, fault: str
+    node: RunningNode, runs: Path, kind: str, fault: str, report: Report
 ) -> None:
     name = f"alone {kind} {fault}"
     answer = call(node, victim(kind, fault), fault=fault, name=name)
     assert node.until_settled(answer)["state"] == "failed"
-    assert len(noted(runs, name)) == ATTEMPTS
+    begun = len(noted(runs, name))
+    wrong = {"lost": max(ATTEMPTS - begun, 0), "doubled": max(begun - ATTEMPTS, 0)}
+    report.row("P16", "faults that end a worker", cycles=1, acknowledged=1, **wrong)
+    assert begun == ATTEMPTS
     execution = executed(node, answer)
     assert [attempt["attempt"] for attempt in execution["failed_attempts"]] == [1, 2]
     assert execution["failure"]["kind"] == "unknown"

@@ -82,16 +82,24 @@ class Report:
         self._tell(ROW, asdict(Row(promise, what, **figures)))
 
     def history(
-        self, promise: str, what: str, *, cycles: int, history: History, note: str = ""
+        self,
+        promise: str,
+        what: str,
+        *,
+        cycles: int,
+        history: History,
+        before: int = 0,
+        note: str = "",
     ) -> None:
-        """A row of what the checker finds in a history."""
+        """A row of what the checker finds in a history; ``before``: how many of its calls were
+        acknowledged before the test began."""
         found = Counter(violation.kind for violation in check(history))
         others = [f"{found[kind]} {kind}" for kind in OTHERS]
         self.row(
             promise,
             what,
             cycles=cycles,
-            acknowledged=sum(call.outcome == "ok" for call in history.calls),
+            acknowledged=sum(call.outcome == "ok" for call in history.calls) - before,
             lost=found["lost"],
             doubled=found["doubled"],
             inverted=found["inverted"],

@@ -167,10 +167,9 @@ class Service:
         wait_until(lambda: self.state(call) == "waiting")
 
     def at_rest(self) -> bool:
-        """Whether nothing waits and nothing runs."""
-        return not any(
-            self._page({"limit": 1, "state": state})["items"] for state in ("waiting", "running")
-        )
+        """Whether nothing waits and nothing runs: each trigger's books are of one moment, while an
+        execution may hide from two lists, one after the other."""
+        return not any(books.waiting or books.running for books in self.balances())
 
     def wait_at_rest(self, timeout_s: float) -> None:
         """Until everything accepted is terminal, with nobody's help."""

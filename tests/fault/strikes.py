@@ -121,7 +121,10 @@ def answered_out_of_turn(scene: Scene) -> None:
     ):
         first = other.submit(caller.call, "Answered", None)
         hold.wait()
-        threading.Timer(1.0, hold.release).start()  # for a node that mixes up its callers
+        later = threading.Timer(1.0, hold.release)  # for a node that mixes up its callers
+        later.start()
         scene.call("Answered")
+        later.cancel()
+        later.join()
         hold.release()
         first.result()
