@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,11 +27,13 @@ WAITING = {"quick": 5, "full": 2000, "soak": 2000}
 OVERLOAD_S = {"quick": 0.2, "full": 600.0, "soak": 3600.0}
 BIG_S = 30.0
 BIG_CALLERS = 256
-PROBE_S = 10.0
+PROBE_S = 5.0
+PROBES = 5
 BACK_S = 10.0
 MEMORY_BYTES = 512 * MIB
-# What 99 of 100 calls may take longer than before, on a machine with neighbours.
-SLACK_S = 0.05
+# What 99 of 100 calls may take longer than before: the median of several windows, since a neighbour
+# on the machine, or its disk, may disturb any one of them.
+SLACK_S = 0.02
 
 SLOW = """
 import asyncio
@@ -73,29 +76,29 @@ def test_p24_ten_times_the_sustainable_rate_is_refused_with_retry_after(
     size: Size, tmp_path: Path, report: Report
 ) -> None:
     with overloadable(tmp_path, size) as node:
-        before = (
-            offer(node, "Slow", SUSTAINABLE_PER_S / 2).run(PROBE_S) if size != "quick" else None
-        )
+        before_s = p99_s(node) if size != "quick" else 0.0
         told = offer(node, "Slow", TEN_TIMES_PER_S).run(OVERLOAD_S[size])
-        after = p99_after(node) if size != "quick" else None
+        if size != "quick":
+            offer(node, "Keep", SUSTAINABLE_PER_S / 2).run(BACK_S)
+        after_s = p99_s(node) if size != "quick" else 0.0
         peak_bytes = peak_memory_bytes(node.engine_pid)
         wait_until(lambda: kept(node, "Slow"))
-    if before is not None and after is not None:
+    if size != "quick":
         note = (
             f"{told.refused:,} of {told.told.total():,} refused, engine {peak_bytes // MIB} MiB, "
-            f"p99 {before.p99_s() * 1e3:.0f} ms before, {after * 1e3:.0f} ms {BACK_S:.0f} s after"
+            f"p99 {before_s * 1e3:.1f} ms before, {after_s * 1e3:.1f} ms {BACK_S:.0f} s after"
         )
         report.row("P24", "ten times the rate", acknowledged=told.accepted, note=note)
         assert peak_bytes < MEMORY_BYTES
-        assert after <= before.p99_s() + SLACK_S
+        assert after_s <= before_s + SLACK_S
     assert set(told.told) == {(202, ""), (429, "lane_full")}
     assert told.without_retry_after == 0
 
 
-def p99_after(node: RunningNode) -> float:
-    """Of calls that nothing is in the way of, from so long after the overload on."""
-    offer(node, "Keep", SUSTAINABLE_PER_S / 2).run(BACK_S)
-    return offer(node, "Keep", SUSTAINABLE_PER_S / 2).run(PROBE_S).p99_s()
+def p99_s(node: RunningNode) -> float:
+    """Of calls that nothing of their trigger is in the way of: the median of several windows."""
+    calm = offer(node, "Keep", SUSTAINABLE_PER_S / 2)
+    return statistics.median(calm.run(PROBE_S).p99_s() for _ in range(PROBES))
 
 
 @pytest.mark.full
