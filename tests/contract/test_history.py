@@ -592,3 +592,12 @@ async def test_the_size_grows_with_what_is_kept(shop: Shop) -> None:
     before = await shop.store.history.size_bytes()
     await asyncio.gather(*(shop.accept() for _ in range(500)))
     assert await shop.store.history.size_bytes() > before
+
+
+async def test_p25_what_a_purge_leaves_is_known_as_room(shop: Shop, clock: Clock) -> None:
+    for _ in range(100):
+        await shop.done(search=(("text", "x" * 1000),))
+    before = await shop.store.history.reusable_bytes()
+    clock.pass_days(31)
+    assert await shop.purge() == 100
+    assert await shop.store.history.reusable_bytes() > before

@@ -15,10 +15,15 @@ CREATE TEMP TABLE copy AS
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count)
 SELECT i, :highest + i AS no, CASE WHEN :lanes THEN 'k' || (i % :lanes) END AS lane FROM n;
 """
+# Retention looks no further than the first message that is young.
+_AGEING = (
+    "UPDATE message SET received_at_us = received_at_us - :older_us WHERE trigger_no = :trigger",
+    "UPDATE execution SET settled_at_us = settled_at_us - :older_us WHERE trigger_no = :trigger",
+)
 _MESSAGES = """
 INSERT INTO message (no, id, trigger_no, sequence, received_at_us, consumer, lane_key)
 SELECT c.no, printf('%s-%d', m.id, c.no), m.trigger_no, :sequence + c.i,
-    m.received_at_us - :older_us, m.consumer, c.lane
+    m.received_at_us, m.consumer, c.lane
 FROM copy c, message m WHERE m.no = :template
 """
 _PAYLOADS = """
@@ -36,7 +41,7 @@ INSERT INTO execution (no, message_no, run, trigger_no, version_no, lane_key, po
     settled_at_us)
 SELECT c.no, c.no, 1, e.trigger_no, e.version_no, c.lane, c.no, e.state,
     e.state = 'waiting' AND (c.lane IS NULL OR c.i <= :lanes), e.epoch, e.attempt, e.counted, 0, 0,
-    e.first_started_at_us - :older_us, e.started_at_us - :older_us, e.settled_at_us - :older_us
+    e.first_started_at_us, e.started_at_us, e.settled_at_us
 FROM copy c, execution e WHERE e.no = :template
 """
 
@@ -48,8 +53,8 @@ class BigStore:
     file: Path
 
     def multiply(self, trigger: str, count: int, *, lanes: int = 0, older_days: int = 0) -> None:
-        """Copy the trigger's last message and its execution so often, in as many lanes, as if they
-        had come so long ago."""
+        """Copy the trigger's last message and its execution so often, in as many lanes. All of the
+        trigger's messages become so much older."""
         connection = sqlite3.connect(self.file, isolation_level=None)
         with contextlib.closing(connection):
             connection.execute("PRAGMA synchronous = OFF")
@@ -57,7 +62,7 @@ class BigStore:
             given = self._of(connection, trigger)
             given |= {"count": count, "lanes": lanes, "older_us": older_days * _DAY_US}
             connection.execute("BEGIN")
-            for statement in (_COPIES, _MESSAGES, _PAYLOADS, _RESULTS, _EXECUTIONS):
+            for statement in (*_AGEING, _COPIES, _MESSAGES, _PAYLOADS, _RESULTS, _EXECUTIONS):
                 connection.execute(statement, given)
             connection.execute(
                 "UPDATE integration SET last_sequence = last_sequence + :count WHERE no = :trigger",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +27,7 @@ LEFT_BYTES = (100 * MIB, 0)
 REFUSED = 20
 SMALL_DISK = Path(__file__).parent / "small_disk"
 NOTICED_S = 5.0
+PLENTY = str(1024**5)
 
 
 @pytest.mark.full
@@ -69,7 +71,7 @@ def health(url: str) -> str:
 def on_a_small_disk(folder: Path, *defects: str) -> Iterator[tuple[Scene, Path]]:
     """A node, and the file that says how much is free."""
     free = folder / "free"
-    free.write_text(str(1024**5))
+    free.write_text(PLENTY)
     paths = [str(SMALL_DISK)]
     if defects:
         # One interpreter runs one sitecustomize: the defect is put behind the disk's.
@@ -96,20 +98,52 @@ def joined(folder: Path, *defects: str) -> Path:
     return made
 
 
-def test_p25_below_the_reserve_calls_are_refused_and_what_runs_settles(tmp_path: Path) -> None:
-    with on_a_small_disk(tmp_path) as (scene, free):
-        with scene.witness.holding(step=1) as hold:
-            scene.call("Concurrent")
-            hold.wait()
-            free.write_text("0")
-            wait_until(lambda: health(scene.service.url) == "disk_full")
-            refused = scene.caller.call("Concurrent", None)
-            assert (refused.status, refused.outcome) == (503, "fail")
-        wait_until(scene.service.at_rest)
-        assert health(scene.service.url) == "disk_full"
-        free.write_text(str(1024**5))
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Scene, Path]]:
+    """A node without a defect."""
+    with on_a_small_disk(tmp_path_factory.mktemp("small")) as found:
+        yield found
+
+
+def test_p25_below_the_reserve_calls_are_refused_and_what_runs_settles(
+    small: tuple[Scene, Path],
+) -> None:
+    scene, free = small
+    with scene.witness.holding(step=1) as hold:
         scene.call("Concurrent")
-        assert check(scene.history()) == []
+        hold.wait()
+        free.write_text("0")
+        wait_until(lambda: health(scene.service.url) == "disk_full")
+        refused = scene.caller.call("Concurrent", None)
+        assert (refused.status, refused.outcome) == (503, "fail")
+    wait_until(scene.service.at_rest)
+    assert health(scene.service.url) == "disk_full"
+    free.write_text(PLENTY)
+    scene.call("Concurrent")
+    assert check(scene.history()) == []
+
+
+def test_p25_a_store_with_room_in_itself_takes_calls_on_a_disk_that_is_nearly_full(
+    small: tuple[Scene, Path],
+) -> None:
+    """Retention deletes in the store's file, which does not shrink."""
+    scene, free = small
+    free.write_text(str(MIB // 2))
+    wait_until(lambda: health(scene.service.url) == "disk_full")
+    scene.service.kill_supervisor(lambda: leave_room(scene.service.folder / "data/firesteel.db"))
+    scene.call("Concurrent")
+    free.write_text(str(MIB // 8))
+    wait_until(lambda: health(scene.service.url) == "disk_full")
+    free.write_text(PLENTY)
+    assert check(scene.history()) == []
+
+
+def leave_room(store: Path) -> None:
+    """As much as a purge of many messages leaves."""
+    with contextlib.closing(sqlite3.connect(store, isolation_level=None)) as connection:
+        connection.execute("CREATE TABLE purged (body BLOB)")
+        connection.execute("INSERT INTO purged VALUES (zeroblob(?))", (2 * MIB,))
+        connection.execute("DROP TABLE purged")
 
 
 def test_p25_fails_when_nobody_looks_at_the_disk(tmp_path: Path, report: Report) -> None:

@@ -37,6 +37,7 @@ MEMORY_BYTES = 256 * MIB
 OLD_DAYS = 40
 CALLS_PER_S = 100.0
 BEFORE_S = 30.0
+FIRST_ROUND_S = 150.0
 PURGE_S = 900.0
 
 BLOCKS = """
@@ -188,16 +189,16 @@ def test_p34_purging_a_million_executions_delays_no_call(
     with running_node(tmp_path / "data", project, FIRESTEEL_RETENTION_DAYS="365") as node:
         before = calls(node).run(BEFORE_S)
     with running_node(tmp_path / "data", project) as node:
-        wait_until(lambda: purged(node) > 0, timeout_s=PURGE_S)
+        wait_until(lambda: purged(node) > 0, timeout_s=FIRST_ROUND_S)
         since = time.monotonic()
         during: list[float] = []
         told = 0
-        while purged(node) < MANY[size] and time.monotonic() - since < PURGE_S:
+        while purged(node) <= MANY[size] and time.monotonic() - since < PURGE_S:
             tally = calls(node).run(BEFORE_S)
             during.append(tally.p99_s())
             told += tally.accepted
         took_s = time.monotonic() - since
-        assert purged(node) == MANY[size]
+        assert purged(node) == MANY[size] + 1
     worst = max(during)
     note = (
         f"purged in {took_s:.0f} s, p99 {before.p99_s() * 1e3:.1f} ms before, "

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from firesteel.errors import StoreUnavailable
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -19,6 +21,7 @@ DISK_S = 1.0
 KEYS_S = 5.0
 RETENTION_S = 60.0
 BETWEEN_BATCHES_S = 0.05
+_OF_THE_LOG = 4
 
 log = structlog.get_logger(__name__)
 
@@ -62,7 +65,8 @@ class Housekeeper:
         """Refuse calls below the reserve, take them above it (P25)."""
         settings = self._engine.settings
         usage = await asyncio.to_thread(shutil.disk_usage, settings.data_dir)
-        full = usage.free < min(settings.disk_reserve_bytes, usage.total // 20)
+        reserve_bytes = min(settings.disk_reserve_bytes, usage.total // 20)
+        full = usage.free < reserve_bytes and await self._store_is_full(usage.free, reserve_bytes)
         refusal = self._engine.refusal
         if full and refusal is None:
             log.error("disk_nearly_full", free_bytes=usage.free)
@@ -70,6 +74,17 @@ class Housekeeper:
         elif not full and refusal == "disk_full":
             log.warning("disk_has_room_again", free_bytes=usage.free)
             self._engine.refusal = None
+
+    async def _store_is_full(self, free_bytes: int, reserve_bytes: int) -> bool:
+        """Whether the store has no room in itself either, as it has after a purge: its file does
+        not shrink. A part of the reserve must be free all the same, for its log."""
+        if free_bytes < reserve_bytes // _OF_THE_LOG:
+            return True
+        try:
+            reusable_bytes = await self._engine.history.reusable_bytes()
+        except StoreUnavailable:
+            return True
+        return free_bytes + reusable_bytes < reserve_bytes
 
     async def _keys(self) -> None:
         used = self._engine.take_used_keys()

@@ -134,3 +134,7 @@ class History(Protocol):
     async def size_bytes(self) -> int:
         """What the store takes on disk."""
         ...
+
+    async def reusable_bytes(self) -> int:
+        """How much of that holds nothing, after a purge: new messages take it first."""
+        ...

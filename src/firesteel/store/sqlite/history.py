@@ -99,6 +99,9 @@ class SqliteHistory:
     async def size_bytes(self) -> int:
         return await asyncio.to_thread(_size_bytes, self._path)
 
+    async def reusable_bytes(self) -> int:
+        return await self._read(_reusable_bytes)
+
     async def _retention_us(self, longest_us: int) -> int:
         """Retention's time; what the next life must know of it is kept in the store."""
         if self._clock is None:
@@ -137,6 +140,12 @@ def _save_clock(connection: sqlite3.Connection, state: ClockState) -> None:
     kept = update(setting).where(setting.c.name == _CLOCK_SETTING).values(value=value)
     if not execute(connection, kept).rowcount:
         execute(connection, insert(setting).values(name=_CLOCK_SETTING, value=value))
+
+
+def _reusable_bytes(connection: sqlite3.Connection) -> int:
+    (pages,) = connection.execute("PRAGMA freelist_count").fetchone()
+    (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+    return int(pages * page_bytes)
 
 
 def _size_bytes(path: Path) -> int:
