@@ -12,7 +12,8 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
         --no-emit-index-url --no-emit-find-links --no-header --upgrade
 PYTEST := $(BIN)/python -m pytest
 PROMISES := tests/fault $(wildcard tests/end_to_end/test_promises_*.py) \
-            $(addprefix tests/end_to_end/,test_stop.py test_worker_faults.py worker)
+            $(addprefix tests/end_to_end/,test_stop.py test_worker_faults.py worker) \
+            tests/property/test_body_bytes.py
 
 export PYTHON
 

@@ -143,9 +143,11 @@ bodies = st.one_of(
 
 
 def test_p05_a_workflow_sees_the_bytes_headers_and_query_pairs_that_were_sent(
-    node: RunningNode, size: Size
+    node: RunningNode, size: Size, report: Report
 ) -> None:
-    @hypothesis_settings(deadline=None, max_examples=200 if size == "quick" else 20_000)
+    examples = 200 if size == "quick" else 20_000
+
+    @hypothesis_settings(deadline=None, max_examples=examples)
     @given(body=bodies, sent=headers, query=pairs, content_type=st.sampled_from(CONTENT_TYPES))
     def same(
         body: bytes, sent: list[Header], query: list[tuple[str, str]], content_type: str | None
@@ -163,6 +165,7 @@ def test_p05_a_workflow_sees_the_bytes_headers_and_query_pairs_that_were_sent(
         assert pairs_seen == [[name.lower(), value.decode("latin-1")] for name, value in own]
 
     same()
+    report.row("P05", "bodies, headers and query pairs of any kind", cycles=examples)
 
 
 def echo(query: list[tuple[str, str]], head: list[Header]) -> bytes:

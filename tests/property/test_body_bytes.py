@@ -5,11 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firesteel.model.body import check_body, parse_body
 from firesteel.model.json_exact import JsonInvalid, dumps, loads
+from tests.conftest import Size
 
 CONTENT_TYPES = st.one_of(
     st.none(),
@@ -71,14 +72,18 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-@given(CONTENT_TYPES, BYTES)
-def test_every_body_is_parsed_or_has_a_reason(content_type: str | None, data: bytes) -> None:
-    parsed = parse_body(content_type, data)
-    assert parsed.raw == data
-    assert parsed.body is None or parsed.body_error is None
-    for mode in ("json", "xml", "form"):
-        faults = check_body(mode, content_type, data)  # type: ignore[arg-type]
-        assert all(fault.code and fault.detail for fault in faults)
+def test_p05_every_body_is_parsed_or_has_a_reason_and_keeps_its_bytes(size: Size) -> None:
+    @settings(max_examples=100 if size == "quick" else 20_000)
+    @given(CONTENT_TYPES, BYTES)
+    def keeps(content_type: str | None, data: bytes) -> None:
+        parsed = parse_body(content_type, data)
+        assert parsed.raw == data
+        assert parsed.body is None or parsed.body_error is None
+        for mode in ("json", "xml", "form"):
+            faults = check_body(mode, content_type, data)  # type: ignore[arg-type]
+            assert all(fault.code and fault.detail for fault in faults)
+
+    keeps()
 
 
 @given(JSON)
