@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from firesteel.gateway.server import Listener
 from firesteel.gateway.tls import TlsFiles, self_signed
 from firesteel.gateway.unavailable import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
+    from firesteel.gateway.protocol import Handler
     from firesteel.handover import Handover
     from firesteel.settings import Settings
 
-    Asgi = Callable[[Any, Any, Any], Awaitable[None]]
-
-LIVE_PATH = "/health/live"
+LIVE_PATH = b"/health/live"
 
 
 class Doors:
@@ -47,13 +44,13 @@ class Doors:
         if not self._listeners:
             await self._listen(Unavailable(), Unavailable(live_path=LIVE_PATH))
 
-    async def open(self, public: Asgi, admin: Asgi) -> None:
-        """Let the applications answer. Raises OperatorError ``tls_invalid``."""
+    async def open(self, public: Handler, admin: Handler) -> None:
+        """Let these answer. Raises OperatorError ``tls_invalid``."""
         if not self._listeners:
             await self._listen(public, admin)
             return
-        for listener, app in zip(self._listeners, (public, admin), strict=True):
-            listener.replace(app)
+        for listener, handler in zip(self._listeners, (public, admin), strict=True):
+            listener.replace(handler)
 
     async def stop(self, grace_s: float) -> None:
         """Take no more calls, here or in another process; answer those that have come."""
@@ -63,11 +60,11 @@ class Doors:
         """Answer what has come and leave the rest to the next engine."""
         await asyncio.gather(*(listener.leave(grace_s) for listener in self._listeners))
 
-    async def _listen(self, public: Asgi, admin: Asgi) -> None:
+    async def _listen(self, public: Handler, admin: Handler) -> None:
         tls = tls_files(self._settings)
         self._listeners = [
-            Listener(app, [bound], tls=tls)
-            for app, bound in zip((public, admin), self._sockets, strict=True)
+            Listener(handler, [bound], tls=tls)
+            for handler, bound in zip((public, admin), self._sockets, strict=True)
         ]
         for listener in self._listeners:
             await listener.start()

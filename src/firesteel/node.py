@@ -39,6 +39,7 @@ from firesteel.engine.questions import Questions
 from firesteel.engine.waiters import Waiters
 from firesteel.errors import OperatorError, StoreUnavailable
 from firesteel.gateway.app import Gateway
+from firesteel.gateway.asgi import AsgiHandler
 from firesteel.handover import Handover
 from firesteel.lifeline import hold_on_to
 from firesteel.store.sqlite.safety import check_directory
@@ -247,7 +248,7 @@ class Node:
                 public_url=self._settings.public_url,
                 bodies_limit_bytes=self._settings.bodies_in_flight_bytes,
             ),
-            create_app(self._engine, self._publisher, token=self._admin_token),
+            AsgiHandler(create_app(self._engine, self._publisher, token=self._admin_token)),
         )
 
     def _announce(self) -> None:

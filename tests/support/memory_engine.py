@@ -11,11 +11,14 @@ import dataclasses
 import itertools
 from typing import TYPE_CHECKING, Any
 
-from firesteel.engine.calls import Acceptance, BodyKeys, NodeStopping
+import msgspec
+
+from firesteel.engine.calls import Acceptance, BodyKeys
 from firesteel.engine.engine import fingerprint
 from firesteel.engine.keyring import Keyring
 from firesteel.engine.questions import NoWorker
 from firesteel.engine.route import Route, RouteKey, Routes, compile_route
+from firesteel.engine.waiters import Waiters
 from firesteel.errors import CallerError
 from firesteel.model.document import parse_document
 from firesteel.model.execution import MessageStatus, Response, State
@@ -23,7 +26,7 @@ from firesteel.model.execution import MessageStatus, Response, State
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from firesteel.engine.calls import Call
+    from firesteel.engine.calls import Call, Caller
 
 OK = Response(200, [("content-type", "application/json")], b'{"done":true}')
 
@@ -35,7 +38,6 @@ class Stored:
     call: Call
     acceptance: Acceptance
     response: Response | None = None
-    waiters: list[asyncio.Future[Response | None]] = dataclasses.field(default_factory=list)
 
 
 class MemoryEngine:
@@ -52,8 +54,8 @@ class MemoryEngine:
         self.used_keys: list[int] = []
         self.big_bodies: list[tuple[bytes, list[str]]] = []
         self.accepted = asyncio.Event()
-        self._waiting = 0
-        self._waiting_changed = asyncio.Condition()
+        self._waiters = Waiters()
+        self._waiting_changed = asyncio.Event()
         self._by_key: dict[tuple[int, str | None, str], Stored] = {}
         self._sequences: dict[int, itertools.count[int]] = {}
         self._trigger_nos = itertools.count(1)
@@ -100,37 +102,41 @@ class MemoryEngine:
         """End an execution that runs."""
         stored = self.stored[index]
         stored.response = response
-        for waiter in stored.waiters:
-            if not waiter.done():
-                waiter.set_result(response)
+        self._waiters.answer(stored.acceptance.execution_no, response)
+        self._changed()
 
     def stop_waiting(self) -> None:
         """The node stops: nobody is answered any more."""
-        for stored in self.stored:
-            for waiter in stored.waiters:
-                if not waiter.done():
-                    waiter.set_exception(NodeStopping("the node stops"))
+        self._waiters.stop()
 
     async def until_waiting(self, callers: int) -> None:
         """Return when so many callers wait for a response."""
-        async with asyncio.timeout(20), self._waiting_changed:
-            await self._waiting_changed.wait_for(lambda: self._waiting == callers)
+        async with asyncio.timeout(20):
+            while len(self._waiters) != callers:
+                self._waiting_changed.clear()
+                await self._waiting_changed.wait()
 
-    async def _count(self, change: int) -> None:
-        async with self._waiting_changed:
-            self._waiting += change
-            self._waiting_changed.notify_all()
+    def _changed(self) -> None:
+        self._waiting_changed.set()
 
     # the port
 
-    async def accept(self, call: Call) -> Acceptance:
+    def accept(self, call: Call, caller: Caller) -> None:
+        try:
+            acceptance = self._accepted(call)
+        except CallerError as error:
+            caller.refused(error)
+        else:
+            caller.accepted(acceptance)
+
+    def _accepted(self, call: Call) -> Acceptance:
         no = call.route.trigger_no
         if call.idempotency_key is not None:
             earlier = self._by_key.get((no, call.consumer, call.idempotency_key))
             if earlier is not None:
                 if fingerprint(earlier.call) != fingerprint(call):
                     raise CallerError(code="idempotency_mismatch")
-                return dataclasses.replace(earlier.acceptance, duplicate=True)
+                return msgspec.structs.replace(earlier.acceptance, duplicate=True)
         sequence = next(self._sequences.setdefault(no, itertools.count(1)))
         execution_no = len(self.stored)
         acceptance = Acceptance(f"{no:08x}{execution_no:024x}", sequence, execution_no)
@@ -141,21 +147,17 @@ class MemoryEngine:
         self.accepted.set()
         return acceptance
 
-    async def wait(self, acceptance: Acceptance, timeout_s: float) -> Response | None:
-        stored = self.stored[acceptance.execution_no]
-        if stored.response is not None:
-            return stored.response
-        loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[Response | None] = loop.create_future()
-        stored.waiters.append(waiter)
-        timer = loop.call_later(timeout_s, _expire, waiter)
-        await self._count(1)
-        try:
-            return await waiter
-        finally:
-            timer.cancel()
-            stored.waiters.remove(waiter)
-            await self._count(-1)
+    def wait(self, acceptance: Acceptance, timeout_s: float, caller: Caller) -> None:
+        response = self.stored[acceptance.execution_no].response
+        if response is not None:
+            caller.answered(response)
+        else:
+            self._waiters.add(acceptance.execution_no, timeout_s, caller)
+            self._changed()
+
+    def forget(self, acceptance: Acceptance, caller: Caller) -> None:
+        self._waiters.forget(acceptance.execution_no, caller)
+        self._changed()
 
     async def status(self, message_id: str) -> MessageStatus | None:
         for stored in self.stored:
@@ -186,8 +188,3 @@ class MemoryEngine:
 
     def used_key(self, key_no: int) -> None:
         self.used_keys.append(key_no)
-
-
-def _expire(waiter: asyncio.Future[Response | None]) -> None:
-    if not waiter.done():
-        waiter.set_result(None)

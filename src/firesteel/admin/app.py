@@ -39,7 +39,7 @@ def create_app(engine: Engine, publisher: Publisher, *, token: str) -> AdminApp:
 
 
 class AdminApp:
-    """Takes ``http`` and ``lifespan`` scopes."""
+    """An ASGI application; it takes ``http`` scopes."""
 
     def __init__(self, engine: Engine, publisher: Publisher, doorkeeper: Doorkeeper) -> None:
         self._engine = engine
@@ -54,10 +54,7 @@ class AdminApp:
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, or the events of the server's life."""
-        if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
-            return
+        """Answer one request."""
         path: str = scope["path"]
         if path in self._open and scope["method"] in ("GET", "HEAD"):
             await _answer(send, *await self._open[path]())
@@ -97,14 +94,6 @@ class AdminApp:
         from firesteel.admin.metrics import CONTENT_TYPE, exposition
 
         return 200, CONTENT_TYPE, await exposition(self._engine)
-
-
-async def _lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        event = await receive()
-        await send({"type": event["type"] + ".complete"})
-        if event["type"] == "lifespan.shutdown":
-            return
 
 
 async def _refuse(send: Send, problem: Problem) -> None:

@@ -1,20 +1,21 @@
-"""What the gateway hands to the engine, and what it gets back."""
+"""What the gateway hands to the engine, what it gets back, and who is told."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+import msgspec
+
+from firesteel.engine.route import Route
 from firesteel.errors import OperatorError
+from firesteel.model.message import Request
 
 if TYPE_CHECKING:
-    from firesteel.engine.route import Route
     from firesteel.model.execution import InputFault, Response
-    from firesteel.model.message import Request
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """A call that passed every check. ``request`` holds no credentials. ``lane_key``: None where
     the trigger is not ordered, "" for its one lane. ``idempotency_key`` None: not sent."""
 
@@ -27,8 +28,7 @@ class Call:
     search: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Acceptance:
+class Acceptance(msgspec.Struct, frozen=True, gc=False):
     """The message is committed. ``duplicate``: it was before, under the same idempotency key.
     ``stored``: its response may stand in the store already (a duplicate, or nothing to run)."""
 
@@ -37,6 +37,32 @@ class Acceptance:
     execution_no: int
     duplicate: bool = False
     stored: bool = False
+
+
+class Caller(Protocol):
+    """Who made a call, and is told what becomes of it, in the event loop's thread: exactly one of
+    ``accepted`` and ``refused``; then, where it waits, exactly one of the others, unless it has
+    gone (``Engine.forget``). None of them raises."""
+
+    def accepted(self, acceptance: Acceptance) -> None:
+        """The call is committed and flushed."""
+        ...
+
+    def refused(self, error: Exception) -> None:
+        """Nothing was stored, but for OutcomeUnknown."""
+        ...
+
+    def answered(self, response: Response) -> None:
+        """The execution's final response, that of a failure too."""
+        ...
+
+    def overdue(self) -> None:
+        """The time to wait is over; the execution goes on."""
+        ...
+
+    def left_alone(self) -> None:
+        """The node stops before the execution has ended."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +77,3 @@ class NodeStopping(OperatorError):
     """The node stops: it accepts no more and answers no waiting call."""
 
     code = "node_stopping"
-
-
-@dataclass(frozen=True, slots=True)
-class Waited:
-    """What a waiting call got: ``response`` None when the time ran out."""
-
-    response: Response | None

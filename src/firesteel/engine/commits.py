@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
@@ -12,6 +13,8 @@ from firesteel.errors import StoreUnavailable
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
+    from firesteel.pending import Pending
+
 T = TypeVar("T")
 
 STORE_RETRY_S = 0.25
@@ -20,37 +23,44 @@ log = structlog.get_logger(__name__)
 
 
 class Commits:
-    """Keeps what was begun until it has ended, so that a stopping node can wait for it."""
+    """Counts what was begun and has not ended, so that a stopping node can wait for it."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._open: set[asyncio.Future[Any]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._open = 0
+        self._none_open: asyncio.Future[None] | None = None
 
     def write(
         self,
-        begin: Callable[[], Awaitable[bool]],
+        begin: Callable[[], Pending[bool]],
         then: Callable[[bool], None],
         otherwise: Callable[[], None],
     ) -> None:
         """Write, and go on with ``then`` when it is committed; ``otherwise`` where the journal
-        cannot take it at all (a defect). The first try costs no task."""
-        future = asyncio.ensure_future(begin())
-        self._open.add(future)
+        cannot take it at all (a defect)."""
+        self._open += 1
+        begin().then(partial(self._ended, begin, then, otherwise))
 
-        def done(ended: asyncio.Future[bool]) -> None:
-            self._open.discard(ended)
-            if ended.cancelled():
-                return
-            error = ended.exception()
-            if error is None:
-                then(ended.result())
-            elif isinstance(error, StoreUnavailable):
-                self._loop.call_later(STORE_RETRY_S, self.write, begin, then, otherwise)
-            else:
-                log.error("write_refused", error=type(error).__name__, detail=str(error))
-                otherwise()
-
-        future.add_done_callback(done)
+    def _ended(
+        self,
+        begin: Callable[[], Pending[bool]],
+        then: Callable[[bool], None],
+        otherwise: Callable[[], None],
+        pending: Pending[bool],
+    ) -> None:
+        self._open -= 1
+        try:
+            accepted = pending.result()
+        except StoreUnavailable:
+            self._loop.call_later(STORE_RETRY_S, self.write, begin, then, otherwise)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the execution must go on
+            log.error("write_refused", error=type(error).__name__, detail=str(error))
+            otherwise()
+        else:
+            then(accepted)
+        if not self._open and self._none_open is not None and not self._none_open.done():
+            self._none_open.set_result(None)
 
     async def insist(self, begin: Callable[[], Awaitable[T]]) -> T:
         """The result of a write that is tried until the store takes it."""
@@ -63,11 +73,14 @@ class Commits:
     def run(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Go on with something in the background."""
         task = self._loop.create_task(work)
-        self._open.add(task)
-        task.add_done_callback(self._open.discard)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
         return task
 
     async def flush(self) -> None:
         """Wait for everything that was begun."""
-        while self._open:
-            await asyncio.gather(*self._open, return_exceptions=True)
+        while self._open or self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            if self._open:
+                self._none_open = self._loop.create_future()
+                await self._none_open

@@ -248,13 +248,15 @@ class Dispatcher:
             outcome.code_hash,
         )
 
-        def settled(accepted: bool) -> None:
-            if accepted:
-                self._waiters.answer(claim.execution_no, response)
-
         self._commits.write(
-            lambda: self._journal.settle(settlement), settled, lambda: self._settle_bare(claim)
+            partial(self._journal.settle, settlement),
+            partial(self._settled, claim.execution_no, response),
+            partial(self._settle_bare, claim),
         )
+
+    def _settled(self, execution_no: int, response: Response, accepted: bool) -> None:
+        if accepted:
+            self._waiters.answer(execution_no, response)
 
     def _settle_bare(self, claim: Claim) -> None:
         """What the attempt left cannot be stored: settle it as failed, without it."""
@@ -263,11 +265,11 @@ class Dispatcher:
             claim.execution_no, claim.epoch, State.FAILED, response, OUTCOME_UNUSABLE
         )
 
-        def settled(accepted: bool) -> None:
-            if accepted:
-                self._waiters.answer(claim.execution_no, response)
-
-        self._commits.write(lambda: self._journal.settle(settlement), settled, self._on_defect)
+        self._commits.write(
+            partial(self._journal.settle, settlement),
+            partial(self._settled, claim.execution_no, response),
+            self._on_defect,
+        )
 
     def _postpone(self, postponement: Postponement) -> None:
         bare = Postponement(

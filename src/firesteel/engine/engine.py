@@ -6,7 +6,9 @@ is what the gateway and the admin port see of it.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,18 +16,19 @@ import msgspec
 from firesteel.engine.answers import cancelled_response, skipped_response
 from firesteel.engine.calls import Acceptance, NodeStopping
 from firesteel.engine.route import Routes
-from firesteel.errors import CallerError, StoreUnavailable
+from firesteel.errors import CallerError, OperatorError, StoreUnavailable
 from firesteel.model.execution import State
 from firesteel.model.message import Message, encode_request
-from firesteel.store.journal import Duplicate, Ended, Idempotency, LaneFull, NewMessage
+from firesteel.store.journal import Accepted, Duplicate, Ended, Idempotency, NewMessage
 
 if TYPE_CHECKING:
-    from firesteel.engine.calls import BodyKeys, Call
+    from firesteel.engine.calls import BodyKeys, Call, Caller
     from firesteel.engine.parts import Parts
     from firesteel.engine.route import Route
     from firesteel.model.execution import Failure, InputFault, MessageStatus, Response
+    from firesteel.pending import Pending
     from firesteel.store.history import ExecutionDetail
-    from firesteel.store.journal import Actor
+    from firesteel.store.journal import Actor, Appended
 
 
 class Engine:
@@ -43,6 +46,7 @@ class Engine:
         self._clock = parts.clock
         self._waiters = parts.waiters
         self._used_keys: dict[int, int] = {}
+        self._recalling: set[asyncio.Task[None]] = set()
 
     # accepting and answering
 
@@ -51,39 +55,28 @@ class Engine:
         """False while calls get 503 with the code in ``refusal``."""
         return self.refusal is None
 
-    async def accept(self, call: Call) -> Acceptance:
-        """Store the call; it is committed and flushed when this returns. Raises CallerError
-        ``lane_full`` and ``idempotency_mismatch``, StoreUnavailable, NodeStopping."""
+    def accept(self, call: Call, caller: Caller) -> None:
+        """Store the call; it is committed and flushed when ``caller.accepted`` is called. It is
+        refused with CallerError ``lane_full`` or ``idempotency_mismatch``, StoreUnavailable,
+        NodeStopping, or OutcomeUnknown."""
         if self.refusal is not None:
-            self._refuse(self.refusal)
+            caller.refused(_refusal(self.refusal))
+            return
         new = self._new_message(call)
-        appended = await self.journal.append(new)
-        if isinstance(appended, LaneFull):
-            raise CallerError(code="lane_full")
-        duplicate = isinstance(appended, Duplicate)
-        if isinstance(appended, Duplicate) and not appended.same:
-            raise CallerError(code="idempotency_mismatch")
-        return Acceptance(
-            appended.message_id,
-            appended.sequence,
-            appended.execution_no,
-            duplicate=duplicate,
-            stored=duplicate or new.record_only,
-        )
+        self.journal.append(new).then(partial(_appended, caller, new.record_only))
 
-    async def wait(self, acceptance: Acceptance, timeout_s: float) -> Response | None:
-        """The final response (of a failure too), or None when the time is over: the execution
-        goes on. Raises NodeStopping when the node stops first."""
-        execution_no = acceptance.execution_no
-        waiter = self._waiters.add(execution_no)
-        try:
-            if acceptance.stored:
-                response = await self.history.response(execution_no)
-                if response is not None:
-                    return response
-            return await self._waiters.wait(waiter, timeout_s)
-        finally:
-            self._waiters.forget(execution_no, waiter)
+    def wait(self, acceptance: Acceptance, timeout_s: float, caller: Caller) -> None:
+        """Tell the caller the final response (of a failure too), that the time is over (the
+        execution goes on), or that the node stops first."""
+        waits = self._waiters.add(acceptance.execution_no, timeout_s, caller)
+        if waits and acceptance.stored:
+            task = asyncio.get_running_loop().create_task(self._recall(acceptance, caller))
+            self._recalling.add(task)
+            task.add_done_callback(self._recalling.discard)
+
+    def forget(self, acceptance: Acceptance, caller: Caller) -> None:
+        """The caller has gone: it is told nothing more. Safe to repeat."""
+        self._waiters.forget(acceptance.execution_no, caller)
 
     async def status(self, message_id: str) -> MessageStatus | None:
         """Of the message's latest execution; None if unknown."""
@@ -196,10 +189,16 @@ class Engine:
 
     # inside
 
-    def _refuse(self, code: str) -> None:
-        if code == "node_stopping":
-            raise NodeStopping("the node stops")
-        raise StoreUnavailable(code=code)
+    async def _recall(self, acceptance: Acceptance, caller: Caller) -> None:
+        """Answer from the store, where the response may stand already."""
+        try:
+            response = await self.history.response(acceptance.execution_no)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the caller is told
+            if self._waiters.forget(acceptance.execution_no, caller):
+                caller.refused(error)
+        else:
+            if response is not None and self._waiters.forget(acceptance.execution_no, caller):
+                caller.answered(response)
 
     def _new_message(self, call: Call) -> NewMessage:
         route = call.route
@@ -246,6 +245,35 @@ def _chosen(executions: list[ExecutionDetail], run: int | None) -> ExecutionDeta
         if detail.summary.run == run:
             return detail
     raise CallerError(code="unknown_execution")
+
+
+def _refusal(code: str) -> OperatorError:
+    return (
+        NodeStopping("the node stops") if code == "node_stopping" else StoreUnavailable(code=code)
+    )
+
+
+def _appended(caller: Caller, record_only: bool, pending: Pending[Appended]) -> None:
+    """Tell the caller what the journal has made of the call."""
+    try:
+        appended = pending.result()
+    except Exception as error:  # noqa: BLE001  # whatever it is, the caller is told
+        caller.refused(error)
+        return
+    if type(appended) is Accepted:
+        caller.accepted(
+            Acceptance(
+                appended.message_id, appended.sequence, appended.execution_no, stored=record_only
+            )
+        )
+    elif isinstance(appended, Duplicate):
+        if appended.same:
+            known = (appended.message_id, appended.sequence, appended.execution_no)
+            caller.accepted(Acceptance(*known, duplicate=True, stored=True))
+        else:
+            caller.refused(CallerError(code="idempotency_mismatch"))
+    else:
+        caller.refused(CallerError(code="lane_full"))
 
 
 def fingerprint(call: Call) -> bytes:

@@ -15,8 +15,7 @@ import os
 import signal
 import socket
 from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from firesteel.engine.link import Link, Running
 from firesteel.model import frames
@@ -68,8 +67,7 @@ class Attempts(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(NamedTuple):
     """An attempt with what its worker must know."""
 
     claim: Claim

@@ -1,6 +1,7 @@
-"""Callers that wait for an execution's response: each is answered exactly once (P19).
+"""Callers that wait for an execution's response: each is told exactly once (P19).
 
-A waiting caller is one future and one timer: no slot, no thread, no database connection (P21).
+A waiting caller is one small object and one timer: no slot, no thread, no database connection
+(P21).
 """
 
 from __future__ import annotations
@@ -8,54 +9,63 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from firesteel.engine.calls import NodeStopping
-
 if TYPE_CHECKING:
+    from firesteel.engine.calls import Caller
     from firesteel.model.execution import Response
 
 
+class Waiter:
+    """A caller that waits for an execution, and the end of its patience."""
+
+    __slots__ = ("caller", "timer")
+
+    def __init__(self, caller: Caller, timer: asyncio.TimerHandle) -> None:
+        self.caller = caller
+        self.timer = timer
+
+
 class Waiters:
-    """Futures by execution; several callers may wait for one (duplicates do)."""
+    """Waiters by execution; several callers may wait for one (duplicates do)."""
 
     def __init__(self) -> None:
-        self._waiting: dict[int, list[asyncio.Future[Response | None]]] = {}
+        self._waiting: dict[int, list[Waiter]] = {}
         self._stopping = False
+        self._loop = asyncio.get_running_loop()
 
     def __len__(self) -> int:
         return sum(map(len, self._waiting.values()))
 
-    def add(self, execution_no: int) -> asyncio.Future[Response | None]:
-        """A future for the response. Raises NodeStopping when nothing will answer any more."""
+    def add(self, execution_no: int, timeout_s: float, caller: Caller) -> bool:
+        """Let the caller wait; False where nothing will answer any more: it has been told."""
         if self._stopping:
-            raise NodeStopping("the node stops")
-        waiter: asyncio.Future[Response | None] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(execution_no, []).append(waiter)
-        return waiter
+            caller.left_alone()
+            return False
+        timer = self._loop.call_later(timeout_s, self._expire, execution_no, caller)
+        waiter = Waiter(caller, timer)
+        others = self._waiting.get(execution_no)
+        if others is None:
+            self._waiting[execution_no] = [waiter]
+        else:
+            others.append(waiter)
+        return True
 
-    @staticmethod
-    async def wait(waiter: asyncio.Future[Response | None], timeout_s: float) -> Response | None:
-        """The response, or None after ``timeout_s``."""
-        timer = asyncio.get_running_loop().call_later(timeout_s, _expire, waiter)
-        try:
-            return await waiter
-        finally:
-            timer.cancel()
-
-    def forget(self, execution_no: int, waiter: asyncio.Future[Response | None]) -> None:
-        """The caller has gone; safe to repeat."""
-        waiters = self._waiting.get(execution_no)
-        if waiters is None:
-            return
-        if waiter in waiters:
-            waiters.remove(waiter)
-        if not waiters:
-            del self._waiting[execution_no]
+    def forget(self, execution_no: int, caller: Caller) -> bool:
+        """The caller waits no more, and is told nothing; False where it did not wait."""
+        waiters = self._waiting.get(execution_no, [])
+        for waiter in waiters:
+            if waiter.caller is caller:
+                waiter.timer.cancel()
+                waiters.remove(waiter)
+                if not waiters:
+                    del self._waiting[execution_no]
+                return True
+        return False
 
     def answer(self, execution_no: int, response: Response) -> None:
         """Give the committed final response to all that wait for it."""
         for waiter in self._waiting.pop(execution_no, ()):
-            if not waiter.done():
-                waiter.set_result(response)
+            waiter.timer.cancel()
+            waiter.caller.answered(response)
 
     def waited_for(self) -> list[int]:
         """The executions that somebody waits for."""
@@ -64,8 +74,8 @@ class Waiters:
     def refuse(self, execution_no: int) -> None:
         """The node stops before the execution ends: tell those that wait for it."""
         for waiter in self._waiting.pop(execution_no, ()):
-            if not waiter.done():
-                waiter.set_exception(NodeStopping("the node stops"))
+            waiter.timer.cancel()
+            waiter.caller.left_alone()
 
     def stop(self) -> None:
         """Refuse all, now and from now on."""
@@ -73,7 +83,6 @@ class Waiters:
         for execution_no in self.waited_for():
             self.refuse(execution_no)
 
-
-def _expire(waiter: asyncio.Future[Response | None]) -> None:
-    if not waiter.done():
-        waiter.set_result(None)
+    def _expire(self, execution_no: int, caller: Caller) -> None:
+        if self.forget(execution_no, caller):
+            caller.overdue()

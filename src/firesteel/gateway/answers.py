@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from firesteel.gateway.refusal import Answer, problem_answer
+from firesteel.model.problem import Problem
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from firesteel.model.execution import Response
-    from firesteel.model.problem import Problem
-
-HeaderPairs = list[tuple[bytes, bytes]]
-
-NO_STORE: Final = (b"cache-control", b"no-store")
-JSON: Final = (b"content-type", b"application/json")
-DUPLICATE: Final = (b"firesteel-duplicate", b"true")
 
 # Of the connection and not of the response (RFC 9110 section 7.6.1), ours to set, or, like cookies,
 # shared by all ports of a host and so with the console (P46).
@@ -38,14 +33,10 @@ _NOT_PASSED_ON: Final = frozenset(
 _OURS: Final = "firesteel-"
 _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+: [^\x00-\x08\x0a-\x1f\x7f]*")
 _BODILESS: Final = frozenset({204, 205, 304})
-
-
-class Answer(NamedTuple):
-    """What leaves; ``headers`` lack only Request-Id."""
-
-    status: int
-    headers: HeaderPairs
-    body: bytes
+# These have no Content-Length (RFC 9110 section 8.6, and 304's would be another answer's).
+_UNMEASURED: Final = frozenset({204, 304})
+# Authors' headers repeat: most are made once.
+_LINES_KEPT: Final = 1024
 
 
 class MessageRef(NamedTuple):
@@ -57,63 +48,63 @@ class MessageRef(NamedTuple):
     status_url: bytes
     duplicate: bool
 
-    def headers(self) -> HeaderPairs:
+    def headers(self) -> bytes:
         """What every answer about a message carries."""
-        pairs = [
-            (b"firesteel-message-id", self.message_id),
-            (b"firesteel-sequence", b"%d" % self.sequence),
-        ]
-        if self.duplicate:
-            pairs.append(DUPLICATE)
-        return pairs
+        lines = b"firesteel-message-id: %b\r\nfiresteel-sequence: %d\r\n" % self[:2]
+        return lines + b"firesteel-duplicate: true\r\n" if self.duplicate else lines
 
 
-def accepted(message: MessageRef, extra: Iterable[tuple[bytes, bytes]] = ()) -> Answer:
-    """202: the message is stored."""
+def accepted(message: MessageRef, request_id: bytes, extra: bytes = b"") -> Answer:
+    """202: the message is stored. ``extra``: more header lines."""
     body = b'{"id":"%b","sequence":%d,"status_url":"%b"}' % message[:3]
-    headers = [
-        JSON,
-        (b"content-length", b"%d" % len(body)),
-        NO_STORE,
-        (b"location", message.status_url),
-        *message.headers(),
-        *extra,
-    ]
+    headers = (
+        b"content-type: application/json\r\ncontent-length: %d\r\ncache-control: no-store\r\n"
+        b"location: %b\r\n%b%brequest-id: %b\r\n"
+    ) % (len(body), message.status_url, message.headers(), extra, request_id)
     return Answer(202, headers, body)
 
 
-def responded(response: Response, message: MessageRef) -> Answer:
+def responded(response: Response, message: MessageRef, request_id: bytes) -> Answer:
     """The execution's response. Headers that cannot be sent, or are not the author's to set, are
     left out."""
-    headers, cached = [], False
+    lines, cached = b"", False
     for name, value in response.headers:
-        name = name.lower()
-        if name in _NOT_PASSED_ON or name.startswith(_OURS):
-            continue
-        if not _HEADER.fullmatch(f"{name}: {value}"):
-            continue
-        cached = cached or name == "cache-control"
-        headers.append((name.encode(), value.encode()))
+        lines += _line(name, value)
+        cached = cached or name.lower() == "cache-control"
     body = b"" if response.status in _BODILESS else response.body
-    if response.status != 304:
-        headers.append((b"content-length", b"%d" % len(body)))
+    if response.status not in _UNMEASURED:
+        lines += b"content-length: %d\r\n" % len(body)
     if not cached:
-        headers.append(NO_STORE)
-    headers += message.headers()
-    return Answer(response.status, headers, body)
+        lines += b"cache-control: no-store\r\n"
+    lines += b"%brequest-id: %b\r\n" % (message.headers(), request_id)
+    return Answer(response.status, lines, body)
 
 
-def refused(problem: Problem, instance: str, message: MessageRef | None = None) -> Answer:
-    """A problem; ``instance`` is a URI reference that names this call."""
-    body = problem.body(instance)
-    headers = [(name.encode(), value.encode()) for name, value in problem.all_headers()]
-    headers += [(b"content-length", b"%d" % len(body)), NO_STORE]
-    if message is not None:
-        headers += message.headers()
-    return Answer(problem.status, headers, body)
+def late(code: str, message: MessageRef, request_id: bytes) -> Answer:
+    """A problem about a message that is stored, but has no response now."""
+    message_id = message.message_id.decode()
+    problem = Problem(code, id=message_id, status_url=message.status_url.decode())
+    status, headers, body = problem_answer(
+        problem, request_id, f"urn:firesteel:message:{message_id}"
+    )
+    return Answer(status, headers + message.headers(), body)
 
 
-def document(status: int, body: bytes, extra: Iterable[tuple[bytes, bytes]] = ()) -> Answer:
-    """A JSON document of ours."""
-    headers = [JSON, (b"content-length", b"%d" % len(body)), NO_STORE, *extra]
-    return Answer(status, headers, body)
+def document(body: bytes, request_id: bytes, extra: bytes = b"") -> Answer:
+    """200 with a JSON document of ours."""
+    headers = (
+        b"content-type: application/json\r\ncontent-length: %d\r\ncache-control: no-store\r\n"
+        b"%brequest-id: %b\r\n"
+    ) % (len(body), extra, request_id)
+    return Answer(200, headers, body)
+
+
+@lru_cache(maxsize=_LINES_KEPT)
+def _line(name: str, value: str) -> bytes:
+    """A header of an author as a line; nothing where it cannot or may not be sent."""
+    name = name.lower()
+    if name in _NOT_PASSED_ON or name.startswith(_OURS):
+        return b""
+    if not _HEADER.fullmatch(f"{name}: {value}"):
+        return b""
+    return f"{name}: {value}\r\n".encode()

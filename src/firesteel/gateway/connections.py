@@ -5,28 +5,30 @@ from __future__ import annotations
 import asyncio
 import time
 from email.utils import formatdate
-from typing import TYPE_CHECKING
-
-from uvicorn.server import ServerState
+from typing import TYPE_CHECKING, Any
 
 from firesteel.gateway.deadlines import Deadlines
 from firesteel.gateway.request_id import RequestIds
 
 if TYPE_CHECKING:
-    from firesteel.gateway.protocol import GuardedProtocol
+    from collections.abc import Coroutine
+
+    from firesteel.gateway.protocol import GuardedProtocol, Handler
 
 
-class Connections(ServerState):
-    """The open connections of a listener. ``date_line``: the Date header, made once a second and
-    not once an answer. ``stopping``: no connection is kept after the answer in hand."""
+class Connections:
+    """The open connections of a listener, and the tasks of their requests. ``date_line``: the Date
+    header, made once a second and not once an answer. ``stopping``: no connection is kept after the
+    answer in hand. ``handler`` answers their requests."""
 
-    def __init__(self, deadlines: Deadlines) -> None:
-        super().__init__()
+    def __init__(self, handler: Handler, deadlines: Deadlines) -> None:
+        self.handler = handler
         self.deadlines = deadlines
         self.request_ids = RequestIds()
         self.stopping = False
         self.date_line = b""
         self.guarded: set[GuardedProtocol] = set()
+        self.tasks: set[asyncio.Task[None]] = set()
         self._empty: asyncio.Future[None] | None = None
         self.tick(0.0)
 
@@ -35,6 +37,13 @@ class Connections(ServerState):
         self.date_line = b"date: " + formatdate(time.time(), usegmt=True).encode()
         for connection in list(self.guarded):
             connection.sweep(now)
+
+    def run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Go on with a request in a task."""
+        task = asyncio.get_running_loop().create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        return task
 
     def closed(self, connection: GuardedProtocol) -> None:
         """A connection has gone."""

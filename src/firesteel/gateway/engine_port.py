@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from firesteel.engine.calls import Acceptance, BodyKeys, Call
+    from firesteel.engine.calls import Acceptance, BodyKeys, Call, Caller
     from firesteel.engine.route import Route, Routes
     from firesteel.model.execution import MessageStatus, Response
 
@@ -36,15 +36,19 @@ class EnginePort(Protocol):
         """The code of ``model.problem`` that calls get while none is accepted, else None."""
         ...
 
-    async def accept(self, call: Call) -> Acceptance:
-        """Store the call: committed and flushed when this returns, and not at all when it raises
-        (but for OutcomeUnknown). Raises CallerError ``lane_full``, ``idempotency_mismatch``;
-        StoreUnavailable; NodeStopping."""
+    def accept(self, call: Call, caller: Caller) -> None:
+        """Store the call and tell the caller: accepted when it is committed and flushed, refused
+        when nothing was stored (but for OutcomeUnknown): CallerError ``lane_full``,
+        ``idempotency_mismatch``; StoreUnavailable; NodeStopping."""
         ...
 
-    async def wait(self, acceptance: Acceptance, timeout_s: float) -> Response | None:
-        """The final response, that of a failure too; None when the time is over. Safe to cancel:
-        the execution goes on. Raises NodeStopping."""
+    def wait(self, acceptance: Acceptance, timeout_s: float, caller: Caller) -> None:
+        """Tell the caller the final response, that of a failure too; that the time is over; or
+        that the node stops."""
+        ...
+
+    def forget(self, acceptance: Acceptance, caller: Caller) -> None:
+        """The caller has gone and is told nothing more; the execution goes on."""
         ...
 
     async def status(self, message_id: str) -> MessageStatus | None:

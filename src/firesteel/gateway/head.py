@@ -7,8 +7,7 @@ version, Host, transfer codings, and the sizes (P40).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -32,14 +31,14 @@ class Refused(Exception):
         self.detail = detail
 
 
-@dataclass(frozen=True, slots=True)
-class Framing:
+class Framing(NamedTuple):
     """How the message goes on after its head. ``length_bytes``: None where the body is chunked, 0
-    where there is none."""
+    where there is none. ``named``: the headers by name, of a repeated one the last."""
 
     length_bytes: int | None
     expects_continue: bool
     http_1_1: bool
+    named: dict[bytes, bytes]
 
 
 def check_size(headers: Headers) -> None:
@@ -74,7 +73,7 @@ def check_head(version: str, headers: Headers) -> Framing:
         length = int(named[b"content-length"])
     expect = named.get(b"expect")
     expects_continue = expect is not None and http_1_1 and expect.lower() == b"100-continue"
-    return Framing(length, expects_continue, http_1_1)
+    return Framing(length, expects_continue, http_1_1, named)
 
 
 def _check_transfer_coding(headers: Headers, *, http_1_1: bool) -> None:

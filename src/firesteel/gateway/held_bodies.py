@@ -6,13 +6,10 @@ than a machine has. What is over the bound is refused at once, 503 ``overloaded`
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from firesteel.gateway.refused_call import CallRefused
 from firesteel.model.problem import Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 BODIES_LIMIT_BYTES: Final = 64 * 1024 * 1024
 
@@ -27,10 +24,10 @@ class HeldBodies:
         self.limit_bytes = limit_bytes
         self.held_bytes = 0
 
-    def check(self, headers: Mapping[bytes, bytes]) -> None:
-        """Refuse a body that says that it will not fit, before any of it is read."""
-        length = headers.get(b"content-length")
-        if length is not None and self.held_bytes + int(length) > self.limit_bytes:
+    def check(self, length_bytes: int | None) -> None:
+        """Refuse a body that says that it will not fit, before any of it is read; None: it does
+        not say."""
+        if length_bytes is not None and self.held_bytes + length_bytes > self.limit_bytes:
             raise _overloaded()
 
     def take(self, size_bytes: int, before_bytes: int = 0) -> None:

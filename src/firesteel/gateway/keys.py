@@ -7,8 +7,7 @@ nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from firesteel.errors import OperatorError
 from firesteel.gateway.refused_call import CallRefused
@@ -29,8 +28,7 @@ XML_LOOP_LIMIT_BYTES: Final = 64 * 1024
 PATH_LIMIT_BYTES: Final = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Keys:
+class Keys(NamedTuple):
     """As ``engine.calls.Call`` wants them."""
 
     lane: str | None
@@ -38,8 +36,7 @@ class Keys:
     search: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(NamedTuple):
     """What the paths are read from. ``headers`` have lower-case names."""
 
     query: Mapping[str, Any]
@@ -69,10 +66,21 @@ class KeyPlan:
             return None
         return _NO_KEYS_IN_LANE if self._route.ordered else _NO_KEYS
 
-    async def read(self, received: Received, engine: EnginePort) -> Keys:
-        """Raises CallRefused ``body_invalid``, ``missing_key``, and ``workers_unavailable`` where a
-        big body needs a worker and none is there."""
-        found = await self._from_body(received, engine)
+    def needs_worker(self, received: Received) -> bool:
+        """Whether the body must be read, and is too big for the loop."""
+        if not self._body_paths and self._body_rule is None:
+            return False
+        return len(received.body) > _loop_limit_bytes(received.content_type)
+
+    def read(self, received: Received) -> Keys:
+        """Raises CallRefused ``body_invalid`` and ``missing_key``."""
+        return self._with_others(received, self._from_body(received))
+
+    async def read_in_worker(self, received: Received, engine: EnginePort) -> Keys:
+        """The same for a big body. Raises also ``workers_unavailable``, where none is there."""
+        return self._with_others(received, await self._from_big_body(received, engine))
+
+    def _with_others(self, received: Received, found: dict[str, str]) -> Keys:
         for path in self._paths:
             if not path.needs_body:
                 value = path.read(received.query, received.headers, received.consumer, None)
@@ -88,23 +96,16 @@ class KeyPlan:
             return None
         return path.parts[0].encode("latin-1")
 
-    async def _from_body(self, received: Received, engine: EnginePort) -> dict[str, str]:
-        if not self._body_paths and self._body_rule is None:
-            return {}
-        size_bytes = len(received.body)
-        paths = self._body_paths if size_bytes <= PATH_LIMIT_BYTES else []
-        if size_bytes > _loop_limit_bytes(received.content_type):
-            return await self._from_big_body(received, engine, paths)
+    def _from_body(self, received: Received) -> dict[str, str]:
         if self._body_rule is not None:
             _refuse(self._body_rule.check(received.content_type, received.body))
-        if not paths:
+        if not self._body_paths:
             return {}
         body = parse_body(received.content_type, received.body).body
         return self._found(received, body)
 
-    async def _from_big_body(
-        self, received: Received, engine: EnginePort, paths: list[str]
-    ) -> dict[str, str]:
+    async def _from_big_body(self, received: Received, engine: EnginePort) -> dict[str, str]:
+        paths = self._body_paths if len(received.body) <= PATH_LIMIT_BYTES else []
         if not paths and self._body_rule is None:
             return {}
         try:

@@ -1,10 +1,10 @@
-"""HTTP/1.1 on one connection: uvicorn's protocol over httptools, made strict and given deadlines.
+"""HTTP/1.1 on one connection: llhttp's parser made strict and given deadlines.
 
 What is mended here, beside the rules in ``head``:
 
 - A request that asks to upgrade (``Connection: Upgrade``, ``Upgrade: h2c``: every Java HttpClient)
   is taken as the plain request that it also is, with its body (RFC 9110 section 7.8: a server may
-  ignore Upgrade). uvicorn drops such a body (Kludex/uvicorn #2722).
+  ignore Upgrade). llhttp ends its work behind such a head.
 - Trailers of a chunked body are dropped instead of merged into the headers (RFC 9110 section 6.5).
 - A malformed request is answered after the requests before it, which keep their answers.
 - A refused client sees the answer: what it still sends is read and dropped for a moment.
@@ -13,17 +13,17 @@ What is mended here, beside the rules in ``head``:
 
 from __future__ import annotations
 
+import asyncio
 import select
-import urllib.parse
+from collections import deque
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 import httptools
-from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from firesteel.gateway.deadlines import BodyPace
-from firesteel.gateway.exchange import DISCONNECT_EXTENSION, Exchange, status_line
+from firesteel.gateway.exchange import Exchange, status_line
+from firesteel.gateway.flow import Flow
 from firesteel.gateway.head import (
     HEAD_LIMIT_BYTES,
     HEADERS_LIMIT,
@@ -37,16 +37,21 @@ from firesteel.gateway.refusal import refusal
 from firesteel.model.problem import Problem
 
 if TYPE_CHECKING:
-    import asyncio
-
-    from uvicorn._types import ASGI3Application, HTTPScope
-    from uvicorn.config import Config
-    from uvicorn.server import ServerState
-
     from firesteel.gateway.connections import Connections
-    from firesteel.gateway.head import Framing
+    from firesteel.gateway.head import Headers
 
-_ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
+_METHODS: Final = {
+    method.encode(): method for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
+}
+
+
+class Handler(Protocol):
+    """What answers the requests of a listener."""
+
+    def take(self, exchange: Exchange) -> None:
+        """A request's head is complete, and everything before it in its connection is answered.
+        Raises nothing."""
+        ...
 
 
 class Reading(Enum):
@@ -59,19 +64,25 @@ class Reading(Enum):
     """No more is read; bytes that still come are dropped."""
 
 
-class GuardedProtocol(HttpToolsProtocol):
-    """One connection. ``server_state`` is a ``Connections``."""
+class _Closed(Exception):
+    """The connection was closed behind a request whose bytes are still being parsed."""
 
-    def __init__(
-        self,
-        config: Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
-        self.state = cast("Connections", server_state)
-        self.cycle: Exchange = None  # type: ignore[assignment]  # as in the base class
+
+class GuardedProtocol(asyncio.Protocol):
+    """One connection. ``state`` is what the listener's connections share."""
+
+    transport: asyncio.Transport
+    flow: Flow
+    client: tuple[str, int] | None
+    server: tuple[str, int] | None
+    scheme: str
+
+    def __init__(self, state: Connections) -> None:
+        self.state = state
+        self.loop = asyncio.get_running_loop()
+        self.headers: Headers = []
+        self.url = b""
+        self._parser = _parser(self)
         self._reading = Reading.HEAD
         self._since = 0.0
         self._received_bytes = 0
@@ -80,7 +91,9 @@ class GuardedProtocol(HttpToolsProtocol):
         self._upgrading = False
         self._replaying = False
         self._trailing = False
+        self._incoming: Exchange | None = None
         self._active: Exchange | None = None
+        self._pipeline: deque[Exchange] = deque()
         self._pace: BodyPace | None = None
         self._refused: Refused | None = None
         self._unsent_bytes = 0
@@ -88,25 +101,39 @@ class GuardedProtocol(HttpToolsProtocol):
 
     # The transport
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The head of the first request is due."""
-        super().connection_made(transport)
+        self.transport = stream = cast("asyncio.Transport", transport)
+        self.flow = Flow(stream)
+        self.client = _address(transport, "peername")
+        self.server = _address(transport, "sockname")
+        self.scheme = "https" if transport.get_extra_info("sslcontext") else "http"
         self.state.guarded.add(self)
         self._since = self.loop.time()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # asyncio's name
         """Whoever waits for an answer here does so no more."""
-        if self._active is not None and not self._active.response_complete:
-            self._active.disconnect()
-        for exchange, _ in self.pipeline:
-            cast("Exchange", exchange).disconnect()
-        self.pipeline.clear()
-        super().connection_lost(exc)
+        self._reading = Reading.CLOSED
+        self._pipeline.clear()
+        active, self._active = self._active, None
+        if active is not None and not active.answered:
+            active.lose()
+        self.flow.resume_writing()
         self.state.closed(self)
+
+    def pause_writing(self) -> None:
+        """The client does not take its answers."""
+        self.flow.pause_writing()
+
+    def resume_writing(self) -> None:
+        """It takes them: the next request may be answered."""
+        self.flow.resume_writing()
+        if self._active is None and self._reading is not Reading.CLOSED:
+            self._go_on()
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, unless nothing more is read."""
-        if self._reading is Reading.CLOSED:
+        if self._closed:
             return
         self._received_bytes += len(data)
         self._barren_bytes += len(data)
@@ -115,24 +142,28 @@ class GuardedProtocol(HttpToolsProtocol):
             if self._barren_bytes > HEAD_LIMIT_BYTES:
                 self._refuse(Refused("headers_too_large"))
         except httptools.HttpParserError:
-            self._refuse(self._refused or Refused("bad_request"))
+            if not self._closed:
+                self._refuse(self._refused or Refused("bad_request"))
+
+    @property
+    def _closed(self) -> bool:
+        return self._reading is Reading.CLOSED
 
     def _feed(self, data: bytes) -> None:
         """Parse. A request that asks to upgrade ends the parser's work after its head: a new
         parser gets the same head without Upgrade, and what followed it."""
         while True:
             try:
-                self.parser.feed_data(data)
+                self._parser.feed_data(data)
             except httptools.HttpParserUpgrade as upgrade:
                 data = self._head_without_upgrade() + data[upgrade.args[0] :]
-                self.parser = httptools.HttpRequestParser(self)
-                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+                self._parser = _parser(self)
                 self._upgrading, self._replaying = False, True
             else:
                 return
 
     def _head_without_upgrade(self) -> bytes:
-        method, version = self.parser.get_method(), self.parser.get_http_version()
+        method, version = self._parser.get_method(), self._parser.get_http_version()
         lines = [b"%b %b HTTP/%b" % (method, self.url, version.encode())]
         lines += [name + b": " + value for name, value in self.headers if name != b"upgrade"]
         return b"\r\n".join([*lines, b"", b""])
@@ -165,8 +196,10 @@ class GuardedProtocol(HttpToolsProtocol):
             self.headers.append((name.lower(), value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
-        """The head is complete: start the application, or let the request wait for its turn."""
-        parser = self.parser
+        """The head is complete: hand the request on, or let it wait for its turn."""
+        if self._reading is Reading.CLOSED:
+            raise _Closed
+        parser = self._parser
         if parser.should_upgrade():
             if parser.get_method() == b"CONNECT":
                 raise self._refusing(Refused("bad_request", "CONNECT is not taken."))
@@ -175,69 +208,59 @@ class GuardedProtocol(HttpToolsProtocol):
         self._replaying = False
         self._trailing = True
         try:
-            if self._barren_bytes > HEADERS_LIMIT_BYTES or len(self.headers) > HEADERS_LIMIT:
-                check_size(self.headers)
-            framing = check_head(parser.get_http_version(), self.headers)
-            scope = self._make_scope(framing)
+            exchange = self._exchange(parser)
         except Refused as refused:
             raise self._refusing(refused) from None
         self._reading = Reading.BODY
         self._barren_bytes = 0
         self._since = self.loop.time()
         self._pace = None
-        self.cycle = exchange = Exchange(self, scope, framing)
-        scope["extensions"] = {DISCONNECT_EXTENSION: exchange.cancel_on_disconnect}  # type: ignore[dict-item]
+        self._incoming = exchange
         if self.state.stopping:
             exchange.keep_alive = False
-        if self._active is None:
-            self._start_asgi_task(exchange, self.app)
+        if self._active is None and not self.flow.write_paused:
+            self._active = exchange
+            self.state.handler.take(exchange)
         else:
             self.flow.pause_reading()
-            self.pipeline.appendleft((exchange, self.app))
+            self._pipeline.append(exchange)
+
+    def _exchange(self, parser: httptools.HttpRequestParser) -> Exchange:
+        headers = self.headers
+        if self._barren_bytes > HEADERS_LIMIT_BYTES or len(headers) > HEADERS_LIMIT:
+            check_size(headers)
+        framing = check_head(parser.get_http_version(), headers)
+        method = parser.get_method()
+        exchange = Exchange(
+            self,
+            _METHODS.get(method) or method.decode("ascii"),
+            self._target(),
+            headers=headers,
+            framing=framing,
+        )
+        if not (framing.http_1_1 and parser.should_keep_alive()):
+            exchange.keep_alive = False
+        return exchange
 
     def on_body(self, body: bytes) -> None:
-        """A piece of the body; dropped where the answer has been given already."""
-        exchange = self.cycle
-        exchange.received_bytes += len(body)
+        """A piece of the body."""
         self._barren_bytes = 0
-        if exchange.response_complete or exchange.disconnected:
-            return
-        exchange.body += body
-        if len(exchange.body) > HIGH_WATER_LIMIT:
-            self.flow.pause_reading()
-        exchange.message_event.set()
+        if self._incoming is not None:
+            self._incoming.arrived(body)
 
     def on_message_complete(self) -> None:
         """The request is complete, but where it asks to upgrade: its body follows."""
-        if self._upgrading:
+        exchange = self._incoming
+        if self._upgrading or exchange is None:
+            return
+        self._barren_bytes = 0
+        self._incoming = None
+        if self._reading is Reading.CLOSED:
             return
         self._reading = Reading.NOTHING
-        self._barren_bytes = 0
-        exchange = self.cycle
-        exchange.more_body = False
-        if exchange.response_complete:
+        if exchange.answered:
             self._since = self.loop.time()
-        else:
-            exchange.message_event.set()
-
-    def _make_scope(self, framing: Framing) -> HTTPScope:
-        raw_path, query = self._target()
-        path = raw_path.decode("ascii")
-        return {
-            "type": "http",
-            "asgi": _ASGI,  # type: ignore[typeddict-item]
-            "http_version": "1.1" if framing.http_1_1 else "1.0",
-            "method": self.parser.get_method().decode("ascii"),
-            "scheme": self.scheme or "http",
-            "path": urllib.parse.unquote(path) if "%" in path else path,
-            "raw_path": raw_path,
-            "query_string": query,
-            "root_path": "",
-            "headers": self.headers,
-            "client": self.client,
-            "server": self.server,
-            "state": self.app_state,
-        }
+        exchange.completed()
 
     def _target(self) -> tuple[bytes, bytes]:
         """Path and query of the request target (RFC 9112 section 3.2)."""
@@ -254,25 +277,27 @@ class GuardedProtocol(HttpToolsProtocol):
 
     # Answers
 
-    def _start_asgi_task(self, cycle: Any, app: ASGI3Application) -> None:
-        self._active = cycle
-        cycle.task = task = self.loop.create_task(cycle.run_asgi(app))
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-
-    def on_response_complete(self) -> None:
+    def finished(self, exchange: Exchange) -> None:
         """An answer was written: take the next request, or close, or be idle."""
-        exchange, self._active = self._active, None
-        if exchange is None or self.transport.is_closing():
+        if exchange is not self._active:
+            return
+        self._active = None
+        if self.transport.is_closing():
             return
         if not exchange.keep_alive:
-            self.pipeline.clear()
-            self._end(unread=exchange.more_body)
-            return
+            self._pipeline.clear()
+            self._end(unread=not exchange.complete)
+        elif self.flow.write_paused:
+            self.flow.pause_reading()
+        else:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """The connection is free for what comes next."""
         self.flow.resume_reading()
-        if self.pipeline:
-            following, app = self.pipeline.pop()
-            self._start_asgi_task(following, app)
+        if self._pipeline:
+            self._active = self._pipeline.popleft()
+            self.state.handler.take(self._active)
         elif self._refused is not None:
             self._write_refusal(self._refused)
         elif self.state.stopping and self._reading is Reading.NOTHING:
@@ -288,22 +313,22 @@ class GuardedProtocol(HttpToolsProtocol):
     def _refuse(self, refused: Refused) -> None:
         """Answer what came before, then this; nothing more is read. A request whose own answer
         has begun gets no second one."""
-        broken = self.cycle if self._reading is Reading.BODY else None
+        broken = self._incoming if self._reading is Reading.BODY else None
         self._reading = Reading.CLOSED
         self._since = self.loop.time()
         self._refused = refused
-        if broken is not None and broken.response_started:
+        if broken is not None and broken.started:
             self._refused = None
             broken.keep_alive = False
-            if broken.response_complete:
+            if broken.answered:
                 self._end(unread=True)
             return
         if broken is not None:
-            broken.disconnect()
+            broken.lose()
             if broken is self._active:
                 self._active = None
-            else:
-                self.pipeline.popleft()
+            elif broken in self._pipeline:
+                self._pipeline.remove(broken)
         if self._active is None:
             self._write_refusal(refused)
 
@@ -379,8 +404,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """The listener stops: close when idle, else after the last request that has come."""
-        if self.pipeline:
-            self.pipeline[0][0].keep_alive = False
+        if self._pipeline:
+            self._pipeline[-1].keep_alive = False
         elif self._active is not None:
             self._active.keep_alive = False
         elif self._idle() and not self._readable():
@@ -395,3 +420,16 @@ class GuardedProtocol(HttpToolsProtocol):
         poll = select.poll()
         poll.register(socket.fileno(), select.POLLIN)
         return bool(poll.poll(0))
+
+
+def _parser(protocol: GuardedProtocol) -> httptools.HttpRequestParser:
+    parser = httptools.HttpRequestParser(protocol)
+    # What follows a request with ``Connection: close`` is no error of that request.
+    parser.set_dangerous_leniencies(lenient_data_after_close=True)
+    return parser
+
+
+def _address(transport: asyncio.BaseTransport, name: str) -> tuple[str, int] | None:
+    """Host and port; None where the client has gone already."""
+    found = transport.get_extra_info(name)
+    return None if not found else (str(found[0]), int(found[1]))

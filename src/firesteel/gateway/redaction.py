@@ -7,7 +7,6 @@ redacted value reaches no workflow. Ordering and idempotency keys and search val
 
 from __future__ import annotations
 
-import asyncio
 import codecs
 import json
 import re
@@ -106,15 +105,12 @@ class Redaction:
         return mark + "".join([*pieces, text[position:]]).encode()
 
 
-async def redacted(
+def redacted(
     redaction: Redaction, headers: Headers, raw_query: bytes, body: bytes
 ) -> tuple[Headers, bytes, bytes]:
-    """Headers, query and body as they are stored; a big body is gone through in a thread."""
+    """Headers, query and body as they are stored."""
     content_type = dict(headers).get(b"content-type", b"").decode("latin-1")
-    if len(body) > LOOP_LIMIT_BYTES:
-        body = await asyncio.to_thread(redaction.of_body, content_type, body)
-    else:
-        body = redaction.of_body(content_type, body)
+    body = redaction.of_body(content_type, body)
     return redaction.of_headers(headers), redaction.of_query(raw_query), body
 
 

@@ -1,13 +1,21 @@
-"""The error by which a check of the gateway ends a call."""
+"""The error by which a check of the gateway ends a call, and what callers are told of any error."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from firesteel.errors import CallerError
+import structlog
+
+from firesteel.errors import CallerError, FiresteelError
+from firesteel.model.parameters import InvalidParameters
+from firesteel.model.problem import Problem
 
 if TYPE_CHECKING:
-    from firesteel.model.problem import Problem
+    from firesteel.gateway.exchange import Exchange
+
+_GET_ONLY: Final = (("allow", "GET"),)
+
+log = structlog.get_logger(__name__)
 
 
 class CallRefused(CallerError):
@@ -18,5 +26,28 @@ class CallRefused(CallerError):
         self.problem = problem
 
 
-class CallerGone(Exception):
-    """The caller closed the connection before its request was complete: nothing was stored."""
+def check_get(exchange: Exchange) -> None:
+    """Raises CallRefused for any other method."""
+    if exchange.method != "GET":
+        raise CallRefused(Problem("method_not_allowed", headers=_GET_ONLY))
+
+
+def too_large(limit_bytes: int) -> CallRefused:
+    """413: the body is over the trigger's limit."""
+    detail = f"The body is over the trigger's max_body of {limit_bytes} bytes."
+    return CallRefused(Problem("body_too_large", detail))
+
+
+def problem_of(error: Exception, request_id: bytes) -> Problem:
+    """What a caller is told of an error; one that is ours is logged."""
+    if isinstance(error, CallRefused):
+        return error.problem
+    if isinstance(error, InvalidParameters):
+        return Problem(error.code, errors=error.faults)
+    if not isinstance(error, FiresteelError):
+        log.error("call_failed", request_id=request_id.decode(), exc_info=error)
+        return Problem("internal_error")
+    problem = Problem.of(error)
+    if problem.code == "internal_error":
+        log.error("call_failed", code=error.code, request_id=request_id.decode())
+    return problem

@@ -1,8 +1,6 @@
-"""A listener: an ASGI application on bound sockets, in the running loop, with a graceful end.
+"""A listener: what answers requests, on bound sockets, in the running loop, with a graceful end.
 
-Used for the public port and, with TLS alike, for the admin port. uvicorn's own ``Server`` is not:
-it takes over signals, closes idle connections without a look at what has just arrived on them, and
-knows no deadline for TLS handshakes.
+Used for the public port and, with TLS alike, for the admin port.
 """
 
 from __future__ import annotations
@@ -12,16 +10,15 @@ import contextlib
 from socket import SHUT_RDWR
 from typing import TYPE_CHECKING, Any, Final
 
-from uvicorn.config import Config
-
 from firesteel.gateway.connections import Connections
 from firesteel.gateway.deadlines import SWEEP_S, Deadlines
 from firesteel.gateway.protocol import GuardedProtocol
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Sequence
 
+    from firesteel.gateway.protocol import Handler
     from firesteel.gateway.tls import TlsFiles
 
 BACKLOG: Final = 2048
@@ -32,32 +29,20 @@ class Listener:
 
     def __init__(
         self,
-        app: Callable[[Any, Any, Any], Awaitable[None]],
+        handler: Handler,
         sockets: Sequence[socket.socket],
         *,
         tls: TlsFiles | None = None,
         deadlines: Deadlines | None = None,
-        lifespan: bool = False,
     ) -> None:
         """``sockets``: bound TCP sockets, owned by the caller until ``start``. ``tls``: None for
-        plain HTTP. ``lifespan``: send the ASGI lifespan events (FastAPI)."""
-        self._config = Config(
-            app,
-            http=GuardedProtocol,
-            ws="none",
-            interface="asgi3",
-            lifespan="on" if lifespan else "off",
-            log_config=None,
-            proxy_headers=False,
-            server_header=False,
-        )
+        plain HTTP."""
         self._sockets = sockets
         self._tls = tls
-        self._connections = Connections(deadlines or Deadlines())
+        self._connections = Connections(handler, deadlines or Deadlines())
         self._tls_options: dict[str, Any] = {}
         self._servers: list[asyncio.Server] = []
         self._ticking: asyncio.TimerHandle | None = None
-        self._lifespan: Any = None
         self._stopped = False
 
     @property
@@ -67,11 +52,6 @@ class Listener:
 
     async def start(self) -> None:
         """Accept connections. Raises OperatorError ``tls_invalid`` for an unusable certificate."""
-        self._config.load()
-        self._lifespan = self._config.lifespan_class(self._config)
-        await self._lifespan.startup()
-        if self._lifespan.should_exit:
-            raise RuntimeError("the application did not start")
         loop = asyncio.get_running_loop()
         if self._tls is not None:
             self._tls_options["ssl"] = self._tls.start_watching()
@@ -84,11 +64,9 @@ class Listener:
             self._servers.append(server)
         self._tick()
 
-    def replace(self, app: Callable[[Any, Any, Any], Awaitable[None]]) -> None:
-        """Let another application answer from the next request on."""
-        self._config.loaded_app = app
-        for connection in self._connections.guarded:
-            connection.app = app
+    def replace(self, handler: Handler) -> None:
+        """Let another one answer from the next request on."""
+        self._connections.handler = handler
 
     async def stop(self, grace_s: float) -> None:
         """Accept no more; answer every request that has come, close, cut after ``grace_s``. Safe
@@ -124,11 +102,9 @@ class Listener:
         await self._end_tasks()
         if self._tls is not None:
             await self._tls.stop_watching()
-        if self._lifespan is not None:
-            await self._lifespan.shutdown()
 
     def _new_connection(self) -> GuardedProtocol:
-        return GuardedProtocol(self._config, self._connections, self._lifespan.state)
+        return GuardedProtocol(self._connections)
 
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()

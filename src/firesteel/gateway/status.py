@@ -8,20 +8,23 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from firesteel.gateway.answers import Answer, MessageRef, accepted, document, responded
+from firesteel.gateway.answers import MessageRef, accepted, document, responded
 from firesteel.gateway.refused_call import CallRefused
 from firesteel.model.problem import Problem
 
 if TYPE_CHECKING:
     from firesteel.engine.route import Route
     from firesteel.gateway.engine_port import EnginePort
+    from firesteel.gateway.refusal import Answer
     from firesteel.gateway.target import MessageTarget
     from firesteel.model.execution import MessageStatus, Response
 
 _POLL_AFTER_S = 1
 
 
-async def answer_status(target: MessageTarget, consumer: str | None, engine: EnginePort) -> Answer:
+async def answer_status(
+    target: MessageTarget, consumer: str | None, engine: EnginePort, *, request_id: bytes
+) -> Answer:
     """The message's state, or its response as the caller would have had it; 202 while there is
     none, 410 when it is no longer kept. Raises CallRefused ``not_found`` for a message that is
     unknown or another consumer's."""
@@ -34,12 +37,12 @@ async def answer_status(target: MessageTarget, consumer: str | None, engine: Eng
     url = target.trigger.status_base + message_id
     message = MessageRef(message_id, status.sequence, url, duplicate=False)
     if target.part == "state":
-        return document(200, _state(status, response), message.headers())
+        return document(_state(status, response), request_id, message.headers())
     if response is not None:
-        return responded(response, message)
+        return responded(response, message, request_id)
     if status.state.terminal:
         raise CallRefused(Problem("response_gone"))
-    return accepted(message, [(b"retry-after", b"%d" % _POLL_AFTER_S)])
+    return accepted(message, request_id, b"retry-after: %d\r\n" % _POLL_AFTER_S)
 
 
 def _may_see(route: Route, consumer: str | None, status: MessageStatus) -> bool:

@@ -2,10 +2,10 @@
 
 This file is the specification; every adapter passes the suite in ``tests/contract/journal``.
 
-**Commit.** Each method returns an awaitable that completes after its effect is committed and
-flushed to disk; adapters put many calls into one transaction. A call that fails with
-``StoreUnavailable`` had no effect; ``OutcomeUnknown`` says that it may have had. Calls made from
-one event loop take effect in the order in which they were made.
+**Commit.** What a method returns is known after its effect is committed and flushed to disk;
+adapters put many calls into one transaction. A call that fails with ``StoreUnavailable`` had no
+effect; ``OutcomeUnknown`` says that it may have had. Calls made from one event loop take effect in
+the order in which they were made.
 
 **Sequence.** ``append`` takes the next number of the trigger inside the transaction, under the
 trigger's lock: 1, 2, 3, ... without gaps in the order of commit.
@@ -19,16 +19,14 @@ stopped by itself at its failed head.
 **Claims.** A *session* is one life of one engine process. Claiming an execution sets it running
 for this session, raises its ``epoch``, and counts the attempt, all in the transaction in which it
 became possible (an append, a settle, a due retry, a resume): the claim is given to ``on_claims``
-after that commit, in the event loop's thread, once: when the awaitables of that commit are
-complete, before anyone who awaits them goes on. Claims are made while the session's running
-executions are fewer than ``grant`` allows and the trigger's running executions are fewer than its
-``concurrency``, and at most eight times as many as slots would be left free: so one trigger's stuck
-executions never hold all slots (P12). Triggers take turns, and within a trigger the oldest that may
-run goes first. A
-session's lease is one row, renewed by ``renew``; when it has lapsed by the store's clock, or at
-once where the adapter knows that the session is dead, the session's executions are taken over by
-``recover`` and every later write with the old epoch is rejected (returns False) and changes
-nothing.
+after that commit, in the event loop's thread, once, and before anyone is told of that commit.
+Claims are made while the session's running executions are fewer than ``grant`` allows and the
+trigger's running executions are fewer than its ``concurrency``, and at most eight times as many as
+slots would be left free: so one trigger's stuck executions never hold all slots (P12). Triggers
+take turns, and within a trigger the oldest that may run goes first. A session's lease is one row,
+renewed by ``renew``; when it has lapsed by the store's clock, or at once where the adapter knows
+that the session is dead, the session's executions are taken over by ``recover`` and every later
+write with the old epoch is rejected (returns False) and changes nothing.
 
 **Time.** ``due_at_us`` and ``received_at_us`` are wall-clock microseconds since 1970, for people
 and for retries; order never depends on them. A wall clock that was set back delays no claim:
@@ -40,7 +38,7 @@ Values that every message needs are msgspec structs: made in a fraction of a dat
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -48,6 +46,7 @@ import msgspec
 
 from firesteel.model.execution import Failure, JournalEntry, Reason, Response, State
 from firesteel.model.message import Message
+from firesteel.pending import Pending
 
 
 class Idempotency(msgspec.Struct, frozen=True, gc=False):
@@ -217,28 +216,28 @@ class Journal(Protocol):
         """At most ``slots`` executions of this session may run at once; 0 stops claiming."""
         ...
 
-    def append(self, message: NewMessage) -> Awaitable[Appended]:
+    def append(self, message: NewMessage) -> Pending[Appended]:
         """Store the message and its first execution. Duplicate keys and full triggers are found
         inside the transaction, also among messages of the same transaction. Raises CallerError
         ``unknown_integration``; StoreUnavailable ``overloaded`` at once where too many calls wait.
         """
         ...
 
-    def record(self, execution_no: int, epoch: int, entry: JournalEntry) -> Awaitable[bool]:
+    def record(self, execution_no: int, epoch: int, entry: JournalEntry) -> Pending[bool]:
         """Journal a step's result; False if the epoch is over. Safe to repeat: the first entry of
         a step stands."""
         ...
 
-    def settle(self, settlement: Settlement) -> Awaitable[bool]:
+    def settle(self, settlement: Settlement) -> Pending[bool]:
         """Write the final outcome, advance the lane (``on_failure`` pause stops it at a failed
         head) and claim what may start now. False if the epoch is over: nothing changed."""
         ...
 
-    def postpone(self, postponement: Postponement) -> Awaitable[bool]:
+    def postpone(self, postponement: Postponement) -> Pending[bool]:
         """Back to waiting in its place. False if the epoch is over: nothing changed."""
         ...
 
-    def cancel(self, execution_no: int, actor: Actor, response: Response) -> Awaitable[Ended]:
+    def cancel(self, execution_no: int, actor: Actor, response: Response) -> Pending[Ended]:
         """Waiting becomes cancelled, and the lane goes past it in the same transaction. A running
         one is left as it is, with its ``running_epoch``: end its attempt, then ``end_running``. A
         terminal one is left as it is. Raises CallerError ``unknown_execution``, and
@@ -247,26 +246,24 @@ class Journal(Protocol):
 
     def end_running(
         self, execution_no: int, epoch: int, actor: Actor, response: Response
-    ) -> Awaitable[Ended]:
+    ) -> Pending[Ended]:
         """The second half of a cancellation, to be called when the attempt has ended in its
         worker: running under exactly this epoch becomes cancelled, and the lane goes on in the
         same transaction (P09). Where the epoch is over nothing is changed. Safe to repeat. Raises
         CallerError ``unknown_execution``."""
         ...
 
-    def skip(self, execution_no: int, actor: Actor, response: Response) -> Awaitable[Ended]:
+    def skip(self, execution_no: int, actor: Actor, response: Response) -> Pending[Ended]:
         """Waiting becomes skipped. A failed head at which its lane stopped becomes skipped and the
         lane goes on, unless a person paused it. Anything else is left as it is (running: cancel
         it)."""
         ...
 
-    def retry_now(self, execution_no: int, actor: Actor) -> Awaitable[Ended]:
+    def retry_now(self, execution_no: int, actor: Actor) -> Pending[Ended]:
         """A waiting execution that is due later becomes due now."""
         ...
 
-    def replay(
-        self, execution_no: int, version_no: int, actor: Actor
-    ) -> Awaitable[tuple[int, str]]:
+    def replay(self, execution_no: int, version_no: int, actor: Actor) -> Pending[tuple[int, str]]:
         """A new execution of a terminal execution's message under ``version_no``, linked to it, at
         the lane's tail; at its old place where the lane stopped at it, and the lane goes on, unless
         a person paused it.
@@ -274,20 +271,20 @@ class Journal(Protocol):
         ``not_terminal``, ``payload_purged``."""
         ...
 
-    def pause(self, trigger_no: int, lane_key: str | None, actor: Actor) -> Awaitable[None]:
+    def pause(self, trigger_no: int, lane_key: str | None, actor: Actor) -> Pending[None]:
         """Claim nothing more of this lane (None: of the whole trigger); running ones end."""
         ...
 
-    def resume(self, trigger_no: int, lane_key: str | None, actor: Actor) -> Awaitable[None]:
+    def resume(self, trigger_no: int, lane_key: str | None, actor: Actor) -> Pending[None]:
         """Take back a person's pause: the lane goes on, unless it stopped at a failed head. A lane
         that only stopped at its failed head goes on behind it."""
         ...
 
-    def renew(self) -> Awaitable[bool]:
+    def renew(self) -> Pending[bool]:
         """Renew this session's lease (15 s). False: it was lost, the engine must exit."""
         ...
 
-    def recover(self) -> Awaitable[int]:
+    def recover(self) -> Pending[int]:
         """Take over the executions of dead sessions: back to waiting in their place, epoch raised,
         the attempt not counted, ``alone`` after the third time. Returns how many."""
         ...

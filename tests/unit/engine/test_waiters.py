@@ -1,52 +1,81 @@
-"""Waiting callers: one answer each."""
+"""Waiting callers: each is told once."""
 
 from __future__ import annotations
 
 import asyncio
 
-import pytest
-
-from firesteel.engine.calls import NodeStopping
+from firesteel.engine.calls import Acceptance
 from firesteel.engine.waiters import Waiters
 from firesteel.model.execution import Response
 
 RESPONSE = Response(200, [], b"x")
 
 
+class Told:
+    """A caller that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[Response | str] = []
+        self.something = asyncio.Event()
+
+    def accepted(self, acceptance: Acceptance) -> None:
+        raise AssertionError("it was accepted before")
+
+    def refused(self, error: Exception) -> None:
+        raise AssertionError("it was accepted before")
+
+    def answered(self, response: Response) -> None:
+        self._tell(response)
+
+    def overdue(self) -> None:
+        self._tell("overdue")
+
+    def left_alone(self) -> None:
+        self._tell("left alone")
+
+    def _tell(self, what: Response | str) -> None:
+        self.told.append(what)
+        self.something.set()
+
+
 async def test_every_caller_of_an_execution_gets_its_response_and_nobody_elses() -> None:
     waiters = Waiters()
-    first, second, other = waiters.add(1), waiters.add(1), waiters.add(2)
+    first, second, other = Told(), Told(), Told()
+    for execution_no, caller in ((1, first), (1, second), (2, other)):
+        assert waiters.add(execution_no, 60, caller)
     waiters.answer(1, RESPONSE)
-    assert await waiters.wait(first, 5) is RESPONSE
-    assert await waiters.wait(second, 5) is RESPONSE
-    assert not other.done()
+    waiters.answer(1, Response(500, [], b"again"))
+    assert (first.told, second.told, other.told) == ([RESPONSE], [RESPONSE], [])
     assert len(waiters) == 1
 
 
-async def test_a_caller_whose_time_is_over_gets_none_and_disturbs_no_answer() -> None:
+async def test_a_caller_whose_time_is_over_is_told_so_and_disturbs_no_answer() -> None:
     waiters = Waiters()
-    late, patient = waiters.add(1), waiters.add(1)
-    assert await waiters.wait(late, 0.0) is None
+    late, patient = Told(), Told()
+    waiters.add(1, 0.0, late)
+    waiters.add(1, 60, patient)
+    await late.something.wait()
     waiters.answer(1, RESPONSE)
-    assert await waiters.wait(patient, 5) is RESPONSE
+    assert (late.told, patient.told) == (["overdue"], [RESPONSE])
 
 
-async def test_a_caller_that_goes_away_is_forgotten() -> None:
+async def test_a_caller_that_goes_away_is_told_nothing() -> None:
     waiters = Waiters()
-    waiter = waiters.add(1)
-    waiters.forget(1, waiter)
-    waiters.forget(1, waiter)
-    assert len(waiters) == 0
+    gone, patient = Told(), Told()
+    waiters.add(1, 60, gone)
+    waiters.add(1, 60, patient)
+    assert waiters.forget(1, gone)
+    assert not waiters.forget(1, gone)
+    assert len(waiters) == 1
     waiters.answer(1, RESPONSE)
-    assert not waiter.done()
+    assert (gone.told, patient.told) == ([], [RESPONSE])
 
 
-async def test_a_stopping_node_refuses_those_that_wait_and_those_that_come() -> None:
+async def test_a_stopping_node_leaves_alone_those_that_wait_and_those_that_come() -> None:
     waiters = Waiters()
-    waiting = asyncio.ensure_future(waiters.wait(waiters.add(1), 60))
-    await asyncio.sleep(0)
+    waits, comes = Told(), Told()
+    waiters.add(1, 60, waits)
     waiters.stop()
-    with pytest.raises(NodeStopping):
-        await waiting
-    with pytest.raises(NodeStopping):
-        waiters.add(2)
+    assert not waiters.add(2, 60, comes)
+    assert (waits.told, comes.told) == (["left alone"], ["left alone"])
+    assert len(waiters) == 0

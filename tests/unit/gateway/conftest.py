@@ -51,7 +51,7 @@ class Served:
 
 
 @pytest.fixture
-def engine() -> MemoryEngine:
+async def engine() -> MemoryEngine:
     return MemoryEngine()
 
 

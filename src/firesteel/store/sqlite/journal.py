@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from firesteel.model.execution import JournalEntry, Response
+from firesteel.pending import Pending
 from firesteel.store.journal import (
     Actor,
     Appended,
@@ -76,48 +77,46 @@ class SqliteJournal:
     def grant(self, slots: int) -> None:
         self.writer.post(self._ledger.grant, slots)
 
-    def append(self, message: NewMessage) -> Awaitable[Appended]:
+    def append(self, message: NewMessage) -> Pending[Appended]:
         return self.writer.put(self._append, message, bounded=True)
 
-    def record(self, execution_no: int, epoch: int, entry: JournalEntry) -> Awaitable[bool]:
+    def record(self, execution_no: int, epoch: int, entry: JournalEntry) -> Pending[bool]:
         return self.writer.put(self._record, (execution_no, epoch, entry))
 
-    def settle(self, settlement: Settlement) -> Awaitable[bool]:
+    def settle(self, settlement: Settlement) -> Pending[bool]:
         return self.writer.put(self._settle, settlement)
 
-    def postpone(self, postponement: Postponement) -> Awaitable[bool]:
+    def postpone(self, postponement: Postponement) -> Pending[bool]:
         return self.writer.put(self._postpone, postponement)
 
-    def cancel(self, execution_no: int, actor: Actor, response: Response) -> Awaitable[Ended]:
+    def cancel(self, execution_no: int, actor: Actor, response: Response) -> Pending[Ended]:
         return self._act(partial(self._ledger.acts.cancel, execution_no, actor, response))
 
     def end_running(
         self, execution_no: int, epoch: int, actor: Actor, response: Response
-    ) -> Awaitable[Ended]:
+    ) -> Pending[Ended]:
         end_running = self._ledger.acts.end_running
         return self._act(partial(end_running, execution_no, epoch, actor, response))
 
-    def skip(self, execution_no: int, actor: Actor, response: Response) -> Awaitable[Ended]:
+    def skip(self, execution_no: int, actor: Actor, response: Response) -> Pending[Ended]:
         return self._act(partial(self._ledger.acts.skip, execution_no, actor, response))
 
-    def retry_now(self, execution_no: int, actor: Actor) -> Awaitable[Ended]:
+    def retry_now(self, execution_no: int, actor: Actor) -> Pending[Ended]:
         return self._act(partial(self._ledger.acts.retry_now, execution_no, actor))
 
-    def replay(
-        self, execution_no: int, version_no: int, actor: Actor
-    ) -> Awaitable[tuple[int, str]]:
+    def replay(self, execution_no: int, version_no: int, actor: Actor) -> Pending[tuple[int, str]]:
         return self._act(partial(self._ledger.acts.replay, execution_no, version_no, actor))
 
-    def pause(self, trigger_no: int, lane_key: str | None, actor: Actor) -> Awaitable[None]:
+    def pause(self, trigger_no: int, lane_key: str | None, actor: Actor) -> Pending[None]:
         return self._act(partial(self._ledger.acts.pause, trigger_no, lane_key, actor))
 
-    def resume(self, trigger_no: int, lane_key: str | None, actor: Actor) -> Awaitable[None]:
+    def resume(self, trigger_no: int, lane_key: str | None, actor: Actor) -> Pending[None]:
         return self._act(partial(self._ledger.acts.resume, trigger_no, lane_key, actor))
 
-    def renew(self) -> Awaitable[bool]:
+    def renew(self) -> Pending[bool]:
         return self._act(self._ledger.sessions.renew)
 
-    def recover(self) -> Awaitable[int]:
+    def recover(self) -> Pending[int]:
         return self._act(self._ledger.sessions.recover)
 
     async def lanes(self, trigger_no: int | None = None, limit: int = 100) -> list[LaneStatus]:
@@ -138,7 +137,7 @@ class SqliteJournal:
         trigger = self._ledger.mirror.triggers.get(trigger_no)
         return (0, 0) if trigger is None else (trigger.waiting, trigger.running)
 
-    def _act(self, act: Callable[[], T]) -> Awaitable[T]:
+    def _act(self, act: Callable[[], T]) -> Pending[T]:
         return self.writer.put(self._ledger.act, act)
 
 

@@ -32,6 +32,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Protocol, TypeVar
 
 from firesteel.errors import FiresteelError, InternalError, OutcomeUnknown, StoreUnavailable
+from firesteel.pending import Pending
 from firesteel.store.sqlite.connection import open_writer
 from firesteel.store.sqlite.sessions import Replaced
 
@@ -39,7 +40,7 @@ A = TypeVar("A")
 T = TypeVar("T")
 
 Work = Callable[[sqlite3.Connection], T]
-_Command = tuple["asyncio.Future[Any] | None", Callable[[Any], Any], Any]
+_Command = tuple[Pending[Any] | None, Callable[[Any], Any], Any]
 
 # Commands in one transaction at most: bounds how long the first of them waits for the last.
 _BATCH = 1000
@@ -146,30 +147,28 @@ class Writer:
 
     # --- the loop's side ------------------------------------------------------------------------
 
-    def put(
-        self, call: Callable[[A], T], argument: A, *, bounded: bool = False
-    ) -> asyncio.Future[T]:
-        """Run ``call(argument)`` in the next transaction; completes after its flush.
+    def put(self, call: Callable[[A], T], argument: A, *, bounded: bool = False) -> Pending[T]:
+        """Run ``call(argument)`` in the next transaction; known after its flush.
 
         ``call`` belongs to the ledger, knows of its buffers, and raises a FiresteelError only
         before it has changed anything. ``bounded``: fails at once with StoreUnavailable when the
         queue is full.
         """
-        future: asyncio.Future[T] = self._loop.create_future()
+        pending: Pending[T] = Pending()
         if self._lost is not None or self._closing:
-            future.set_exception(StoreUnavailable("the store is closed"))
+            pending.reject(StoreUnavailable("the store is closed"))
         elif bounded and self._open >= self._queue_limit:
             overloaded = StoreUnavailable("the store does not keep up", code="overloaded")
-            future.set_exception(overloaded)
+            pending.reject(overloaded)
         else:
-            self._gather((future, call, argument))
-        return future
+            self._gather((pending, call, argument))
+        return pending
 
     def post(self, call: Callable[[A], object], argument: A) -> None:
         """As ``put``, where nobody waits for the answer."""
         self._gather((None, call, argument))
 
-    def submit(self, work: Work[T]) -> asyncio.Future[T]:
+    def submit(self, work: Work[T]) -> Pending[T]:
         """Run ``work(connection)`` in the next transaction, in a savepoint: if it raises, what it
         wrote is undone and the error is the caller's; nobody else is touched. It sees everything
         put before it, and must not begin, commit or roll back itself."""
@@ -191,16 +190,18 @@ class Writer:
     def _complete(
         self, commands: Sequence[_Command], answers: Sequence[Any], claims: Sequence[Any]
     ) -> None:
+        """Claims first: an attempt begins a little earlier, and whoever is told next takes time.
+        Nothing can come of a claim before this turn of the loop ends."""
         self._open -= len(commands)
-        for (future, _, _), answer in zip(commands, answers, strict=True):
-            if future is None or future.done():
-                continue
-            if type(answer) is _Refused:
-                future.set_exception(answer.error)
-            else:
-                future.set_result(answer)
         if claims and self._on_claims is not None:
             self._on_claims(claims)
+        for (pending, _, _), answer in zip(commands, answers, strict=True):
+            if pending is None:
+                continue
+            if type(answer) is _Refused:
+                pending.reject(answer.error)
+            else:
+                pending.resolve(answer)
 
     def _tell_lost(self, error: BaseException) -> None:
         """The thread has ended: nobody else takes what is in the queue or still comes to it."""

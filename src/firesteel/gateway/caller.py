@@ -1,0 +1,216 @@
+"""One call, from the head of its request to its answer: begun, received, accepted, answered.
+
+Each stage ends by handing the call on, and is called again with what became of it: by its
+connection with the body, by the engine when the message is committed, and when its execution has
+ended. Nothing waits in between but this object. What takes longer (a big body, a message's state in
+the store) goes on in a task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from firesteel.engine.calls import Call
+from firesteel.gateway.answers import MessageRef, accepted, document, late, responded
+from firesteel.gateway.keys import Received
+from firesteel.gateway.prefer import read_prefer
+from firesteel.gateway.redaction import LOOP_LIMIT_BYTES, redacted
+from firesteel.gateway.refusal import problem_answer
+from firesteel.gateway.refused_call import CallRefused, check_get, problem_of
+from firesteel.gateway.status import answer_status
+from firesteel.gateway.target import HEALTH_PATH, MessageTarget, Target
+from firesteel.model.message import Request, without_credentials
+from firesteel.model.problem import Problem
+
+if TYPE_CHECKING:
+    from firesteel.engine.calls import Acceptance
+    from firesteel.gateway.app import Gateway
+    from firesteel.gateway.exchange import Exchange
+    from firesteel.gateway.keys import Keys
+    from firesteel.gateway.prefer import Preference
+    from firesteel.gateway.refusal import Answer
+    from firesteel.model.execution import Response
+    from firesteel.model.message import Headers
+
+
+class HttpCaller:
+    """Implements ``exchange.Recipient`` and ``engine.calls.Caller``."""
+
+    __slots__ = (
+        "_acceptance",
+        "_consumer",
+        "_exchange",
+        "_gateway",
+        "_preference",
+        "_request_id",
+        "_target",
+    )
+
+    _target: Target
+    _acceptance: Acceptance
+
+    def __init__(self, gateway: Gateway, exchange: Exchange) -> None:
+        self._gateway = gateway
+        self._exchange = exchange
+        self._request_id = gateway.request_ids.taken_over(exchange.named.get(b"request-id"))
+        self._consumer: str | None = None
+        self._preference: Preference | None = None
+
+    # begun
+
+    def begin(self) -> None:
+        """Everything that can be checked before the body is read."""
+        try:
+            self._begin()
+        except Exception as error:  # noqa: BLE001  # the edge: the caller gets an answer
+            self._fail(error)
+
+    def _begin(self) -> None:
+        gateway, exchange = self._gateway, self._exchange
+        target = gateway.find(exchange.raw_path)
+        if type(target) is Target:
+            self._target = target
+            self._consumer = gateway.admit(exchange, target)
+            exchange.read_body(target.limit_bytes, self, gateway.bodies)
+        elif isinstance(target, MessageTarget):
+            self._consumer = gateway.consumer(exchange, target.trigger.route)
+            check_get(exchange)
+            exchange.run(self._tell_status(target))
+        elif exchange.raw_path == HEALTH_PATH:
+            check_get(exchange)
+            gateway.check_healthy()
+            self._answer(document(b'{"status":"ok"}', self._request_id))
+        else:
+            raise CallRefused(Problem("not_found"))
+
+    async def _tell_status(self, target: MessageTarget) -> None:
+        engine, request_id = self._gateway.engine, self._request_id
+        try:
+            answer = await answer_status(target, self._consumer, engine, request_id=request_id)
+        except Exception as error:  # noqa: BLE001  # the edge: the caller gets an answer
+            self._fail(error)
+        else:
+            self._answer(answer)
+
+    # received
+
+    def received(self, body: bytes) -> None:
+        """The body is complete: read what the engine wants to know of it, and have it stored."""
+        try:
+            self._received(body)
+        except Exception as error:  # noqa: BLE001  # the edge: the caller gets an answer
+            self._fail(error)
+
+    def _received(self, body: bytes) -> None:
+        exchange, target = self._exchange, self._target
+        query = target.route.parameters.read(exchange.raw_query).values
+        keys = target.keys.simple(exchange.named)
+        if keys is None:
+            content_type = exchange.named.get(b"content-type")
+            text = None if content_type is None else content_type.decode("latin-1")
+            received = Received(query, exchange.headers, self._consumer, text, body)
+            if target.keys.needs_worker(received):
+                exchange.run(self._read_in_worker(received))
+                return
+            keys = target.keys.read(received)
+        self._store(body, keys)
+
+    async def _read_in_worker(self, received: Received) -> None:
+        try:
+            keys = await self._target.keys.read_in_worker(received, self._gateway.engine)
+            self._store(received.body, keys)
+        except Exception as error:  # noqa: BLE001  # the edge: the caller gets an answer
+            self._fail(error)
+
+    def _store(self, body: bytes, keys: Keys) -> None:
+        exchange, redaction = self._exchange, self._target.redaction
+        headers = without_credentials(exchange.headers)
+        if redaction is None:
+            self._accept(headers, exchange.raw_query, body, keys=keys)
+        elif len(body) <= LOOP_LIMIT_BYTES:
+            stored = redacted(redaction, headers, exchange.raw_query, body)
+            self._accept(*stored, keys=keys)
+        else:
+            exchange.run(self._redact_in_thread(headers, body, keys))
+
+    async def _redact_in_thread(self, headers: Headers, body: bytes, keys: Keys) -> None:
+        redaction, raw_query = self._target.redaction, self._exchange.raw_query
+        assert redaction is not None
+        try:
+            stored = await asyncio.to_thread(redacted, redaction, headers, raw_query, body)
+            self._accept(*stored, keys=keys)
+        except Exception as error:  # noqa: BLE001  # the edge: the caller gets an answer
+            self._fail(error)
+
+    def _accept(self, headers: Headers, raw_query: bytes, body: bytes, *, keys: Keys) -> None:
+        exchange, target = self._exchange, self._target
+        path = exchange.raw_path.decode("ascii")
+        request = Request(exchange.method, path, raw_query, headers)
+        call = Call(target.route, request, body, self._consumer, *keys)
+        self._gateway.engine.accept(call, self)
+
+    # accepted
+
+    def accepted(self, acceptance: Acceptance) -> None:
+        """The message is committed: 202, or wait for its execution."""
+        self._acceptance = acceptance
+        self._exchange.let_go()
+        target = self._target
+        if target.timeout_s is None:
+            self._answer(accepted(self._message(), self._request_id))
+            return
+        timeout_s = target.timeout_s
+        preference = read_prefer(self._exchange.named.get(b"prefer"))
+        if preference is not None and preference.wait_s < timeout_s:
+            self._preference = preference
+            timeout_s = preference.wait_s
+        if not timeout_s:
+            self.overdue()
+        elif not self._exchange.lost:
+            self._gateway.engine.wait(acceptance, timeout_s, self)
+
+    def refused(self, error: Exception) -> None:
+        """The body is not taken, or nothing was stored, or nobody knows."""
+        self._fail(error)
+
+    # answered
+
+    def answered(self, response: Response) -> None:
+        """The execution has ended, however it did."""
+        self._answer(responded(response, self._message(), self._request_id))
+
+    def overdue(self) -> None:
+        """The time to wait is over: 202 where that was asked for, else 504."""
+        if self._preference is not None:
+            applied = b"preference-applied: %b\r\n" % self._preference.applied.encode()
+            self._answer(accepted(self._message(), self._request_id, applied))
+        elif self._target.accepted_on_timeout:
+            self._answer(accepted(self._message(), self._request_id))
+        else:
+            self._answer(late("response_timeout", self._message(), self._request_id))
+
+    def left_alone(self) -> None:
+        """The node stops: 503, with where the response will be found."""
+        self._answer(late("node_stopping", self._message(), self._request_id))
+
+    def gone(self) -> None:
+        """The caller has gone: it waits no more. Its message, once accepted, is done all the
+        same."""
+        if hasattr(self, "_acceptance"):
+            self._gateway.engine.forget(self._acceptance, self)
+
+    def _message(self) -> MessageRef:
+        acceptance = self._acceptance
+        message_id = acceptance.message_id.encode()
+        url = self._target.status_base + message_id
+        return MessageRef(message_id, acceptance.sequence, url, acceptance.duplicate)
+
+    def _answer(self, answer: Answer) -> None:
+        self._exchange.answer(*answer)
+
+    def _fail(self, error: Exception) -> None:
+        self._exchange.let_go()
+        if not self._exchange.answered:
+            problem = problem_of(error, self._request_id)
+            self._answer(problem_answer(problem, self._request_id))
