@@ -156,6 +156,12 @@ class HttpCaller:
         """The message is committed: 202, or wait for its execution."""
         self._acceptance = acceptance
         self._exchange.let_go()
+        try:
+            self._accepted(acceptance)
+        except Exception as error:  # noqa: BLE001  # the edge: the caller gets an answer
+            self._fail(error)
+
+    def _accepted(self, acceptance: Acceptance) -> None:
         target = self._target
         if target.timeout_s is None:
             self._answer(accepted(self._message(), self._request_id))
@@ -178,7 +184,10 @@ class HttpCaller:
 
     def answered(self, response: Response) -> None:
         """The execution has ended, however it did."""
-        self._answer(responded(response, self._message(), self._request_id))
+        try:
+            self._answer(responded(response, self._message(), self._request_id))
+        except Exception as error:  # noqa: BLE001  # the edge: the caller gets an answer
+            self._fail(error)
 
     def overdue(self) -> None:
         """The time to wait is over: 202 where that was asked for, else 504."""

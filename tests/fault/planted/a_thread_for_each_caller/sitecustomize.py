@@ -5,18 +5,14 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from firesteel.engine.engine import Engine
+from firesteel.engine.waiters import Waiters
 
-wait = Engine.wait
-
-
-async def _wait(self: Any, acceptance: Any, timeout_s: float) -> Any:
-    answered = threading.Event()
-    threading.Thread(target=answered.wait, daemon=True).start()
-    try:
-        return await wait(self, acceptance, timeout_s)
-    finally:
-        answered.set()
+add = Waiters.add
 
 
-Engine.wait = _wait  # type: ignore[method-assign]
+def _add(self: Any, *arguments: Any) -> bool:
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+    return add(self, *arguments)
+
+
+Waiters.add = _add  # type: ignore[method-assign]
