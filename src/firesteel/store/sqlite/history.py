@@ -47,9 +47,18 @@ class SqliteHistory:
         self._path = path
         self._writer = writer
         self._read = readers.read
-        self._clocks = clocks
-        self._clock: RetentionClock | None = None
+        self._clock = RetentionClock(clocks)
         self._progress = retention.Progress()
+
+    async def begin(self) -> None:
+        """Let retention's clock go on from the last life; to be called once, before all else. In
+        the first life it is kept from the start, lest a jump go unseen that nobody was asked
+        about before the next."""
+        saved = await self._read(_saved_clock)
+        if saved is not None:
+            self._clock.go_on_from(saved)
+        else:
+            await self._writer.submit(partial(_save_clock, state=self._clock.state(0)))
 
     async def status(self, message_id: str) -> MessageStatus | None:
         return await self._read(partial(_status, message_id=message_id))
@@ -104,8 +113,6 @@ class SqliteHistory:
 
     async def _retention_us(self, longest_us: int) -> int:
         """Retention's time; what the next life must know of it is kept in the store."""
-        if self._clock is None:
-            self._clock = RetentionClock(self._clocks, await self._read(_saved_clock))
         state = self._clock.state(longest_us)
         await self._writer.submit(partial(_save_clock, state=state))
         return state.retention_us

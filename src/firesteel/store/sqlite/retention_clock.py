@@ -29,17 +29,21 @@ class ClockState(msgspec.Struct, frozen=True):
 
 
 class RetentionClock:
-    """``saved``: the state of an earlier life, None at the first start."""
+    """Made when the store is opened, so that it sees every jump from then on."""
 
-    def __init__(self, clocks: Clocks, saved: ClockState | None = None) -> None:
+    def __init__(self, clocks: Clocks) -> None:
         self._clocks = clocks
         self._held_until_us: int | None = None
-        wall_us = clocks.wall_us()
-        self._set(wall_us)
-        if saved is not None:
-            gap_us = min(max(wall_us - saved.wall_us, 0), _LONGEST_TRUSTED_GAP_US)
-            self._set(min(saved.retention_us + gap_us, wall_us))
-            self._held_until_us = saved.held_until_us
+        self._begun_at_us = clocks.wall_us()
+        self._begun_s = clocks.monotonic_s()
+        self._set(self._begun_at_us)
+
+    def go_on_from(self, saved: ClockState) -> None:
+        """``saved``: the state of an earlier life. To be called once, before all else."""
+        gap_us = min(max(self._begun_at_us - saved.wall_us, 0), _LONGEST_TRUSTED_GAP_US)
+        begun_us = min(saved.retention_us + gap_us, self._begun_at_us)
+        self._base_us = begun_us - int(self._begun_s * 1e6)
+        self._held_until_us = saved.held_until_us
 
     def now_us(self, longest_retention_us: int) -> int:
         """Microseconds since 1970, at most the wall clock's. ``longest_retention_us``: how long

@@ -43,14 +43,15 @@ async def open_store(
     be flushed (P35).
     """
     journal = await open_journal(path, wall_us=wall_us, monotonic_s=monotonic_s)
+    clocks = Clocks(wall_us, monotonic_s)
+    history = SqliteHistory(path, journal.writer, journal.readers, clocks=clocks)
     try:
         await journal.writer.submit(check_connection)
+        await history.begin()
     except BaseException:
         await journal.close()
         raise
-    clocks = Clocks(wall_us, monotonic_s)
     catalog = SqliteCatalog(
         journal.writer, journal.readers, clocks=clocks, rules_changed=journal.rules_changed
     )
-    history = SqliteHistory(path, journal.writer, journal.readers, clocks=clocks)
     return SqliteStore(journal, catalog, history)

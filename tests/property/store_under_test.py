@@ -1,0 +1,92 @@
+"""A store as the machine holds it: opened, ended in good order, or crashed, on a clock of its own.
+
+Another adapter joins by a class of the same shape.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Protocol
+
+from firesteel.store.migrations import migrate
+from firesteel.store.sqlite.store import SqliteStore, open_store
+from tests.contract.conftest import Store
+from tests.property.journal_rules import Clock
+
+_MEMORY = Path("/dev/shm")  # flushes cost nothing there, and nothing is kept
+
+
+class StoreUnderTest(Protocol):
+    """One store through several sessions."""
+
+    async def open(self, clock: Clock) -> Store:
+        """A new session."""
+        ...
+
+    async def end(self) -> None:
+        """The session ends in good order."""
+        ...
+
+    async def crash(self) -> None:
+        """The session ends without a word."""
+        ...
+
+    def remove(self) -> None:
+        """Nothing is left of it."""
+        ...
+
+
+class SqliteUnderTest:
+    """A file in memory, where the system has such a place."""
+
+    def __init__(self) -> None:
+        self._folder = _folder()
+        shutil.copy(_migrated(), self._path)
+        self._store: SqliteStore
+
+    @property
+    def _path(self) -> Path:
+        return Path(self._folder.name) / "firesteel.db"
+
+    async def open(self, clock: Clock) -> Store:
+        """See ``StoreUnderTest``."""
+        self._store = await open_store(
+            self._path, wall_us=clock.wall_us, monotonic_s=clock.monotonic_s
+        )
+        return self._store
+
+    async def end(self) -> None:
+        """See ``StoreUnderTest``."""
+        await self._store.close()
+
+    async def crash(self) -> None:
+        """The writer's thread ends as with its process: what was committed is all there is."""
+        ledger = self._store.journal._ledger
+        ledger.close = lambda: None  # type: ignore[method-assign]
+        await self._store.close()
+
+    def remove(self) -> None:
+        """See ``StoreUnderTest``."""
+        self._folder.cleanup()
+
+
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(
+        prefix="firesteel-model-", dir=_MEMORY if _MEMORY.is_dir() else None
+    )
+
+
+@cache
+def _template() -> tempfile.TemporaryDirectory[str]:
+    return _folder()
+
+
+@cache
+def _migrated() -> Path:
+    """An empty store of this process's own, to copy: migrating one takes longer than playing."""
+    path = Path(_template().name) / "empty.db"
+    migrate(path)
+    return path
