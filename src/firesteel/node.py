@@ -44,7 +44,7 @@ from firesteel.handover import Handover
 from firesteel.lifeline import hold_on_to
 from firesteel.store.sqlite.safety import check_directory
 from firesteel.store.sqlite.store import SqliteStore, open_store
-from firesteel.supervisor import SETUP_EXIT_CODE
+from firesteel.supervisor import LOST_STORE_EXIT_CODE, SETUP_EXIT_CODE
 from firesteel.telemetry.logs import configure
 
 if TYPE_CHECKING:
@@ -58,7 +58,6 @@ LOCK_PATIENCE_S = 5.0
 LOCK_RETRY_S = 0.05
 STORE_RETRY_S = 0.5
 FIRST_WORKER_S = 30.0
-LOST_STORE_EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h
 LOST_STORE_GRACE_S = 1.0
 STOP_RESERVE_S = 5.0
 SWITCH_S = 0.001

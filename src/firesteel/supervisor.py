@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from firesteel.settings import Settings
 
 SETUP_EXIT_CODE = 78  # EX_CONFIG of sysexits.h
+LOST_STORE_EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h
 STEADY_S = 3.0
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 2.0
@@ -76,7 +77,9 @@ class Child:
             sys.stderr.write(f"firesteel: the {self.role} (pid {self.process.pid}) {how}\n")
         self.process = None
         now = time.monotonic()
-        if now - self.started_at > STEADY_S:
+        # An engine that lost its store waits for it itself when it starts anew, and says so to
+        # callers, who would hear nothing meanwhile (P04).
+        if now - self.started_at > STEADY_S or code == LOST_STORE_EXIT_CODE:
             self.pause_s = 0.0
         self.start_at = now + self.pause_s
         self.pause_s = min(max(self.pause_s * 2, FIRST_PAUSE_S), LONGEST_PAUSE_S)

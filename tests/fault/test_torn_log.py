@@ -17,7 +17,7 @@ from tests.fault.defects import planted
 from tests.fault.report import Report
 from tests.fault.scene import Scene
 
-CALLS = 20
+CALLS = 8
 CUTS = {"quick": 60, "full": 2000, "soak": 20_000}
 SEED = 20_260
 SECTOR_BYTES = 512

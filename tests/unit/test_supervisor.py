@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from firesteel.supervisor import Child
+from firesteel.supervisor import FIRST_PAUSE_S, LOST_STORE_EXIT_CODE, Child
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,16 @@ def test_the_death_of_a_process_is_told_and_its_good_end_is_not(
     assert child.process is None
     said = capsys.readouterr().err
     assert told in said if told else said == ""
+
+
+@pytest.mark.parametrize(("code", "grows"), [(1, True), (LOST_STORE_EXIT_CODE, False)])
+def test_the_pause_grows_but_for_an_engine_that_waits_for_its_store_itself(
+    code: int, grows: bool
+) -> None:
+    child = Child("engine", [sys.executable, "-c", f"raise SystemExit({code})"], {**os.environ}, ())
+    for _ in range(3):
+        child.start()
+        assert child.process is not None
+        child.process.wait(60)
+        assert child.ended() == code
+    assert (child.pause_s > FIRST_PAUSE_S) == grows
