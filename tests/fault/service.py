@@ -83,9 +83,13 @@ class Service:
     def kill_supervisor(self, meanwhile: Callable[[], None] = lambda: None) -> None:
         """SIGKILL to the supervisor; when all of its children have gone, a new node starts.
         ``meanwhile``: what to do while none runs."""
-        self._kill_node(self.node)
+        self.kill_node()
         meanwhile()
         self.start()
+
+    def kill_node(self) -> None:
+        """SIGKILL to the supervisor; returns when all of its children have gone."""
+        self._kill_node(self.node)
 
     def kill_starting_supervisor(self, after_s: float) -> None:
         """The same, and the new node is killed ``after_s`` after its start, ready or not."""

@@ -40,7 +40,7 @@ async def forever():
 def test_p15_callers_who_connect_while_the_engine_starts_anew_are_not_refused(
     size: Size, tmp_path: Path, report: Report
 ) -> None:
-    pauses: list[float] = []
+    kills: list[float] = []
     with (
         Witness.started(tmp_path / "effects.jsonl") as witness,
         Service.started(tmp_path, WITNESS_PORT=str(witness.port)) as service,
@@ -51,19 +51,26 @@ def test_p15_callers_who_connect_while_the_engine_starts_anew_are_not_refused(
             for _ in range(KILLS[size]):
                 recorder.wait_for(recorder.acknowledged + 20, WAIT_S)
                 service.kill_engine()
-                killed_at = time.monotonic()
-                recorder.wait_for(recorder.acknowledged + 1, WAIT_S)
-                pauses.append(time.monotonic() - killed_at)
+                kills.append(time.monotonic())
         service.wait_at_rest(WAIT_S)
         books = tuple(service.balances())
         history = History(recorder.calls(), witness.effects(), tuple(service.endings()), 2, books)
-    note = f"acknowledged again after {max(pauses):.1f} s at most"
-    cycles = len(pauses)
-    report.history("P15", "engine killed under calls", cycles=cycles, history=history, note=note)
+    pauses = [until_acknowledged_s(history, killed_at) for killed_at in kills]
+    rule, most = statistics.median(pauses), max(pauses)
+    note = f"acknowledged again after {rule:.1f} s as a rule, {most:.1f} s at most"
+    report.history("P15", "engine killed", cycles=len(kills), history=history, note=note)
     assert not [call for call in history.calls if call.refused]
     assert check(history) == []
     if size != "quick":
-        assert max(pauses) <= BACK_S
+        assert most <= BACK_S
+
+
+def until_acknowledged_s(history: History, killed_at: float) -> float:
+    """Seconds until the first answer to a call that was made after a kill."""
+    answers = (
+        c.answered_at for c in history.calls if c.outcome == "ok" and c.invoked_at > killed_at
+    )
+    return min(answers, default=killed_at) - killed_at
 
 
 @pytest.mark.full
