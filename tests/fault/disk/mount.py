@@ -71,6 +71,9 @@ class Mounted(mfusepy.Operations):
 
     def _handle(self, path: str, handle: int | None) -> _Handle:
         """libfuse gives no path of a file that has lost its name."""
+        if not self._disk.powered:
+            # Not even its length: what a cut has left is for who comes afterwards.
+            raise OSError(errno.EIO, "no power")
         held = self._open.get(handle or 0)
         return _Handle(path, self._disk.inode(path)) if held is None else held
 
@@ -119,9 +122,7 @@ class Mounted(mfusepy.Operations):
         return 0
 
     def read(self, path: str, size: int, offset: int, fh: int) -> bytes:
-        with self._on_disk() as disk:
-            if not disk.powered:
-                raise OSError(errno.EIO, "no power")
+        with self._on_disk():
             return bytes(self._handle(path, fh).inode.current[offset : offset + size])
 
     def write(self, path: str, data: bytes, offset: int, fh: int) -> int:
