@@ -216,10 +216,10 @@ class JournalMachine(RuleBasedStateMachine):
         again = [claim for claim in self.stale if claim.execution_no in self.held]
         claim = (again or self.stale)[pick % len(again or self.stale)]
         journal, hand = self.hand.journal, self.hand
-        assert not self._do(hand.settle(claim)), "fenced, but settled"
-        assert not self._do(hand.postpone(claim, counts=False)), "fenced, but postponed"
+        assert self._do(hand.settle(claim)) is False, "fenced, but settled"
+        assert self._do(hand.postpone(claim, counts=False)) is False, "fenced, but postponed"
         entry = self._entry(claim)
-        assert not self._do(journal.record(claim.execution_no, claim.epoch, entry))
+        assert self._do(journal.record(claim.execution_no, claim.epoch, entry)) is False
         if claim.execution_no in self.model.rows:
             ended = self._do(journal.end_running(claim.execution_no, claim.epoch, ADA, GONE))
             assert not ended.changed, "fenced, but cancelled"
