@@ -10,6 +10,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+KEY = "bench-key-0123456789abcdef"
+KIB = 1024
 SCRIPT = Path(__file__).with_name("post.lua")
 
 
@@ -35,12 +37,30 @@ def require_wrk() -> None:
     raise SystemExit("bench: wrk is needed; install it (apt-get install wrk, brew install wrk)")
 
 
-def post(url: str, *, connections: int, seconds: int, lanes: int = 0) -> Load:
-    """POST 1 KB of JSON for so many seconds."""
+@dataclass(frozen=True)
+class Bodies:
+    """What is sent. ``lanes``: how many ordering keys there are, 0: one; ``hot``: every second
+    body has the first key."""
+
+    size_bytes: int = KIB
+    lanes: int = 0
+    hot: bool = False
+
+
+SMALL = Bodies()
+
+
+def post(url: str, *, connections: int, seconds: int, bodies: Bodies = SMALL) -> Load:
+    """POST JSON for so many seconds."""
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s"]
+    chosen = {
+        "BENCH_LANES": bodies.lanes,
+        "BENCH_HOT": int(bodies.hot),
+        "BENCH_BYTES": bodies.size_bytes,
+    }
     done = subprocess.run(
         [*command, "-s", str(SCRIPT), url],
-        env={**os.environ, "BENCH_LANES": str(lanes)},
+        env={**os.environ, **{name: str(value) for name, value in chosen.items()}},
         capture_output=True,
         text=True,
         check=True,

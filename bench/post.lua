@@ -1,6 +1,8 @@
--- 1 KB of JSON with an API key; BENCH_LANES spreads it over so many ordering keys.
+-- JSON of BENCH_BYTES with an API key; BENCH_LANES spreads it over so many ordering keys, and with
+-- BENCH_HOT every second call has the first of them.
 local lanes = tonumber(os.getenv("BENCH_LANES") or "0")
-local filler = string.rep("x", 900)
+local hot = os.getenv("BENCH_HOT") == "1"
+local filler = string.rep("x", tonumber(os.getenv("BENCH_BYTES") or "1024") - 124)
 local counter = 0
 
 wrk.method = "POST"
@@ -17,7 +19,9 @@ wrk.body = body(1)
 if lanes > 0 then
   request = function()
     counter = counter + 1
-    return wrk.format(nil, nil, nil, body(counter % lanes))
+    local lane = counter % lanes
+    if hot and counter % 2 == 0 then lane = 0 end
+    return wrk.format(nil, nil, nil, body(lane))
   end
 end
 

@@ -7,10 +7,12 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,14 @@ def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as bound:
         port: int = bound.getsockname()[1]
         return port
+
+
+def make_items(file: Path) -> None:
+    """The database that an ``sql`` step asks: 10,000 items with their prices."""
+    with closing(sqlite3.connect(file)) as items, items:
+        items.execute("CREATE TABLE item (item_no TEXT PRIMARY KEY, price REAL)")
+        rows = ((f"A-{number}", number / 100) for number in range(10_000))
+        items.executemany("INSERT INTO item VALUES (?, ?)", rows)
 
 
 class Server:
@@ -79,6 +89,7 @@ class Node:
         project = folder / "project"
         if not project.exists():
             shutil.copytree(PROJECT, project)
+            make_items(folder / "items.db")
         port, admin_port = free_port(), free_port()
         command = [sys.executable, "-m", "firesteel", "serve", "--project", str(project)]
         settings = {
@@ -86,6 +97,7 @@ class Node:
             "FIRESTEEL_ADMIN_PORT": str(admin_port),
             "FIRESTEEL_DATA_DIR": str(folder / "data"),
             "FIRESTEEL_LOG_LEVEL": "warning",
+            "BENCH_ITEMS": str(folder / "items.db"),
         }
         server = Server(command, f"http://127.0.0.1:{port}", settings)
         return cls(server, folder, server.wait_ready("/-/health"))
@@ -111,6 +123,14 @@ class Node:
         with urllib.request.urlopen(request, timeout=60) as answer:
             data = answer.read()
         return json.loads(data) if data else None
+
+    def url(self, integration: str) -> str:
+        """Where the integration is called."""
+        return f"{self.server.url}/bench/{integration}"
+
+    def control(self, act: str, integration: str) -> None:
+        """``pause`` or ``resume`` a trigger."""
+        self.admin("POST", f"/workspaces/bench/lanes/{act}", {"integration": integration})
 
     def backlog(self, integration: str) -> dict[str, int]:
         """Executions of a trigger that wait and that run, from the metrics."""
@@ -150,3 +170,18 @@ class Node:
             children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
             pids += [int(child) for child in children.split()]
         return pids
+
+
+def settle(node: Node) -> None:
+    """Wait until nothing waits or runs."""
+    for name in ("Accept", "Respond", "Mapped", "Query"):
+        wait_until_waiting(node, name, 0)
+
+
+def wait_until_waiting(node: Node, integration: str, most: int) -> None:
+    """Until at most so many messages wait or run."""
+    while True:
+        found = node.backlog(integration)
+        if found["waiting"] + found["running"] <= most:
+            return
+        time.sleep(0.1)
