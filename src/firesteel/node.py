@@ -42,6 +42,7 @@ from firesteel.gateway.app import Gateway
 from firesteel.gateway.asgi import AsgiHandler
 from firesteel.handover import Handover
 from firesteel.lifeline import hold_on_to
+from firesteel.store.sqlite.clock import boot_id
 from firesteel.store.sqlite.safety import check_directory
 from firesteel.store.sqlite.store import SqliteStore, open_store
 from firesteel.supervisor import LOST_STORE_EXIT_CODE, SETUP_EXIT_CODE
@@ -283,7 +284,7 @@ async def _open_store(settings: Settings, doors: Doors) -> SqliteStore:
     while True:
         try:
             check_directory(settings.data_dir)
-            return await open_store(settings.store_path)
+            return await open_store(settings.store_path, boot=boot_id())
         except StoreUnavailable as error:
             if error.detail != told:
                 log.error("store_cannot_be_opened", detail=error.detail)

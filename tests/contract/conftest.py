@@ -32,13 +32,14 @@ class Store(Protocol):
 
 class OpenStore(Protocol):
     """Opens the test's one store, again after it was closed. ``wall_us``, ``monotonic_s``: clocks
-    of the test's own."""
+    of the test's own; ``boot``: what the second one counts from."""
 
     async def __call__(
         self,
         *,
         wall_us: Callable[[], int] = ...,
         monotonic_s: Callable[[], float] = ...,
+        boot: str = ...,
     ) -> Store: ...
 
 

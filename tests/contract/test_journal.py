@@ -406,6 +406,34 @@ async def test_p32_also_when_it_was_set_back_between_two_sessions(open_store: Op
     assert {claim.attempt for claim in await hand.taken(2)} == {1, 2}
 
 
+@pytest.mark.parametrize("jump_us", [-86_400_000_000, 86_400_000_000])
+async def test_p32_a_jump_before_a_restart_frees_no_key_and_makes_nothing_due(
+    open_store: OpenStore, jump_us: int
+) -> None:
+    wall_us = 1_800_000_000_000_000
+    elapsed = 0.0
+
+    async def opened() -> Store:
+        return await open_store(wall_us=lambda: wall_us, monotonic_s=lambda: elapsed, boot="one")
+
+    store = await opened()
+    hand = Hand(store.journal, store.catalog)
+    trigger = await hand.trigger()
+    key = Idempotency("k", b"same", hand.new(trigger).message.received_at_us + 60_000_000)
+    await hand.journal.append(hand.new(trigger, idempotency=key))
+    await hand.postpone((await hand.taken())[0], 30.0)
+    await store.close()
+    wall_us += jump_us
+    elapsed = 10.0
+    hand = Hand((again := await opened()).journal, again.catalog)
+    assert isinstance(await hand.journal.append(hand.new(trigger, idempotency=key)), Duplicate)
+    await hand.accept(trigger)
+    assert [claim.attempt for claim in await hand.taken()] == [1]
+    elapsed = 31.0
+    await hand.accept(trigger)
+    assert {claim.attempt for claim in await hand.taken(2)} == {1, 2}
+
+
 async def test_attempts_that_did_not_succeed_are_kept_with_their_failures(
     hand: Hand, store: Store
 ) -> None:

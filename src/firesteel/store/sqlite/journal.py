@@ -146,19 +146,20 @@ async def open_journal(
     *,
     wall_us: Callable[[], int] = _wall_us,
     monotonic_s: Callable[[], float] = time.monotonic,
+    boot: str = "",
     queue_limit: int = QUEUE_LIMIT,
 ) -> SqliteJournal:
     """Open the store's file, made or migrated where that is needed, and begin a session.
 
-    ``wall_us``: wall-clock microseconds since 1970. At most ``queue_limit`` commands wait for the
-    writer; past it ``append`` fails at once. Raises OperatorError ``store_in_use`` where another
-    engine has the file, what ``migrate`` raises, and StoreUnavailable where it cannot be written.
+    The clocks are those of ``clock.Clocks``. At most ``queue_limit`` commands wait for the writer;
+    past it ``append`` fails at once. Raises OperatorError ``store_in_use`` where another engine has
+    the file, what ``migrate`` raises, and StoreUnavailable where it cannot be written.
     """
     lock = StoreLock(path)
     lock.take()
     try:
         await asyncio.to_thread(migrate, path)
-        ledger = JournalLedger(Clocks(wall_us, monotonic_s))
+        ledger = JournalLedger(Clocks(wall_us, monotonic_s, boot))
         writer = Writer(path, ledger, queue_limit=queue_limit)
         await writer.start()
     except BaseException:

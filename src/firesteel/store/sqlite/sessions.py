@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
+import msgspec
 from sqlalchemy import (
     bindparam,
     case,
@@ -26,15 +27,18 @@ from firesteel.store.schema import (
     execution,
     paused_lane,
     session,
+    setting,
 )
 from firesteel.store.sqlite.claims import Claims
+from firesteel.store.sqlite.clock import SteadyState
 from firesteel.store.sqlite.mirror import Mirror
 from firesteel.store.sqlite.results import encode_failure
-from firesteel.store.sqlite.statements import ONE, ZERO, compiled, insert_into
+from firesteel.store.sqlite.statements import ONE, ZERO, compiled, insert_into, insert_or_set
 
 LEASE_S = 15.0
 _LEASE_US = int(LEASE_S * 1e6)
 _SESSIONS_KEPT = 100
+_CLOCK_SETTING = "steady_clock"
 _ALONE_AFTER = 3
 
 INTERRUPTED = Failure("unknown", "interrupted", "the engine ended while this attempt ran")
@@ -53,6 +57,8 @@ class _Sql:
     lost: str
     attempt: str
     take_over: str
+    clock: str
+    keep_clock: str
 
 
 class Replaced(Exception):
@@ -72,9 +78,11 @@ class Sessions:
         self._connection = connection
 
     def begin(self) -> None:
-        """A new session. Where the wall clock stands before the last session's end it was set
-        back meanwhile: what is due moves with it."""
+        """A new session. Its clock goes on with the last one's. Where that cannot be (the machine
+        was started anew) and the wall clock stands before the last session's end, it was set back
+        meanwhile: what is due moves with it."""
         mirror, ask = self._mirror, self._connection.execute
+        self._go_on_with_the_clock()
         now_us = mirror.steady.now_us()
         ended_us, lease_us = ask(self._sql.last_seen).fetchone() or (None, 0)
         last_seen_us = lease_us - _LEASE_US if ended_us is None else ended_us
@@ -83,6 +91,13 @@ class Sessions:
         given = ask(self._sql.begin, (now_us, now_us + _LEASE_US))
         mirror.session_no = given.lastrowid or 0
         ask(self._sql.forget_old, (mirror.session_no - _SESSIONS_KEPT,))
+
+    def _go_on_with_the_clock(self) -> None:
+        steady, ask = self._mirror.steady, self._connection.execute
+        row = ask(self._sql.clock).fetchone()
+        if row is not None:
+            steady.go_on_from(msgspec.json.decode(row[0], type=SteadyState))
+        ask(self._sql.keep_clock, (_CLOCK_SETTING, msgspec.json.encode(steady.state()).decode()))
 
     def fence(self) -> None:
         """Raises Replaced where a later session has begun."""
@@ -174,4 +189,8 @@ def _sql() -> _Sql:
             *("execution_no", "attempt", "started_at_us", "ended_at_us", "failure", "logs"),
         ),
         take_over=compiled(take_over, "the_failure", "the_no"),
+        clock=compiled(
+            select(setting.c.value).where(setting.c.name == literal_column(f"'{_CLOCK_SETTING}'"))
+        ),
+        keep_clock=insert_or_set(setting, "name", "value", changed=("value",)),
     )

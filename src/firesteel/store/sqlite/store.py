@@ -36,13 +36,15 @@ async def open_store(
     *,
     wall_us: Callable[[], int] = _wall_us,
     monotonic_s: Callable[[], float] = time.monotonic,
+    boot: str = "",
 ) -> SqliteStore:
-    """Open the file, made or migrated where that is needed, and begin a session.
+    """Open the file, made or migrated where that is needed, and begin a session. The clocks are
+    those of ``clock.Clocks``.
 
     Raises what ``open_journal`` raises, and OperatorError ``store_unsafe`` where commits would not
     be flushed (P35).
     """
-    journal = await open_journal(path, wall_us=wall_us, monotonic_s=monotonic_s)
+    journal = await open_journal(path, wall_us=wall_us, monotonic_s=monotonic_s, boot=boot)
     clocks = Clocks(wall_us, monotonic_s)
     history = SqliteHistory(path, journal.writer, journal.readers, clocks=clocks)
     try:
