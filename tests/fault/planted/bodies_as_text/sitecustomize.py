@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from firesteel.gateway import app
+from firesteel.gateway.caller import HttpCaller
 
-_read_body = app.read_body
-
-
-async def _as_text(*given: Any) -> bytes:
-    body = await _read_body(*given)
-    return body.decode("utf-8", "replace").encode()
+_received = HttpCaller.received
 
 
-app.read_body = _as_text
+def _as_text(self: Any, body: bytes) -> None:
+    _received(self, body.decode("utf-8", "replace").encode())
+
+
+HttpCaller.received = _as_text  # type: ignore[method-assign]
