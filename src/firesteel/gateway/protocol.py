@@ -86,6 +86,8 @@ class GuardedProtocol(asyncio.Protocol):
         self._reading = Reading.HEAD
         self._since = 0.0
         self._received_bytes = 0
+        self._fed_bytes = 0
+        self._head_at_bytes = 0
         self._barren_bytes = 0
         self._begun = False
         self._upgrading = False
@@ -93,6 +95,7 @@ class GuardedProtocol(asyncio.Protocol):
         self._trailing = False
         self._incoming: Exchange | None = None
         self._active: Exchange | None = None
+        self._taking = False
         self._pipeline: deque[Exchange] = deque()
         self._pace: BodyPace | None = None
         self._refused: Refused | None = None
@@ -128,13 +131,15 @@ class GuardedProtocol(asyncio.Protocol):
     def resume_writing(self) -> None:
         """It takes them: the next request may be answered."""
         self.flow.resume_writing()
-        if self._active is None and self._reading is not Reading.CLOSED:
+        owed = self._pipeline or self._refused is not None
+        if self._active is None and (owed or not self._closed):
             self._go_on()
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, unless nothing more is read."""
         if self._closed:
             return
+        self._fed_bytes = self._received_bytes
         self._received_bytes += len(data)
         self._barren_bytes += len(data)
         try:
@@ -178,6 +183,7 @@ class GuardedProtocol(asyncio.Protocol):
         self.headers = []
         self._begun = True
         self._trailing = False
+        self._head_at_bytes = self._fed_bytes
         if self._reading is Reading.NOTHING:
             self._reading = Reading.HEAD
             self._since = self.loop.time()
@@ -227,7 +233,9 @@ class GuardedProtocol(asyncio.Protocol):
 
     def _exchange(self, parser: httptools.HttpRequestParser) -> Exchange:
         headers = self.headers
-        if self._barren_bytes > HEADERS_LIMIT_BYTES or len(headers) > HEADERS_LIMIT:
+        # Of the head, and maybe of what came with its first byte: sizes are rarely added up.
+        read_bytes = self._received_bytes - self._head_at_bytes
+        if read_bytes > HEADERS_LIMIT_BYTES or len(headers) > HEADERS_LIMIT:
             check_size(headers)
         framing = check_head(parser.get_http_version(), headers)
         method = parser.get_method()
@@ -283,9 +291,11 @@ class GuardedProtocol(asyncio.Protocol):
             return
         self._active = None
         if self.transport.is_closing():
+            self._pipeline.clear()
             return
         if not exchange.keep_alive:
             self._pipeline.clear()
+            self._refused = None
             self._end(unread=not exchange.complete)
         elif self.flow.write_paused:
             self.flow.pause_reading()
@@ -293,17 +303,31 @@ class GuardedProtocol(asyncio.Protocol):
             self._go_on()
 
     def _go_on(self) -> None:
-        """The connection is free for what comes next."""
-        self.flow.resume_reading()
+        """The connection is free for what comes next. No more is read while requests wait."""
+        if self._taking:
+            return
         if self._pipeline:
-            self._active = self._pipeline.popleft()
-            self.state.handler.take(self._active)
-        elif self._refused is not None:
+            self._take_in_turn()
+        if self._pipeline or self.flow.write_paused or self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self._active is not None:
+            return
+        if self._refused is not None:
             self._write_refusal(self._refused)
         elif self.state.stopping and self._reading is Reading.NOTHING:
             self._end(unread=False)
         else:
             self._since = self.loop.time()
+
+    def _take_in_turn(self) -> None:
+        """Until one has to wait. Those that are answered at once come back through ``_go_on``: a
+        call within a call for each of them would come to the end of the stack."""
+        self._taking = True
+        while self._pipeline and self._active is None and not self.flow.write_paused:
+            self._active = self._pipeline.popleft()
+            self.state.handler.take(self._active)
+        self._taking = False
 
     def _refusing(self, refused: Refused) -> Refused:
         """Kept, since the parser reports what a callback raises in a form of its own."""
@@ -329,10 +353,11 @@ class GuardedProtocol(asyncio.Protocol):
                 self._active = None
             elif broken in self._pipeline:
                 self._pipeline.remove(broken)
-        if self._active is None:
+        if self._active is None and not self._pipeline:
             self._write_refusal(refused)
 
     def _write_refusal(self, refused: Refused) -> None:
+        self._refused = None
         problem = Problem(refused.code, refused.detail)
         answer = refusal(
             problem,
