@@ -242,6 +242,7 @@ class Node:
         return name
 
     async def _open_doors(self) -> None:
+        self._write_node_file()
         await self._doors.open(
             Gateway(
                 self._engine,
@@ -251,15 +252,20 @@ class Node:
             AsgiHandler(create_app(self._engine, self._publisher, token=self._admin_token)),
         )
 
-    def _announce(self) -> None:
-        """Write the file by which the CLI finds the node, then tell the supervisor."""
-        ready = {**self._doors.addresses, "workspace": self._workspace}
-        node = {**ready, "token": self._admin_token, "pid": os.getpid()}
+    def _write_node_file(self) -> None:
+        """By which the CLI finds the node: the token of a former engine opens nothing here."""
+        node = {**self._described(), "token": self._admin_token, "pid": os.getpid()}
         tls = tls_files(self._settings)
         if tls is not None:
             node["certificate"] = str(tls.certificate)
         write_private(self._settings.data_dir / NODE_FILE, json.dumps(node))
-        os.write(self._handover.ready_fd, json.dumps(ready).encode() + b"\n")
+
+    def _announce(self) -> None:
+        """Tell the supervisor."""
+        os.write(self._handover.ready_fd, json.dumps(self._described()).encode() + b"\n")
+
+    def _described(self) -> dict[str, str]:
+        return {**self._doors.addresses, "workspace": self._workspace}
 
 
 def share_the_interpreter() -> None:

@@ -158,6 +158,16 @@ def test_p13_after_a_crash_of_the_engine_only_the_step_in_flight_is_run_again(
     assert (found["attempts"], [step["attempt"] for step in found["steps"]]) == (2, [1, 2])
 
 
+def test_whoever_is_on_the_machine_may_use_the_rest_api_as_soon_as_a_new_engine_takes_calls(
+    node: RunningNode,
+) -> None:
+    dead = node.engine_pid
+    node.kill_engine()
+    node.wait_ready()
+    assert node.admin("GET", "/workers") is not None
+    assert node.engine_pid != dead
+
+
 def test_p13_a_terminal_state_is_written_once(node: RunningNode) -> None:
     answer = node.call("Value", json={"value": 1})
     before = node.status(answer)
