@@ -48,7 +48,7 @@ test-faults: $(VENV)/.dev ## the fault tests with the full figures of the promis
 	$(PYTEST) -rs -o faulthandler_timeout=0 --size full --report build/promises.md $(PROMISES)
 
 mutants: $(VENV)/.dev ## change one thing at a time in the core, and see that a test fails
-	$(BIN)/python scripts/mutants.py
+	$(BIN)/python -m scripts.mutants
 
 soak: $(VENV)/.dev ## the fault tests for eight hours
 	@mkdir -p build

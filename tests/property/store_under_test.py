@@ -5,6 +5,7 @@ Another adapter joins by a class of the same shape.
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from functools import cache
@@ -74,9 +75,8 @@ class SqliteUnderTest:
 
 
 def _folder() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(
-        prefix="firesteel-model-", dir=_MEMORY if _MEMORY.is_dir() else None
-    )
+    chosen = "TMPDIR" in os.environ or not _MEMORY.is_dir()
+    return tempfile.TemporaryDirectory(prefix="firesteel-model-", dir=None if chosen else _MEMORY)
 
 
 @cache

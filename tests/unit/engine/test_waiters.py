@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
+from collections.abc import Callable
+
+import pytest
 
 from firesteel.engine.calls import Acceptance
 from firesteel.engine.waiters import Waiters
@@ -65,7 +69,7 @@ async def test_a_caller_that_goes_away_is_told_nothing() -> None:
     waiters.add(1, 60, gone)
     waiters.add(1, 60, patient)
     assert waiters.forget(1, gone)
-    assert not waiters.forget(1, gone)
+    assert waiters.forget(1, gone) is False
     assert len(waiters) == 1
     waiters.answer(1, RESPONSE)
     assert (gone.told, patient.told) == ([], [RESPONSE])
@@ -76,6 +80,27 @@ async def test_a_stopping_node_leaves_alone_those_that_wait_and_those_that_come(
     waits, comes = Told(), Told()
     waiters.add(1, 60, waits)
     waiters.stop()
-    assert not waiters.add(2, 60, comes)
+    assert waiters.add(2, 60, comes) is False
     assert (waits.told, comes.told) == (["left alone"], ["left alone"])
     assert len(waiters) == 0
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [
+        lambda waiters, _caller: waiters.answer(1, RESPONSE),
+        lambda waiters, caller: waiters.forget(1, caller),
+        lambda waiters, _caller: waiters.stop(),
+    ],
+    ids=["answered", "gone", "left alone"],
+)
+async def test_p21_nothing_is_kept_of_a_caller_that_waits_no_more(
+    leave: Callable[[Waiters, Told], object],
+) -> None:
+    waiters = Waiters()
+    caller = Told()
+    waiters.add(1, 60, caller)
+    leave(waiters, caller)
+    left = weakref.ref(caller)
+    del caller
+    assert left() is None

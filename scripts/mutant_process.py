@@ -1,0 +1,280 @@
+"""Plays the tests against one mutant in a process of its own, forked off a pytest that has them.
+
+The mutant's functions take the place of the module's; what the tests start reads a changed file.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import gc
+import importlib
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import CodeType, FrameType, FunctionType
+from typing import Any
+
+import pytest
+
+from scripts.mutations import Mutant
+
+MEMORY = Path("/dev/shm")  # noqa: S108  # folders of random names
+SHORTEST_S, LONGEST_S = 5.0, 60.0
+"""For the tests of one mutant: between them lies three times what they take without it."""
+LAST = ("tests/property", "tests/end_to_end")
+"""Tests that are dear: after all others. Nodes run in processes of their own, so what tests with
+one reach is not seen: they are played against every mutant."""
+
+
+class MutantProcess:
+    """A process in which tests are played; ``folder`` is its own, for all temporary files."""
+
+    def __init__(self, mutant: Mutant, pid: int, folder: Path, allowed_s: float) -> None:
+        self.mutant = mutant
+        self._pid = pid
+        self._folder = folder
+        self._began = time.monotonic()
+        self._allowed_s = allowed_s
+        self._exit: int | None = None
+        self._late = False
+
+    def over(self) -> bool:
+        """Whether it has ended; one that takes too long is ended, with all that it started."""
+        pid, status = os.waitpid(self._pid, os.WNOHANG)
+        if pid:
+            self._exit = os.waitstatus_to_exitcode(status)
+            self._end()
+            return True
+        if time.monotonic() - self._began > self._allowed_s:
+            self._late = True
+            self._end()
+        return False
+
+    def _end(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._pid, signal.SIGKILL)
+
+    def result(self) -> dict[str, Any]:
+        """``killed``, ``by`` (the test, or what else), ``seconds``; its folder is removed."""
+        failed = self._folder / "failed"
+        by = failed.read_text("utf-8") if failed.exists() else ""
+        if self._late:
+            by = "took too long"
+        shutil.rmtree(self._folder, ignore_errors=True)
+        seconds = round(time.monotonic() - self._began, 1)
+        return {"killed": self._exit != 0, "by": by, "seconds": seconds}
+
+
+class Reach:
+    """Which test enters which lines of a file, and for how long each runs."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = str(file)
+        self._test = ""
+        self.lines: dict[str, set[int]] = {}
+        self.seconds: dict[str, float] = {}
+
+    def watch(self) -> None:
+        """From now on, in this process and its threads."""
+        threading.setprofile(self._enter)
+        sys.setprofile(self._enter)
+
+    def _enter(self, frame: FrameType, event: str, _arg: object) -> None:
+        if event == "call" and frame.f_code.co_filename == self._file:
+            self.lines[self._test].add(frame.f_code.co_firstlineno)
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """A test begins."""
+        self._test = nodeid
+        self.lines[nodeid] = set()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """A part of it is over."""
+        self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0.0) + report.duration
+
+
+class Player:
+    """A plugin of pytest: plays what was collected in children instead of here."""
+
+    def __init__(self, module: str, file: Path, play: Callable[[Player], None]) -> None:
+        self.child = False
+        self.failed = ""
+        self._module = module
+        self._file = file
+        self._play = play
+        self._items: list[pytest.Item] = []
+        self._reached: dict[str, set[int]] = {}
+        self._seconds: dict[str, float] = {}
+        self._folder = Path()
+        self._reach: Reach | None = None
+        # Closed when this process ends, however it does: then the children end too.
+        self._lifeline = os.pipe()
+
+    def pytest_configure(self) -> None:
+        """To shrink what failed tells people more, but not whether it failed."""
+        # Imported here: pytest wants to see its plugins' modules first.
+        from hypothesis import Phase, settings
+
+        settings.register_profile("mutants", phases=[Phase.explicit, Phase.generate], database=None)
+        settings.load_profile("mutants")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """None in a child: it runs the tests as pytest does."""
+        importlib.import_module(self._module)
+        self._items = session.items
+        if not self._measure(session):
+            return None if self.child else True
+        self._play(self)
+        return None if self.child else True
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """In a child: note the test that failed."""
+        if report.failed:
+            (self._folder / "failed").write_text(report.nodeid, "utf-8")
+
+    def exit(self, code: int) -> None:
+        """The end of a child."""
+        if self._reach is not None:
+            sys.setprofile(None)
+            threading.setprofile(None)
+            reached = {test: sorted(lines) for test, lines in self._reach.lines.items()}
+            text = json.dumps([reached, self._reach.seconds])
+            (self._folder / "reach").write_text(text, "utf-8")
+        os._exit(code)
+
+    def start(self, mutant: Mutant) -> MutantProcess:
+        """Begin with a mutant; in the child, the tests that reach it are what is left to run."""
+        items = self._that_reach(mutant)
+        unchanged_s = sum(self._seconds[item.nodeid] for item in items)
+        allowed_s = min(SHORTEST_S + 3 * unchanged_s, LONGEST_S)
+        pid, folder = self._fork()
+        if not pid:
+            self._items[:] = items
+            self._change(mutant.tree, folder)
+        return MutantProcess(mutant, pid, folder, allowed_s)
+
+    def _measure(self, session: pytest.Session) -> bool:
+        """Play the tests against the module as it is, put in its own place as a mutant would be;
+        False where they fail, and in the child."""
+        began = time.monotonic()
+        pid, folder = self._fork()
+        if not pid:
+            self._reach = Reach(self._file)
+            session.config.pluginmanager.register(self._reach)
+            self._change(ast.parse(self._file.read_text("utf-8")), folder)
+            self._reach.watch()
+            return False
+        _, status = os.waitpid(pid, 0)
+        taken_s = time.monotonic() - began
+        if status:
+            failed = folder / "failed"
+            self.failed = failed.read_text("utf-8") if failed.exists() else f"status {status}"
+        else:
+            reached, self._seconds = json.loads((folder / "reach").read_text("utf-8"))
+            self._reached = {test: set(lines) for test, lines in reached.items()}
+        shutil.rmtree(folder, ignore_errors=True)
+        print(f"{self._module}: {len(self._items)} tests in {taken_s:.1f} s", flush=True)
+        return not self.failed
+
+    def _change(self, tree: ast.Module, folder: Path) -> None:
+        _replace_functions(self._file, tree)
+        os.environ["PYTHONPATH"] = str(_shadow(self._file, tree, folder))
+
+    def _that_reach(self, mutant: Mutant) -> list[pytest.Item]:
+        lines = set(_lines_of_function(self._file, mutant.line))
+
+        def reaches(item: pytest.Item) -> bool:
+            return "end_to_end" in item.nodeid or bool(lines & self._reached[item.nodeid])
+
+        def cost(item: pytest.Item) -> tuple[bool, float]:
+            return item.nodeid.startswith(LAST), self._seconds[item.nodeid]
+
+        return sorted(filter(reaches, self._items), key=cost)
+
+    def _fork(self) -> tuple[int, Path]:
+        memory = MEMORY if MEMORY.is_dir() else None
+        folder = Path(tempfile.mkdtemp(prefix="firesteel-mutant-", dir=memory))
+        pid = os.fork()
+        if not pid:
+            self.child = True
+            self._folder = folder
+            self._settle_down(folder)
+        return pid, folder
+
+    def _settle_down(self, folder: Path) -> None:
+        """What makes a child one: its own group and folder, no voice, and an end."""
+        os.setsid()
+        os.close(self._lifeline[1])
+        threading.Thread(target=_end_after_parent, args=(self._lifeline[0],), daemon=True).start()
+        silence = os.open(os.devnull, os.O_RDWR)
+        for number in (0, 1, 2):
+            os.dup2(silence, number)
+        os.environ["TMPDIR"] = str(folder)
+        tempfile.tempdir = None
+
+
+def _end_after_parent(lifeline: int) -> None:
+    os.read(lifeline, 1)
+    os.killpg(0, signal.SIGKILL)
+
+
+def _lines_of_function(file: Path, line: int) -> Iterator[int]:
+    """Of the outermost function around the line, its decorators too."""
+    for node in _outermost(ast.parse(file.read_text("utf-8"))):
+        first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+        last = node.end_lineno or node.lineno
+        if first <= line <= last:
+            yield from range(first, last + 1)
+
+
+def _outermost(node: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield child
+        else:
+            yield from _outermost(child)
+
+
+def _replace_functions(file: Path, changed: ast.Module) -> None:
+    codes = dict(_codes(compile(changed, str(file), "exec", dont_inherit=True)))
+    for found in gc.get_objects():
+        if isinstance(found, FunctionType) and found.__code__.co_filename == str(file):
+            code = found.__code__
+            new = codes.get((code.co_qualname, code.co_firstlineno))
+            if new is not None:
+                found.__code__ = new
+
+
+def _codes(code: CodeType) -> Iterator[tuple[tuple[str, int], CodeType]]:
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield (constant.co_qualname, constant.co_firstlineno), constant
+            yield from _codes(constant)
+
+
+def _shadow(file: Path, changed: ast.Module, folder: Path) -> Path:
+    """A package like ours in which only that file differs, for processes that the tests start."""
+    top = folder / "shadow"
+    package = next(parent for parent in file.parents if parent.name == "firesteel")
+    _link(package, top / "firesteel", file)
+    text = ast.unparse(changed)
+    (top / "firesteel" / file.relative_to(package)).write_text(text, "utf-8")
+    return top
+
+
+def _link(source: Path, target: Path, but: Path) -> None:
+    target.mkdir(parents=True)
+    for entry in source.iterdir():
+        if entry in but.parents:
+            _link(entry, target / entry.name, but)
+        elif entry != but and entry.name != "__pycache__":
+            (target / entry.name).symlink_to(entry)
