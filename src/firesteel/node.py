@@ -61,6 +61,7 @@ STORE_RETRY_S = 0.5
 FIRST_WORKER_S = 30.0
 LOST_STORE_GRACE_S = 1.0
 STOP_RESERVE_S = 5.0
+FLUSH_GRACE_S = 1.0
 SWITCH_S = 0.001
 LISTENER_GRACE_S = 3.0
 
@@ -211,7 +212,10 @@ class Node:
         await parts.pool.idle(deadline - time.monotonic())
         for claim in parts.pool.withdraw():
             parts.dispatcher.hand_back(claim)
-        await parts.dispatcher.flush()
+        # A store that takes nothing must not keep the node: what it did not take, recovery finds.
+        with contextlib.suppress(TimeoutError):
+            left_s = max(deadline - time.monotonic(), FLUSH_GRACE_S)
+            await asyncio.wait_for(parts.dispatcher.flush(), left_s)
         parts.waiters.stop()
         await self._doors.stop(LISTENER_GRACE_S)
         await self._housekeeper.stop()

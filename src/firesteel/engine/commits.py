@@ -40,6 +40,14 @@ class Commits:
         """Write, and go on with ``then`` when it is committed; ``otherwise`` where the journal
         cannot take it at all (a defect)."""
         self._open += 1
+        self._try(begin, then, otherwise)
+
+    def _try(
+        self,
+        begin: Callable[[], Pending[bool]],
+        then: Callable[[bool], None],
+        otherwise: Callable[[], None],
+    ) -> None:
         begin().then(partial(self._ended, begin, then, otherwise))
 
     def _ended(
@@ -49,15 +57,17 @@ class Commits:
         otherwise: Callable[[], None],
         pending: Pending[bool],
     ) -> None:
-        self._open -= 1
         try:
             accepted = pending.result()
         except StoreUnavailable:
-            self._loop.call_later(STORE_RETRY_S, self.write, begin, then, otherwise)
+            self._loop.call_later(STORE_RETRY_S, self._try, begin, then, otherwise)
+            return
         except Exception as error:  # noqa: BLE001  # whatever it is, the execution must go on
+            self._open -= 1
             log.error("write_refused", error=type(error).__name__, detail=str(error))
             otherwise()
         else:
+            self._open -= 1
             then(accepted)
         if not self._open and self._none_open is not None and not self._none_open.done():
             self._none_open.set_result(None)
