@@ -38,20 +38,14 @@ STORE = [
     *("tests/unit/store/test_sqlite_writer.py", "tests/contract/test_history.py"),
     "tests/property/test_journal_model.py",
 ]
-NODE = [
-    "tests/unit/engine",
-    *("tests/end_to_end/test_promises_accepting.py", "tests/end_to_end/test_promises_order.py"),
-    *("tests/end_to_end/test_promises_executing.py", "tests/end_to_end/test_stop.py"),
-    "tests/end_to_end/test_public_port_duplicates.py",
-]
+ENGINE = ["tests/unit/engine"]
 STORE_MODULES = (
     *("appends", "claims", "outcomes", "acts"),
     *("lanes", "ledger", "mirror", "sessions"),
 )
 MODULES = {
     **{f"store/sqlite/{name}.py": STORE for name in STORE_MODULES},
-    **{f"engine/{name}.py": ["tests/unit/engine"] for name in ("waiters", "commits")},
-    **{f"engine/{name}.py": NODE for name in ("dispatch", "engine")},
+    **{f"engine/{name}.py": ENGINE for name in ("engine", "dispatch", "waiters", "commits")},
 }
 
 
