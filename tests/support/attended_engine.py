@@ -140,6 +140,13 @@ class AttendedEngine:
         self.engine = Engine(self.parts)
         store.journal.listen(self.dispatcher.claimed, lambda _error: None)
 
+    async def successor(self, *, slots: int = 10) -> AttendedEngine:
+        """Another one on the same store, in whose memory is nothing; claims go to it now."""
+        other = AttendedEngine(self.store)
+        await other.engine.connections_changed("test")
+        other.dispatcher.capacity(slots)
+        return other
+
     def _defect(self) -> None:
         self.defects += 1
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from firesteel.engine.calls import Acceptance, NodeStopping
+from firesteel.engine import dispatch
+from firesteel.engine.calls import Acceptance, Call, NodeStopping
+from firesteel.engine.engine import fingerprint
 from firesteel.errors import CallerError, FiresteelError, StoreUnavailable
+from firesteel.model import frames
 from firesteel.model.execution import Failure, JournalEntry, Response, State
+from firesteel.model.message import Request
+from firesteel.store.catalog import Catalog, Version
 from firesteel.store.journal import Actor
 from tests.support.attended_engine import DONE, AttendedEngine, Told, attended_engine
 
@@ -99,7 +106,30 @@ async def test_p22_a_duplicate_gets_the_response_of_the_first_call(node: Attende
     assert await comes_late.something() == DONE
     other = await node.call(idempotency_key="k", body=b"other").acceptance_or_refusal()
     assert code(other) == "idempotency_mismatch"
-    assert (await node.accepted()).sequence == 2
+    assert (await node.accepted(idempotency_key="k2")).sequence == 2
+    assert (await node.accepted()).sequence == 3
+
+
+def test_p22_a_fingerprint_tells_method_query_and_body_apart(node: AttendedEngine) -> None:
+    route = node.engine.routes.find("test", "orders")
+    assert route is not None
+
+    def of(method: str, query: bytes, body: bytes) -> bytes:
+        return fingerprint(Call(route, Request(method, "/test/orders", query, []), body, None))
+
+    parts = [(b"q", b"b"), (b"qb", b""), (b"", b"qb"), (b"b", b"q")]
+    found = {of(method, *two) for method in ("POST", "POS", "PUT") for two in parts}
+    assert len(found) == 3 * len(parts)
+    assert of("POST", b"q", b"b") == of("POST", b"q", b"b")
+    assert {len(one) for one in found} == {16}
+
+
+async def test_a_call_that_the_journal_refuses_is_refused(node: AttendedEngine) -> None:
+    route = node.engine.routes.find("test", "orders")
+    assert route is not None
+    gone, caller = dataclasses.replace(route, trigger_no=4711), Told()
+    node.engine.accept(Call(gone, Request("POST", "/test/orders", b"", []), b"", None), caller)
+    assert code(await caller.something()) == "unknown_integration"
 
 
 async def test_a_key_that_is_kept_for_no_time_names_nothing(node: AttendedEngine) -> None:
@@ -335,6 +365,8 @@ async def test_p28_what_is_handed_back_counts_not_and_nothing_is_claimed_any_mor
     assert node.engine.backlog(work.claim.trigger_no) == (1, 0)
     await node.store.journal.renew()
     assert node.pool.work == []
+    next_one = await (await node.successor()).pool.next()
+    assert (next_one.claim.attempt, next_one.claim.counted) == (2, 1)
 
 
 async def test_what_is_claimed_while_the_node_stops_goes_back_uncounted(
@@ -347,6 +379,129 @@ async def test_what_is_claimed_while_the_node_stops_goes_back_uncounted(
     await node.dispatcher.flush()
     assert node.engine.backlog(work.claim.trigger_no) == (1, 0)
     assert node.pool.work == []
+
+
+# --- steps and versions -------------------------------------------------------------------------
+
+
+class Link:
+    """A worker's, as far as a step's record goes."""
+
+    def __init__(self) -> None:
+        self.sent: list[frames.Recorded] = []
+        self.news = asyncio.Event()
+
+    def send(self, frame: frames.Recorded) -> None:
+        self.sent.append(frame)
+        self.news.set()
+
+
+@pytest.mark.parametrize(
+    ("epoch", "step", "accepted"), [(1, "price", True), (2, "price", False), (1, "\ud800", False)]
+)
+async def test_p14_a_worker_is_told_whether_its_step_is_journaled(
+    node: AttendedEngine, epoch: int, step: str, accepted: bool
+) -> None:
+    await node.accepted()
+    claim = (await node.pool.next()).claim
+    link, entry = Link(), JournalEntry(step, "sql", 1, 1, 2, b"12")
+    record = frames.Record(claim.execution_no, epoch, entry)
+    node.dispatcher.recorded(link, record)  # type: ignore[arg-type]
+    async with asyncio.timeout(60):
+        await link.news.wait()
+    assert link.sent == [frames.Recorded(claim.execution_no, epoch, step, accepted)]
+
+
+async def test_frames_that_end_no_attempt_are_passed_on(node: AttendedEngine) -> None:
+    passed: list[tuple[object, object]] = []
+    node.dispatcher.answer_to = lambda link, frame: passed.append((link, frame))
+    link, frame = Link(), frames.Recorded(1, 1, "price", True)
+    node.dispatcher.asked(link, frame)  # type: ignore[arg-type]
+    assert passed == [(link, frame)]
+
+
+async def test_a_version_that_is_not_in_memory_is_read_before_the_attempt(
+    node: AttendedEngine,
+) -> None:
+    node.dispatcher.capacity(0)
+    acceptance = await node.accepted()
+    other = await node.successor()
+    work = await other.pool.next()
+    assert work.claim.execution_no == acceptance.execution_no
+    assert work.definition.version_no == work.claim.version_no
+    other.end(work)
+    await other.dispatcher.flush()
+    assert await node.state(acceptance) is State.SUCCEEDED
+
+
+async def test_while_versions_cannot_be_read_the_attempt_waits_uncounted(
+    node: AttendedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "DEFINITION_RETRY_S", 0.0)
+    node.dispatcher.capacity(0)
+    await node.accepted()
+    read, refusals = type(node.store.catalog).version, [1, 2]
+
+    async def version(self: Catalog, version_no: int) -> Version | None:
+        if refusals:
+            refusals.pop()
+            raise StoreUnavailable("the disk is full")
+        return await read(self, version_no)
+
+    monkeypatch.setattr(type(node.store.catalog), "version", version)
+    work = await (await node.successor()).pool.next()
+    assert (work.claim.attempt, work.claim.counted) == (3, 1)
+
+
+async def test_an_attempt_under_a_version_that_cannot_be_read_has_failed(
+    node: AttendedEngine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    node.dispatcher.capacity(0)
+    acceptance = await node.accepted()
+
+    async def version(_self: Catalog, _version_no: int) -> Version | None:
+        tried.set()
+        return None
+
+    tried = asyncio.Event()
+    monkeypatch.setattr(type(node.store.catalog), "version", version)
+    other = await node.successor()
+    async with asyncio.timeout(60):
+        await tried.wait()
+    await other.dispatcher.flush()
+    (detail,) = await node.store.history.executions(acceptance.message_id)
+    failure = detail.attempts[0].failure
+    assert failure is not None
+    assert failure.code == "version_unusable"
+    assert "version_unusable" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("readable", [True, False])
+async def test_what_was_cancelled_while_its_version_was_read_does_not_start(
+    node: AttendedEngine, monkeypatch: pytest.MonkeyPatch, readable: bool
+) -> None:
+    node.dispatcher.capacity(0)
+    acceptance = await node.accepted()
+    read = type(node.store.catalog).version
+    reading, go_on = asyncio.Event(), asyncio.Event()
+
+    async def version(self: Catalog, version_no: int) -> Version | None:
+        reading.set()
+        await go_on.wait()
+        return await read(self, version_no) if readable else None
+
+    monkeypatch.setattr(type(node.store.catalog), "version", version)
+    other = await node.successor()
+    async with asyncio.timeout(60):
+        await reading.wait()
+        cancelling = asyncio.create_task(other.engine.cancel(acceptance.message_id, None, ADA))
+        assert (await cancelling).changed
+    go_on.set()
+    await other.dispatcher.flush()
+    assert other.pool.work == []
+    assert await node.state(acceptance) is State.CANCELLED
+    (detail,) = await node.store.history.executions(acceptance.message_id)
+    assert detail.attempts == []
 
 
 # --- what should not happen ---------------------------------------------------------------------
