@@ -36,6 +36,7 @@ OPTIONS = [*("-x", "-qq", "-s", "-p", "no:cacheprovider"), "-k", "not test_the_m
 STORE = [
     *("tests/contract/test_journal.py", "tests/contract/test_journal_acts.py"),
     *("tests/unit/store/test_sqlite_writer.py", "tests/contract/test_history.py"),
+    "tests/contract/test_journal_lanes.py",
     "tests/property/test_journal_model.py",
 ]
 ENGINE = ["tests/unit/engine"]
