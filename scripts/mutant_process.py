@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType
 from typing import Any
@@ -74,12 +74,12 @@ class MutantProcess:
 
 
 class Reach:
-    """Which test enters which lines of a file, and for how long each runs."""
+    """Which test enters which functions of the files, and for how long each runs."""
 
-    def __init__(self, file: Path) -> None:
-        self._file = str(file)
+    def __init__(self, files: Iterable[Path]) -> None:
+        self._files = frozenset(map(str, files))
         self._test = ""
-        self.lines: dict[str, set[int]] = {}
+        self.entered: dict[str, set[tuple[str, int]]] = {}
         self.seconds: dict[str, float] = {}
 
     def watch(self) -> None:
@@ -88,13 +88,14 @@ class Reach:
         sys.setprofile(self._enter)
 
     def _enter(self, frame: FrameType, event: str, _arg: object) -> None:
-        if event == "call" and frame.f_code.co_filename == self._file:
-            self.lines[self._test].add(frame.f_code.co_firstlineno)
+        code = frame.f_code
+        if event == "call" and code.co_filename in self._files:
+            self.entered[self._test].add((code.co_filename, code.co_firstlineno))
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """A test begins."""
         self._test = nodeid
-        self.lines[nodeid] = set()
+        self.entered[nodeid] = set()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """A part of it is over."""
@@ -104,14 +105,13 @@ class Reach:
 class Player:
     """A plugin of pytest: plays what was collected in children instead of here."""
 
-    def __init__(self, module: str, file: Path, play: Callable[[Player], None]) -> None:
+    def __init__(self, modules: dict[str, Path], play: Callable[[Player], None]) -> None:
         self.child = False
         self.failed = ""
-        self._module = module
-        self._file = file
+        self._modules = modules
         self._play = play
         self._items: list[pytest.Item] = []
-        self._reached: dict[str, set[int]] = {}
+        self._reached: dict[str, set[tuple[str, int]]] = {}
         self._seconds: dict[str, float] = {}
         self._folder = Path()
         self._reach: Reach | None = None
@@ -129,7 +129,8 @@ class Player:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
         """None in a child: it runs the tests as pytest does."""
-        importlib.import_module(self._module)
+        for module in self._modules:
+            importlib.import_module(module)
         self._items = session.items
         if not self._measure(session):
             return None if self.child else True
@@ -146,31 +147,32 @@ class Player:
         if self._reach is not None:
             sys.setprofile(None)
             threading.setprofile(None)
-            reached = {test: sorted(lines) for test, lines in self._reach.lines.items()}
+            reached = {test: sorted(entered) for test, entered in self._reach.entered.items()}
             text = json.dumps([reached, self._reach.seconds])
             (self._folder / "reach").write_text(text, "utf-8")
         os._exit(code)
 
-    def start(self, mutant: Mutant) -> MutantProcess:
+    def start(self, file: Path, mutant: Mutant) -> MutantProcess:
         """Begin with a mutant; in the child, the tests that reach it are what is left to run."""
-        items = self._that_reach(mutant)
+        items = self._that_reach(file, mutant)
         unchanged_s = sum(self._seconds[item.nodeid] for item in items)
         allowed_s = min(SHORTEST_S + 3 * unchanged_s, LONGEST_S)
         pid, folder = self._fork()
         if not pid:
             self._items[:] = items
-            self._change(mutant.tree, folder)
+            self._change({file: mutant.tree}, folder)
         return MutantProcess(mutant, pid, folder, allowed_s)
 
     def _measure(self, session: pytest.Session) -> bool:
-        """Play the tests against the module as it is, put in its own place as a mutant would be;
-        False where they fail, and in the child."""
+        """Play the tests against the modules as they are, put in their own place as a mutant would
+        be; False where they fail, and in the child."""
         began = time.monotonic()
         pid, folder = self._fork()
         if not pid:
-            self._reach = Reach(self._file)
+            files = self._modules.values()
+            self._reach = Reach(files)
             session.config.pluginmanager.register(self._reach)
-            self._change(ast.parse(self._file.read_text("utf-8")), folder)
+            self._change({file: ast.parse(file.read_text("utf-8")) for file in files}, folder)
             self._reach.watch()
             return False
         _, status = os.waitpid(pid, 0)
@@ -180,17 +182,18 @@ class Player:
             self.failed = failed.read_text("utf-8") if failed.exists() else f"status {status}"
         else:
             reached, self._seconds = json.loads((folder / "reach").read_text("utf-8"))
-            self._reached = {test: set(lines) for test, lines in reached.items()}
+            self._reached = {test: set(map(tuple, found)) for test, found in reached.items()}
         shutil.rmtree(folder, ignore_errors=True)
-        print(f"{self._module}: {len(self._items)} tests in {taken_s:.1f} s", flush=True)
+        print(f"{len(self._items)} tests without a mutant: {taken_s:.1f} s", flush=True)
         return not self.failed
 
-    def _change(self, tree: ast.Module, folder: Path) -> None:
-        _replace_functions(self._file, tree)
-        os.environ["PYTHONPATH"] = str(_shadow(self._file, tree, folder))
+    def _change(self, trees: dict[Path, ast.Module], folder: Path) -> None:
+        for file, tree in trees.items():
+            _replace_functions(file, tree)
+        os.environ["PYTHONPATH"] = str(_shadow(trees, folder))
 
-    def _that_reach(self, mutant: Mutant) -> list[pytest.Item]:
-        lines = set(_lines_of_function(self._file, mutant.line))
+    def _that_reach(self, file: Path, mutant: Mutant) -> list[pytest.Item]:
+        lines = {(str(file), line) for line in _lines_of_function(file, mutant.line)}
 
         def reaches(item: pytest.Item) -> bool:
             return "end_to_end" in item.nodeid or bool(lines & self._reached[item.nodeid])
@@ -261,20 +264,20 @@ def _codes(code: CodeType) -> Iterator[tuple[tuple[str, int], CodeType]]:
             yield from _codes(constant)
 
 
-def _shadow(file: Path, changed: ast.Module, folder: Path) -> Path:
-    """A package like ours in which only that file differs, for processes that the tests start."""
+def _shadow(changed: dict[Path, ast.Module], folder: Path) -> Path:
+    """A package like ours in which only those files differ, for processes that the tests start."""
     top = folder / "shadow"
-    package = next(parent for parent in file.parents if parent.name == "firesteel")
-    _link(package, top / "firesteel", file)
-    text = ast.unparse(changed)
-    (top / "firesteel" / file.relative_to(package)).write_text(text, "utf-8")
+    package = next(above for above in next(iter(changed)).parents if above.name == "firesteel")
+    _link(package, top / package.name, changed)
     return top
 
 
-def _link(source: Path, target: Path, but: Path) -> None:
+def _link(source: Path, target: Path, changed: dict[Path, ast.Module]) -> None:
     target.mkdir(parents=True)
     for entry in source.iterdir():
-        if entry in but.parents:
-            _link(entry, target / entry.name, but)
-        elif entry != but and entry.name != "__pycache__":
+        if entry in changed:
+            (target / entry.name).write_text(ast.unparse(changed[entry]), "utf-8")
+        elif any(entry in file.parents for file in changed):
+            _link(entry, target / entry.name, changed)
+        elif entry.name != "__pycache__":
             (target / entry.name).symlink_to(entry)

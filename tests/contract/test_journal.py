@@ -348,7 +348,7 @@ async def test_a_postponed_execution_is_due_after_its_delay_and_not_before(
     await hand.accept(trigger, "b")
     (other,) = await hand.taken()
     assert other.message.sequence == 2
-    elapsed = 61.0
+    elapsed = 60.0
     await hand.accept(trigger, "a")
     (again,) = await hand.taken()
     assert (again.execution_no, again.attempt) == (claim.execution_no, 2)
