@@ -84,12 +84,16 @@ class Attended:
     work: list[Work] = field(default_factory=list)
     cancelled: list[int] = field(default_factory=list)
     functions: frozenset[str] = frozenset()
+    drained: bool = False
     links: list[Any] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def assign(self, work: Work) -> None:
         self.work.append(work)
         self.news.set()
+
+    def drain_all(self) -> None:
+        self.drained = True
 
     def import_functions(self, functions: frozenset[str]) -> None:
         self.functions = functions

@@ -385,13 +385,17 @@ async def test_what_is_claimed_while_the_node_stops_goes_back_uncounted(
 
 
 class Link:
-    """A worker's, as far as a step's record goes."""
+    """A worker's, as far as it is spoken to."""
 
-    def __init__(self) -> None:
-        self.sent: list[frames.Recorded] = []
+    def __init__(self, pid: int = 1, workspace: str = "test", *, draining: bool = False) -> None:
+        self.pid = pid
+        self.workspaces = {workspace}
+        self.draining = draining
+        self.running: dict[int, object] = {}
+        self.sent: list[frames.Frame] = []
         self.news = asyncio.Event()
 
-    def send(self, frame: frames.Recorded) -> None:
+    def send(self, frame: frames.Frame) -> None:
         self.sent.append(frame)
         self.news.set()
 
@@ -502,6 +506,25 @@ async def test_what_was_cancelled_while_its_version_was_read_does_not_start(
     assert await node.state(acceptance) is State.CANCELLED
     (detail,) = await node.store.history.executions(acceptance.message_id)
     assert detail.attempts == []
+
+
+# --- workers ------------------------------------------------------------------------------------
+
+
+async def test_workers_are_told_of_functions_connections_and_their_end(
+    node: AttendedEngine,
+) -> None:
+    assert node.pool.functions == {"work:run"}
+    used, other = Link(7, "test"), Link(8, "other", draining=True)
+    node.pool.links = [used, other]
+    await node.engine.connections_changed("test")
+    assert (len(used.sent), len(other.sent)) == (1, 0)
+    assert node.engine.workers() == [
+        {"pid": 7, "running": 0, "ready": True},
+        {"pid": 8, "running": 0, "ready": False},
+    ]
+    await node.engine.restart_workers()
+    assert node.pool.drained
 
 
 # --- what should not happen ---------------------------------------------------------------------
