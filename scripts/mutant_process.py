@@ -29,6 +29,8 @@ from scripts.mutations import Mutant
 MEMORY = Path("/dev/shm")  # noqa: S108  # folders of random names
 SHORTEST_S, LONGEST_S = 5.0, 60.0
 """For the tests of one mutant: between them lies three times what they take without it."""
+LONGER_S = 4.0
+"""A single test may take so much more than three times what it takes without it."""
 LAST = ("tests/property", "tests/end_to_end")
 """Tests that are dear: after all others. Nodes run in processes of their own, so what tests with
 one reach is not seen: they are played against every mutant."""
@@ -66,7 +68,7 @@ class MutantProcess:
         """``killed``, ``by`` (the test, or what else), ``seconds``; its folder is removed."""
         failed = self._folder / "failed"
         by = failed.read_text("utf-8") if failed.exists() else ""
-        if self._late:
+        if self._late or self._exit == -signal.SIGALRM:
             by = "took too long"
         shutil.rmtree(self._folder, ignore_errors=True)
         seconds = round(time.monotonic() - self._began, 1)
@@ -136,6 +138,11 @@ class Player:
             return None if self.child else True
         self._play(self)
         return None if self.child else True
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """In a mutant's child: a test that waits in vain need not wait to its end."""
+        if nodeid in self._seconds:
+            signal.setitimer(signal.ITIMER_REAL, LONGER_S + 3 * self._seconds[nodeid])
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """In a child: note the test that failed."""

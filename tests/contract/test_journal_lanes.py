@@ -108,3 +108,15 @@ async def test_p07_counts_and_totals_of_a_trigger_are_its_own(hand: Hand) -> Non
     assert await hand.journal.totals(one) == (4, 1)
     assert await hand.journal.totals(other) == (1, 0)
     assert await hand.journal.totals(4711) == (0, 0)
+
+
+async def test_p11_a_lane_does_not_go_on_above_a_concurrency_that_was_lowered(hand: Hand) -> None:
+    trigger = await hand.trigger(concurrency=2)
+    await hand.accept_many(2, trigger, "a")
+    await hand.accept(trigger, "b")
+    first, other = await hand.taken(2)
+    await hand.trigger(concurrency=1)
+    await hand.settle(first)
+    assert (hand.claims, hand.journal.backlog(trigger)) == ([], (1, 1))
+    await hand.settle(other)
+    assert (await hand.taken())[0].message.sequence == 2
