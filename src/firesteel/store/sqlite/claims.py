@@ -99,7 +99,6 @@ class Claims:
         self._write_claimed()
         if self._mirror.turns:
             self._take_turns()
-            self._write_claimed()
         started, self.started = self.started, []
         return started
 
