@@ -175,6 +175,108 @@ audit = Table(
     Column("detail", Text(), nullable=False),
 )
 
+# A draft of an integration, of one that is not published yet too (``base_version`` 0). ``document``
+# holds no secrets. ``revision`` rises with every change, also where the draft was thrown away in
+# between: it is the time of the change, so no two people overwrite each other unawares.
+draft = Table(
+    "draft",
+    metadata,
+    Column("workspace_no", ForeignKey("workspace.no"), nullable=False),
+    Column("name", Text(), nullable=False),
+    Column("document", Text(), nullable=False),
+    Column("base_version", Integer(), nullable=False),
+    Column("revision", BigInteger(), nullable=False),
+    Column("changed_at_us", BigInteger(), nullable=False),
+    Column("changed_by", Text(), nullable=False),
+    PrimaryKeyConstraint("workspace_no", "name"),
+)
+
+# --- people and machines at the admin port -------------------------------------------------------
+
+# ``password_hash``: argon2id, in its own encoding, NULL until the user has chosen one.
+# ``sees_payloads`` and ``reveals_keys`` are rights beside the role's.
+user = Table(
+    "user",
+    metadata,
+    _no(),
+    Column("name", Text(), nullable=False),
+    Column("role", Text(), nullable=False),
+    _flag("sees_payloads"),
+    _flag("reveals_keys"),
+    Column("password_hash", Text()),
+    Column("created_at_us", BigInteger(), nullable=False),
+    Column("disabled_at_us", BigInteger()),
+    Column("last_sign_in_at_us", BigInteger()),
+    UniqueConstraint("name"),
+    CheckConstraint("role IN ('viewer', 'operator', 'editor', 'admin')", name="role"),
+)
+
+# A browser that is signed in. ``digest``: of the cookie's token. The token against
+# cross-site requests is not kept: it is derived from the cookie's.
+sign_in = Table(
+    "sign_in",
+    metadata,
+    Column("digest", LargeBinary(), nullable=False),
+    Column("user_no", ForeignKey("user.no"), nullable=False),
+    Column("started_at_us", BigInteger(), nullable=False),
+    Column("last_seen_at_us", BigInteger(), nullable=False),
+    Column("expires_at_us", BigInteger(), nullable=False),
+    Column("address", Text(), nullable=False),
+    Column("agent", Text(), nullable=False),
+    PrimaryKeyConstraint("digest"),
+)
+
+# A link that signs in once: at the first start, for a new user, for a forgotten password.
+# ``user_no`` NULL: whoever follows it becomes the first administrator.
+invitation = Table(
+    "invitation",
+    metadata,
+    Column("digest", LargeBinary(), nullable=False),
+    Column("user_no", ForeignKey("user.no")),
+    Column("created_at_us", BigInteger(), nullable=False),
+    Column("expires_at_us", BigInteger(), nullable=False),
+    PrimaryKeyConstraint("digest"),
+)
+
+# An API token of a machine. ``scopes``: a JSON list of rights; ``digest``: the keyed hash of the
+# token, ``prefix`` its first characters, for people.
+token = Table(
+    "token",
+    metadata,
+    _no(),
+    Column("name", Text(), nullable=False),
+    Column("scopes", Text(), nullable=False),
+    Column("digest", LargeBinary(), nullable=False),
+    Column("prefix", Text(), nullable=False),
+    Column("created_at_us", BigInteger(), nullable=False),
+    Column("created_by", Text(), nullable=False),
+    Column("expires_at_us", BigInteger()),
+    Column("last_used_at_us", BigInteger()),
+    UniqueConstraint("name"),
+    UniqueConstraint("digest"),
+)
+
+# --- figures for charts --------------------------------------------------------------------------
+
+# What happened to a trigger within one minute (``minute``: whole minutes since 1970). The two
+# histograms are counts by classes of duration, as JSON lists: from acceptance to settlement, and of
+# Request-Response calls to their answer.
+traffic = Table(
+    "traffic",
+    metadata,
+    Column("minute", BigInteger(), nullable=False),
+    Column("trigger_no", BigInteger(), nullable=False),
+    _count("accepted"),
+    _count("refused"),
+    _count("succeeded"),
+    _count("failed"),
+    _count("retried"),
+    Column("settle_histogram", Text(), nullable=False),
+    Column("answer_histogram", Text(), nullable=False),
+    PrimaryKeyConstraint("minute", "trigger_no"),
+    sqlite_with_rowid=False,
+)
+
 # --- the journal -------------------------------------------------------------------------------
 
 # One life of one engine process. ``last_no``: no message or execution has a higher
