@@ -434,6 +434,31 @@ async def test_p32_a_jump_before_a_restart_frees_no_key_and_makes_nothing_due(
     assert {claim.attempt for claim in await hand.taken(2)} == {1, 2}
 
 
+@pytest.mark.parametrize("jump_us", [-86_400_000_000, 86_400_000_000])
+async def test_p32_a_jump_before_a_restart_changes_nothing_of_how_long_an_execution_was_tried(
+    open_store: OpenStore, jump_us: int
+) -> None:
+    wall_us = 1_800_000_000_000_000
+    elapsed = 0.0
+
+    async def opened() -> Store:
+        return await open_store(wall_us=lambda: wall_us, monotonic_s=lambda: elapsed, boot="one")
+
+    store = await opened()
+    hand = Hand(store.journal, store.catalog)
+    trigger = await hand.trigger()
+    await hand.accept(trigger)
+    await hand.postpone((await hand.taken())[0], 30.0)
+    await store.close()
+    wall_us += jump_us
+    elapsed = 31.0
+    hand = Hand((again := await opened()).journal, again.catalog)
+    await hand.accept(trigger)
+    claims = await hand.taken(2)
+    (second,) = [claim for claim in claims if claim.attempt == 2]
+    assert hand.journal.steady_us() - second.first_started_at_us == 31_000_000
+
+
 async def test_attempts_that_did_not_succeed_are_kept_with_their_failures(
     hand: Hand, store: Store
 ) -> None:

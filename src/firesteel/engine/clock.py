@@ -20,11 +20,6 @@ class Clock(Protocol):
         """Wall-clock microseconds since 1970: for people, never for order."""
         ...
 
-    def steady_us(self) -> int:
-        """Microseconds that began at the wall clock's and go on with the monotonic clock: no jump
-        of the wall clock changes how much time has passed (P32)."""
-        ...
-
     def chance(self) -> float:
         """A number in [0, 1)."""
         ...
@@ -41,15 +36,10 @@ class SystemClock:
     def __init__(self) -> None:
         self._random_hex = ""
         self._at = 0
-        self._offset_us = self.now_us() - time.monotonic_ns() // 1000
 
     def now_us(self) -> int:
         """From the system's wall clock."""
         return time.time_ns() // 1000
-
-    def steady_us(self) -> int:
-        """From the system's monotonic clock."""
-        return self._offset_us + time.monotonic_ns() // 1000
 
     def chance(self) -> float:
         """From the process's generator."""

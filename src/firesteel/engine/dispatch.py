@@ -224,7 +224,7 @@ class Dispatcher:
 
     def _again(self, claim: Claim, failure: Failure) -> Again | None:
         plan = self._definitions.known(claim.version_no)
-        elapsed_s = (self._clock.steady_us() - claim.first_started_at_us) / 1e6
+        elapsed_s = (self._journal.steady_us() - claim.first_started_at_us) / 1e6
         return decide(
             failure,
             Tries(claim.attempt, claim.counted, elapsed_s),

@@ -106,7 +106,8 @@ class Claim(msgspec.Struct, frozen=True):
     (1, 2, ...); ``counted`` those that count against ``retry.attempts``, this one included.
     ``execution`` is the public id ``<message id>-<run>``. ``journal`` is filled where attempt > 1.
     ``alone``: a suspect of a crash; no other attempt may be in its worker.
-    ``first_started_at_us``: when the first attempt was claimed."""
+    ``first_started_at_us``: when the first attempt was claimed, on the clock of
+    ``Journal.steady_us``."""
 
     execution_no: int
     epoch: int
@@ -210,6 +211,11 @@ class Journal(Protocol):
     ) -> None:
         """Give claims to ``on_claims``; tell ``on_lost`` once when the store can no longer be
         trusted (a failed flush): everything pending has failed, the engine must exit."""
+        ...
+
+    def steady_us(self) -> int:
+        """The clock by which what is due is told, in microseconds: no jump of the wall clock moves
+        it, also where that jumped before an engine was started anew (P32)."""
         ...
 
     def grant(self, slots: int) -> None:

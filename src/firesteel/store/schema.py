@@ -320,7 +320,8 @@ payload = Table(
 # it has no lane, or is the head of one that is not paused. ``due_at_us``: of an attempt to be
 # repeated later; NULL when it may be claimed now. ``interruptions``: how often an engine ended
 # under it. ``failure``: of the last attempt, an encoded model.execution.Failure. ``started_at_us``:
-# of the last attempt. No condition here is an IN list: SQLite fills a temporary table for one at
+# of the last attempt. ``first_started_at_us`` is told by the steady clock, all other times by the
+# wall clock. No condition here is an IN list: SQLite fills a temporary table for one at
 # every insert and update, which took half of their time.
 execution = Table(
     "execution",

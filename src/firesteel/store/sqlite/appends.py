@@ -36,22 +36,22 @@ from firesteel.store.sqlite.statements import (
 )
 
 _Row = tuple[Any, ...]
-_Began = tuple[str, int, int | None, int, int | None]
-"""How an execution begins: state, turn, session_no, begun, started_at_us."""
+_Began = tuple[str, int, int | None, int, int | None, int | None]
+"""How an execution begins: state, turn, session_no, begun, first_started_at_us, started_at_us."""
 _KeyName = tuple[int, str, str]
 """Trigger, consumer ('' where there is none) and idempotency key."""
 
 _NO_CONTENT = encode_response(Response(204, [], b""))
-_RECORDED: _Began = ("succeeded", 0, None, 0, None)
-_AT_HEAD: _Began = ("waiting", 1, None, 0, None)
-_BEHIND: _Began = ("waiting", 0, None, 0, None)
+_RECORDED: _Began = ("succeeded", 0, None, 0, None, None)
+_AT_HEAD: _Began = ("waiting", 1, None, 0, None, None)
+_BEHIND: _Began = ("waiting", 0, None, 0, None, None)
 
 
 # A message with its first execution, as it is inserted; ``begun``: 1 where it runs at once.
 _COLUMNS = (
     *("no", "id", "trigger_no", "sequence", "received_at_us", "consumer", "lane_key"),
     *("request", "body", "version_no", "state", "turn", "session_no", "begun"),
-    *("started_at_us", "settled_at_us"),
+    *("first_started_at_us", "started_at_us", "settled_at_us"),
 )
 _BECOMES = f"""
 INSERT INTO message (no, id, trigger_no, sequence, received_at_us, consumer, lane_key)
@@ -61,7 +61,7 @@ INSERT INTO payload (message_no, request, body) VALUES (new.no, new.request, new
 INSERT INTO execution (no, message_no, run, trigger_no, version_no, lane_key, position, state,
     turn, session_no, epoch, attempt, counted, first_started_at_us, started_at_us, settled_at_us)
 VALUES (new.no, new.no, 1, new.trigger_no, new.version_no, new.lane_key, new.no, new.state,
-    new.turn, new.session_no, new.begun, new.begun, new.begun, new.started_at_us,
+    new.turn, new.session_no, new.begun, new.begun, new.begun, new.first_started_at_us,
     new.started_at_us, new.settled_at_us);
 INSERT INTO result (execution_no, response, input, logs, code_hash)
 SELECT new.no, X'{_NO_CONTENT.hex()}', X'', '', '' WHERE new.settled_at_us IS NOT NULL;
@@ -181,7 +181,7 @@ class Appends:
             and mirror.allowance(trigger) > 0
         ):
             self._start(new, trigger, no, sequence)
-            return "running", 0, mirror.session_no, 1, mirror.wall_us
+            return "running", 0, mirror.session_no, 1, mirror.steady_us, mirror.wall_us
         trigger.waiting += 1
         if at_head:
             self._claims.ready(trigger)
@@ -189,14 +189,24 @@ class Appends:
         return _BEHIND
 
     def _start(self, new: NewMessage, trigger: TriggerMirror, no: int, sequence: int) -> None:
-        mirror, sent, now_us = self._mirror, new.message, self._mirror.wall_us
+        mirror, sent = self._mirror, new.message
         trigger.running += 1
-        mirror.running[no] = Running(1, trigger, new.lane_key, 1, 1, now_us)
+        mirror.running[no] = Running(1, trigger, new.lane_key, 1, 1, mirror.wall_us)
         message = Message(
             sent.id, sequence, sent.received_at_us, sent.consumer, sent.request, sent.body
         )
         self._claims.started.append(
-            Claim(no, 1, f"{sent.id}-1", trigger.no, new.version_no, 1, 1, now_us, message)
+            Claim(
+                no,
+                1,
+                f"{sent.id}-1",
+                trigger.no,
+                new.version_no,
+                1,
+                1,
+                mirror.steady_us,
+                message,
+            )
         )
 
     # --- duplicates -----------------------------------------------------------------------------

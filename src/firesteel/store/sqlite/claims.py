@@ -174,7 +174,7 @@ class Claims:
         message_id, sequence, received_at_us, consumer, request, body, _ = rest
         now_us = mirror.wall_us
         epoch, attempt, counted = epoch + 1, attempt + 1, counted + 1
-        first = now_us if first is None else first
+        first = mirror.steady_us if first is None else first
         self._claimed.append((mirror.session_no, epoch, attempt, counted, first, now_us, no))
         mirror.running[no] = Running(epoch, trigger, lane_key, attempt, counted, now_us)
         trigger.running += 1

@@ -74,6 +74,9 @@ class SqliteJournal:
     ) -> None:
         self.writer.listen(on_claims, on_lost)
 
+    def steady_us(self) -> int:
+        return self._ledger.mirror.steady.now_us()
+
     def grant(self, slots: int) -> None:
         self.writer.post(self._ledger.grant, slots)
 
