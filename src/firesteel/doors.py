@@ -10,6 +10,7 @@ import asyncio
 import socket
 from typing import TYPE_CHECKING
 
+from firesteel.engine.public_address import PublicAddress
 from firesteel.gateway.server import Listener
 from firesteel.gateway.tls import TlsFiles, self_signed
 from firesteel.gateway.unavailable import Unavailable
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from firesteel.settings import Settings
 
 LIVE_PATH = b"/health/live"
+_REACHED = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # what is not bound here
 
 
 class Doors:
@@ -38,6 +40,18 @@ class Doors:
             "public_url": settings.public_url or _url(public, settings),
             "admin_url": _url(admin, settings),
         }
+
+    @property
+    def public(self) -> PublicAddress:
+        """Of the public port. Raises OperatorError ``tls_invalid``."""
+        host, port = self._sockets[0].getsockname()[:2]
+        tls = tls_files(self._settings)
+        return PublicAddress(
+            url=self.addresses["public_url"].rstrip("/"),
+            host=_REACHED.get(host, host),
+            port=port,
+            certificate=tls.certificate if tls else None,
+        )
 
     async def refuse(self) -> None:
         """Answer every call with 503 ``store_unavailable``; safe to repeat."""

@@ -167,6 +167,7 @@ class Node:
             dispatcher=dispatcher,
             questions=Questions(pool, publications.find, connections.load),
             publications=publications,
+            public=doors.public,
         )
         dispatcher.use(pool, lambda: end(LOST_STORE_EXIT_CODE))
         dispatcher.answer_to = parts.questions.received

@@ -18,6 +18,7 @@ from firesteel.engine.engine import Engine
 from firesteel.engine.keyring import Keyring
 from firesteel.engine.parts import Parts
 from firesteel.engine.pool import Pool, Work
+from firesteel.engine.public_address import PublicAddress
 from firesteel.engine.publications import Publications
 from firesteel.engine.questions import Questions
 from firesteel.engine.waiters import Waiters
@@ -139,6 +140,7 @@ class AttendedEngine:
             dispatcher=self.dispatcher,
             questions=Questions(pool, publications.find, connections.load),
             publications=publications,
+            public=PublicAddress("http://127.0.0.1:8080", "127.0.0.1", 8080),
         )
         self.dispatcher.use(pool, self._defect)
         self.engine = Engine(self.parts)

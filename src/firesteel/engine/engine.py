@@ -37,6 +37,7 @@ class Engine:
     def __init__(self, parts: Parts) -> None:
         self.routes = Routes()
         self.settings = parts.settings
+        self.public = parts.public
         self.keyring = parts.keyring
         self.catalog = parts.catalog
         self.history = parts.history

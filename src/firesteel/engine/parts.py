@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from firesteel.engine.dispatch import Dispatcher
     from firesteel.engine.keyring import Keyring
     from firesteel.engine.pool import Pool
+    from firesteel.engine.public_address import PublicAddress
     from firesteel.engine.publications import Publications
     from firesteel.engine.questions import Questions
     from firesteel.engine.waiters import Waiters
@@ -38,3 +39,4 @@ class Parts:
     dispatcher: Dispatcher
     questions: Questions
     publications: Publications
+    public: PublicAddress
