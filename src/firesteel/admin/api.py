@@ -9,7 +9,16 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from firesteel.admin.problems import PROBLEM_SCHEMA, answer_errors
-from firesteel.admin.resources import connections, integrations, keys, lanes, messages, node
+from firesteel.admin.resources import (
+    calls,
+    connections,
+    consumers,
+    integrations,
+    keys,
+    lanes,
+    messages,
+    node,
+)
 
 if TYPE_CHECKING:
     from firesteel.engine.engine import Engine
@@ -37,7 +46,7 @@ def create_api(engine: Engine, publisher: Publisher) -> FastAPI:
     )
     app.state.engine = engine
     app.state.publisher = publisher
-    for resource in (node, integrations, keys, connections, messages, lanes):
+    for resource in (node, integrations, calls, keys, consumers, connections, messages, lanes):
         app.include_router(resource.router, prefix=PREFIX)
     answer_errors(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]

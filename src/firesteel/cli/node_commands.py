@@ -74,9 +74,25 @@ def backup(
 def openapi(
     session: Session,
     file: Annotated[Path | None, typer.Argument(help="Where to write; default: print it.")] = None,
+    consumer: Annotated[
+        str | None,
+        typer.Option(
+            "--consumer",
+            "-c",
+            help="Of the triggers that the API keys of this label may call, instead.",
+        ),
+    ] = None,
 ) -> None:
-    """Print the OpenAPI 3.1 document of the REST API."""
-    text = json.dumps(session.client.get("/openapi.json"), indent=2, ensure_ascii=False)
+    """Print an OpenAPI 3.1 document: of the REST API, or of what a consumer may call.
+
+    [bold]Examples[/bold]
+
+      firesteel openapi --consumer "web shop" web-shop.json
+    """
+    path = "/openapi.json"
+    if consumer is not None:
+        path = session.path("consumers", consumer) + path
+    text = json.dumps(session.client.get(path), indent=2, ensure_ascii=False)
     if file is None:
         print(text)
         return

@@ -105,6 +105,19 @@ class ApiKeys:
         await self._catalog.note(actor, "key.reveal", f"{subject} {label}")
         return self._keyring.open(key.sealed, _purpose(trigger_no)).decode()
 
+    async def lend(
+        self, trigger_no: int, label: str | None, *, subject: str, actor: str
+    ) -> str | None:
+        """The secret of a label, for a call that the node itself makes and that shows it to nobody;
+        None for a call without one. The audit log says who called, before it is called. Raises
+        CallerError ``unknown_key``."""
+        key = None if label is None else await self.find(trigger_no, label)
+        with_key = "" if key is None else f"with the key {key.label}"
+        await self._catalog.note(actor, "trigger.try", subject, with_key)
+        if key is None:
+            return None
+        return self._keyring.open(key.sealed, _purpose(trigger_no)).decode()
+
     def plan(
         self, existing: Sequence[ApiKey], wanted: Sequence[WantedKey], *, prune: bool
     ) -> list[KeyChange]:

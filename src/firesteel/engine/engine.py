@@ -113,6 +113,10 @@ class Engine:
         """Callers that wait for a response now."""
         return len(self._waiters)
 
+    def now_us(self) -> int:
+        """The wall clock, in microseconds since 1970."""
+        return self._clock.now_us()
+
     # acts of people
 
     async def cancel(self, message_id: str, run: int | None, actor: Actor) -> Ended:

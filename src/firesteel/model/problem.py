@@ -185,6 +185,9 @@ PROBLEMS: Mapping[str, ProblemType] = {
         404, "Unknown integration", "The workspace has no integration of that name."
     ),
     "unknown_key": ProblemType(404, "Unknown API key", "The trigger has no API key of that label."),
+    "unknown_consumer": ProblemType(
+        404, "Unknown consumer", "No API key of the workspace has that label."
+    ),
     "unknown_connection": ProblemType(
         404, "Unknown connection", "The workspace has no connection of that name."
     ),
@@ -263,6 +266,12 @@ PROBLEMS: Mapping[str, ProblemType] = {
         "A ${NAME} is neither a secret of the workspace nor in the node's environment.",
     ),
     "backup_failed": ProblemType(500, "Backup failed", "The copy could not be written."),
+    "trials_busy": ProblemType(
+        429,
+        "Too many calls being tried",
+        "As many calls as the console makes at once are under way.",
+        5,
+    ),
     "workers_unavailable": ProblemType(
         503, "No worker", "No worker process is ready to do this now.", 1
     ),

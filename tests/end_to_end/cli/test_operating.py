@@ -197,6 +197,13 @@ def test_openapi_is_printed(cli: CommandLine) -> None:
     assert json.loads(cli.out)["info"]["title"] == "Firesteel"
 
 
+def test_openapi_of_a_consumer_is_written(cli: CommandLine, tmp_path: Path) -> None:
+    assert cli("openapi", "--consumer", "tester", str(tmp_path / "tester.json")) == 0, cli.err
+    document = json.loads((tmp_path / "tester.json").read_text())
+    assert "/test/Echo" in document["paths"]
+    assert cli("openapi", "--consumer", "nobody") == 4
+
+
 def test_health_and_metrics_need_no_token(node: RunningNode) -> None:
     admin_url = node.address["admin_url"]
     node.until_settled(node.call("Orders", json={"customer_no": "m", "order_no": "m"}))

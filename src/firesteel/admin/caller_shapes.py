@@ -1,0 +1,91 @@
+"""Shapes of what is there for callers: consumers, calls to try, snippets."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated
+
+from pydantic import Base64Bytes, Field
+
+from firesteel.admin.shapes import LabelText, PayloadShape, Shape
+from firesteel.model.trigger import Method
+
+Pair = tuple[Annotated[str, Field(max_length=200)], Annotated[str, Field(max_length=8192)]]
+
+
+class ConsumerTriggerShape(Shape):
+    """A trigger that has a key of the consumer."""
+
+    integration: str
+    enabled: bool
+    prefix: str
+    """The first characters of the key's secret."""
+    created_at: datetime
+    expires: date | None
+    """The last day on which the key is taken, to its end in UTC."""
+    last_used_at: datetime | None
+
+
+class ConsumerShape(Shape):
+    """A party that calls: the label of one or more API keys."""
+
+    label: str
+    last_used_at: datetime | None
+    """Of any of its keys."""
+    triggers: list[ConsumerTriggerShape]
+
+
+class CallShape(Shape):
+    """A call of a trigger; one of ``body`` and ``body_base64`` may be given."""
+
+    method: Method = "GET"
+    query: Annotated[list[Pair], Field(max_length=1000)] = Field(
+        default_factory=list, examples=[[["item", "A-100"]]]
+    )
+    """Names and values, not encoded."""
+    headers: Annotated[list[Pair], Field(max_length=50)] = Field(default_factory=list)
+    """Names and values; ASCII."""
+    body: str | None = None
+    """As text, sent in UTF-8."""
+    body_base64: Base64Bytes | None = None
+    """As bytes."""
+
+
+class TryShape(CallShape):
+    """A call to make now; with the key of ``key_label`` or ``key_secret``, or without one."""
+
+    key_label: LabelText | None = None
+    """One of the trigger's keys; its secret is used and not shown."""
+    key_secret: Annotated[str, Field(min_length=1, max_length=512)] | None = None
+    """The secret itself."""
+    timeout_s: Annotated[float, Field(ge=1, le=900)] = 30
+    """How long the answer is waited for."""
+
+
+class TriedShape(Shape):
+    """What came of a call."""
+
+    url: str
+    """What was called, as callers know it."""
+    status: int | None
+    """Null: there was no answer."""
+    failure: str
+    """Why there was none."""
+    headers: list[tuple[str, str]]
+    body: PayloadShape | None
+    """Null also where whoever has no right to payloads used a key that they do not know."""
+    truncated: bool
+    """The body is longer than what is shown of it."""
+    duration_ms: float
+    message_id: str | None
+    """Of the message that the call became."""
+    sequence: int | None
+
+
+class SnippetsShape(Shape):
+    """The call as commands; an API key is taken from the environment variable API_KEY."""
+
+    url: str
+    curl: str
+    python: str
+    powershell: str

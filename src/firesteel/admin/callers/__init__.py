@@ -1,0 +1,1 @@
+"""What callers of triggers need: their API's description, snippets, and calls to try it."""

@@ -1,0 +1,129 @@
+"""A call as commands to paste: curl in a POSIX shell, Python, PowerShell.
+
+Each quotes by its language's own rules, so that any value arrives as it is. No snippet holds an API
+key: it is read from the environment variable ``API_KEY``.
+"""
+
+from __future__ import annotations
+
+import base64
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from firesteel.admin.callers.call import API_KEY_HEADER, text_of
+
+if TYPE_CHECKING:
+    from firesteel.admin.callers.call import Call
+
+KEY_VARIABLE = "API_KEY"
+# PowerShell takes typographic quotes for the straight one (about_Quoting_Rules).
+_POWERSHELL_QUOTES = "'\u2018\u2019\u201a\u201b"
+
+
+@dataclass(frozen=True, slots=True)
+class Snippets:
+    """One text for each language."""
+
+    curl: str
+    python: str
+    powershell: str
+
+
+def snippets(call: Call, base_url: str, *, with_key: bool) -> Snippets:
+    """``base_url``: what the path is appended to. ``with_key``: an API key is sent."""
+    url = base_url + call.path
+    return Snippets(
+        curl=_curl(call, url, with_key=with_key),
+        python=_python(call, url, with_key=with_key),
+        powershell=_powershell(call, url, with_key=with_key),
+    )
+
+
+def _curl(call: Call, url: str, *, with_key: bool) -> str:
+    before = ""
+    parts = ["curl"]
+    if call.method != "GET" or call.body is not None:
+        parts.append(f"--request {call.method}")
+    parts.append(shlex.quote(url) if "[" not in url else f"--globoff {shlex.quote(url)}")
+    if with_key:
+        parts.append(f'--header "{API_KEY_HEADER}: ${KEY_VARIABLE}"')
+    for name, value in call.headers.items():
+        # curl drops a header without a value unless it ends with a semicolon.
+        parts.append("--header " + shlex.quote(f"{name}: {value}" if value else f"{name};"))
+    if call.body is not None:
+        text = text_of(call.body)
+        if text is None:
+            encoded = base64.b64encode(call.body).decode()
+            before = f"printf %s {shlex.quote(encoded)} | base64 -d | "
+            parts.append("--data-binary @-")
+        else:
+            parts.append("--data-raw " + shlex.quote(text))
+    return before + " \\\n  ".join(parts)
+
+
+def _python(call: Call, url: str, *, with_key: bool) -> str:
+    headers = [f"        {name!r}: {value!r}," for name, value in call.headers.items()]
+    if with_key:
+        headers.insert(0, f'        "{API_KEY_HEADER}": os.environ["{KEY_VARIABLE}"],')
+    lines = ["import os"] if with_key else []
+    lines += ["import urllib.error", "import urllib.request", ""]
+    if call.body is not None:
+        lines += [f"body = {_python_body(call.body)}", ""]
+    lines += ["request = urllib.request.Request(", f"    {url!r},", f'    method="{call.method}",']
+    if headers:
+        lines += ["    headers={", *headers, "    },"]
+    lines += ["    data=body,"] if call.body is not None else []
+    lines += [
+        ")",
+        "try:",
+        "    answer = urllib.request.urlopen(request)",
+        "except urllib.error.HTTPError as error:",
+        "    answer = error",
+        "with answer:",
+        "    print(answer.status)",
+        "    print(answer.read().decode())",
+    ]
+    return "\n".join(lines)
+
+
+def _python_body(body: bytes) -> str:
+    text = text_of(body)
+    if text is None:
+        return repr(body)
+    lines = text.splitlines(keepends=True)
+    if len(lines) < 2:
+        return f"{text!r}.encode()"
+    return "\n".join(["(", *(f"    {line!r}" for line in lines), ").encode()"])
+
+
+def _powershell(call: Call, url: str, *, with_key: bool) -> str:
+    headers = [
+        f"        {_single(name)} = {_single(value)}"
+        for name, value in call.headers.items()
+        if name != "content-type"
+    ]
+    if with_key:
+        headers.insert(0, f"        {_single(API_KEY_HEADER)} = $env:{KEY_VARIABLE}")
+    lines = ["$call = @{", f"    Method = {_single(call.method)}", f"    Uri = {_single(url)}"]
+    if headers:
+        lines += ["    Headers = @{", *headers, "    }"]
+    if call.headers.get("content-type"):
+        lines.append(f"    ContentType = {_single(call.headers['content-type'])}")
+    if call.body is not None:
+        lines.append(f"    Body = {_powershell_body(call.body)}")
+    return "\n".join([*lines, "}", "Invoke-RestMethod @call"])
+
+
+def _powershell_body(body: bytes) -> str:
+    """Bytes, for Windows PowerShell would send a text as Latin-1."""
+    text = text_of(body)
+    if text is None:
+        return f"[Convert]::FromBase64String({_single(base64.b64encode(body).decode())})"
+    return f"[Text.Encoding]::UTF8.GetBytes({_single(text)})"
+
+
+def _single(text: str) -> str:
+    """A single-quoted string: nothing in it is special but the quotes, which are doubled."""
+    doubled = "".join(char * 2 if char in _POWERSHELL_QUOTES else char for char in text)
+    return f"'{doubled}'"
