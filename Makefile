@@ -11,6 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --require-virtualenv
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
         --no-emit-index-url --no-emit-find-links --no-header --upgrade
 PYTEST := $(BIN)/python -m pytest
+FRONTEND := hatch_build.py $(wildcard frontend/*.* frontend/.npmrc frontend/src/* frontend/src/*/*)
 PROMISES := tests/fault $(wildcard tests/end_to_end/test_promises_*.py) \
             $(addprefix tests/end_to_end/,test_stop.py test_worker_faults.py worker) \
             tests/property/test_body_bytes.py tests/property/test_journal_model.py
@@ -40,6 +41,7 @@ check: $(VENV)/.dev ## the gate: format, lint, types, imports, sizes, links, fas
 	$(PYTEST) -n auto --dist loadfile $(wildcard tests/unit tests/contract tests/property)
 
 test: $(VENV)/.dev ## every test, faults in their quick size
+	@sh scripts/install_chromium.sh
 	$(PYTEST) -n auto --dist loadfile tests
 
 test-faults: $(VENV)/.dev ## the fault tests with the full figures of the promises
@@ -70,7 +72,8 @@ build: $(VENV)/.dev ## build the wheel and the source distribution into dist/
 	$(BIN)/python -m build --no-isolation
 
 clean: ## remove .venv, caches and what was built
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build dist frontend/node_modules src/firesteel/admin/console/static
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests bench scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps: .run is what `firesteel` needs, .dev what the gate and the tests need on top.
@@ -80,7 +83,8 @@ $(VENV)/.python:
 	    && "$$python" -m venv --clear $(VENV)
 	@touch $@
 
-$(VENV)/.run: $(VENV)/.python requirements/run.txt requirements/build.txt pyproject.toml
+$(VENV)/.run: $(VENV)/.python requirements/run.txt requirements/build.txt pyproject.toml \
+                $(FRONTEND)
 	$(PIP) install --quiet --require-hashes -r requirements/run.txt -r requirements/build.txt
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -1,9 +1,10 @@
-"""The admin port's ASGI application: health, metrics and the door in front of the REST API.
+"""The admin port's ASGI application: health, metrics, and the door to REST API and console.
 
-The API itself (FastAPI) takes a third of a second to import. It is loaded in a thread with the
-first request for it, so that neither the node's start nor a caller of a trigger waits for that.
-Whatever is not listed here and is not below ``/api/v1`` is 404; below it nothing but the OpenAPI
-document is answered without a credential, whatever routes FastAPI has.
+Both (FastAPI) take a third of a second to import. They are loaded in a thread with the first
+request for them, so that neither the node's start nor a caller of a trigger waits for that.
+Below ``/api/v1`` nothing but the OpenAPI document is answered without a credential, whatever routes
+FastAPI has; ``/static/`` is the console's bundle; all else is the console's, which sends whoever
+has no credential to its sign-in.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from firesteel.admin.access import Access, Doorkeeper
 from firesteel.admin.health import readiness
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 API = "/api/v1"
 OPENAPI = f"{API}/openapi.json"
+STATIC = "/static/"
 ACCESS_KEY = "firesteel.access"
 
 
@@ -45,7 +47,7 @@ class AdminApp:
         self._engine = engine
         self._publisher = publisher
         self._doorkeeper = doorkeeper
-        self._api: Asgi | None = None
+        self._loaded: dict[str, Asgi] = {}
         self._loading = asyncio.Lock()
         self._open: dict[str, Callable[[], Awaitable[tuple[int, str, bytes]]]] = {
             "/health/live": self._live,
@@ -60,8 +62,10 @@ class AdminApp:
             await _answer(send, *await self._open[path]())
         elif path.startswith(API + "/"):
             await self._to_api(scope, receive, send)
+        elif path.startswith(STATIC):
+            await self._to_static(scope, send)
         else:
-            await _refuse(send, Problem("not_found"))
+            await self._to_console(scope, receive, send)
 
     async def _to_api(self, scope: Scope, receive: Receive, send: Send) -> None:
         access: Access | None = self._doorkeeper.access(_header(scope, b"authorization"))
@@ -69,19 +73,39 @@ class AdminApp:
             await _refuse(send, Problem("unauthorized", "this needs a token of the node"))
             return
         scope[ACCESS_KEY] = access
-        api = await self._loaded()
+        api = await self._part("api")
         await api(scope, receive, send)
 
-    async def _loaded(self) -> Asgi:
-        async with self._loading:
-            if self._api is None:
-                self._api = await asyncio.to_thread(self._load)
-        return self._api
+    async def _to_static(self, scope: Scope, send: Send) -> None:
+        from firesteel.admin.console.assets import asset
 
-    def _load(self) -> Asgi:
+        found = asset(scope["path"], _header(scope, b"accept-encoding") or "")
+        if found is None or scope["method"] not in ("GET", "HEAD"):
+            await _refuse(send, Problem("not_found"))
+        else:
+            await _send(send, 200, list(found.headers), found.body)
+
+    async def _to_console(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope[ACCESS_KEY] = self._doorkeeper.access(_header(scope, b"authorization"))
+        console = await self._part("console")
+        await console(scope, receive, send)
+
+    async def _part(self, name: Literal["api", "console"]) -> Asgi:
+        async with self._loading:
+            if name not in self._loaded:
+                load = self._load_api if name == "api" else self._load_console
+                self._loaded[name] = await asyncio.to_thread(load)
+        return self._loaded[name]
+
+    def _load_api(self) -> Asgi:
         from firesteel.admin.api import create_api
 
         return create_api(self._engine, self._publisher)
+
+    def _load_console(self) -> Asgi:
+        from firesteel.admin.console.app import create_console
+
+        return create_console(self._engine, self._publisher)
 
     async def _live(self) -> tuple[int, str, bytes]:
         return 200, "application/json", b'{"live":true}'

@@ -1,0 +1,2 @@
+// Charts of the overview.
+import "./charts/overview.js";

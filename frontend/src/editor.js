@@ -1,0 +1,2 @@
+// Editors of expressions, documents and bodies.
+import "codemirror";
