@@ -19,9 +19,14 @@ ORPHANED_EXIT_CODE = 70
 
 def hold_on_to(lifeline_fd: int) -> None:
     """End this process when the supervisor has gone. Call once, early."""
+    die_with_parent()
+    threading.Thread(target=_watch, args=(lifeline_fd,), name="lifeline", daemon=True).start()
+
+
+def die_with_parent() -> None:
+    """Let the kernel end this process when the one that started it has gone; on Linux only."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    threading.Thread(target=_watch, args=(lifeline_fd,), name="lifeline", daemon=True).start()
 
 
 def _watch(lifeline_fd: int) -> None:

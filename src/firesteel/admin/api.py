@@ -18,6 +18,7 @@ from firesteel.admin.resources import (
     lanes,
     messages,
     node,
+    trials,
 )
 
 if TYPE_CHECKING:
@@ -46,7 +47,17 @@ def create_api(engine: Engine, publisher: Publisher) -> FastAPI:
     )
     app.state.engine = engine
     app.state.publisher = publisher
-    for resource in (node, integrations, calls, keys, consumers, connections, messages, lanes):
+    for resource in (
+        node,
+        integrations,
+        calls,
+        keys,
+        consumers,
+        connections,
+        messages,
+        lanes,
+        trials,
+    ):
         app.include_router(resource.router, prefix=PREFIX)
     answer_errors(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]

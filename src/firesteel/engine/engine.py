@@ -16,6 +16,7 @@ import msgspec
 from firesteel.engine.answers import cancelled_response, skipped_response
 from firesteel.engine.calls import Acceptance, NodeStopping
 from firesteel.engine.route import Routes
+from firesteel.engine.trials import Trials
 from firesteel.errors import CallerError, OperatorError, StoreUnavailable
 from firesteel.model.execution import State
 from firesteel.model.message import Message, encode_request
@@ -42,6 +43,7 @@ class Engine:
         self.catalog = parts.catalog
         self.history = parts.history
         self.journal = parts.journal
+        self.trials = Trials(parts)
         self.refusal: str | None = None
         self._parts = parts
         self._clock = parts.clock

@@ -20,10 +20,21 @@ if TYPE_CHECKING:
     from firesteel.engine.link import Link
     from firesteel.engine.pool import Pool
     from firesteel.model.execution import Failure, InputFault
+    from firesteel.model.trials import Ground
 
 TIMEOUT_S = 20.0
 WORKER_WAIT_S = 5.0
 WAITING_LIMIT = 1000
+APART_S = 15.0
+"""More than a worker waits for a process of its own to start and end."""
+_ANSWERS = (
+    frames.Checked
+    | frames.BodyRead
+    | frames.Probed
+    | frames.Previewed
+    | frames.Tried
+    | frames.FunctionsFound
+)
 
 Answer = TypeVar("Answer", bound=frames.Frame)
 
@@ -77,13 +88,34 @@ class Questions:
         )
         return answer.failure
 
+    async def preview(
+        self, ground: Ground, what: dict[str, object], *, sees: bool
+    ) -> frames.Previewed:
+        """Evaluate ``what`` (see ``frames.Preview``) on the ground."""
+        data = json.dumps(what, ensure_ascii=False).encode()
+        return await self._ask(
+            lambda number: frames.Preview(number, ground, data, sees), frames.Previewed
+        )
+
+    async def try_step(self, make: Callable[[int], frames.Try], timeout_s: float) -> frames.Tried:
+        """Do one step in a process of its own."""
+        return await self._ask(make, frames.Tried, timeout_s=timeout_s + APART_S)
+
+    async def functions(self, timeout_s: float) -> frames.FunctionsFound:
+        """The Python functions of the workflows folder."""
+        return await self._ask(
+            lambda number: frames.ListFunctions(number, timeout_s),
+            frames.FunctionsFound,
+            timeout_s=timeout_s + APART_S,
+        )
+
     def received(self, link: Link, frame: frames.Frame) -> None:
         """A frame of a worker that is no attempt's end."""
         if isinstance(frame, frames.Lookup):
             task = asyncio.get_running_loop().create_task(self._look_up(link, frame))
             self._lookups.add(task)
             task.add_done_callback(self._lookups.discard)
-        elif isinstance(frame, frames.Checked | frames.BodyRead | frames.Probed):
+        elif isinstance(frame, _ANSWERS):
             future = self._open.get(frame.request_no)
             if future is not None and not future.done():
                 future.set_result(frame)
@@ -101,6 +133,8 @@ class Questions:
         make: Callable[[int], frames.Frame],
         expected: type[Answer],
         link: Link | None = None,
+        *,
+        timeout_s: float = TIMEOUT_S,
     ) -> Answer:
         if len(self._open) >= WAITING_LIMIT:
             raise NoWorker("too many questions wait for a worker")
@@ -111,7 +145,7 @@ class Questions:
         link.send(make(number))
         try:
             waited = (future, link.gone)
-            await asyncio.wait(waited, timeout=TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waited, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
             del self._open[number]
         if not future.done():

@@ -27,10 +27,10 @@ _STEP_FIELDS = {
 def templates(document: dict[str, Any]) -> Iterator[tuple[Pointer, str]]:
     """Every text in which expressions may stand, in the order of the document."""
     for pointer, step in steps(document):
-        yield from _of_step(step, pointer)
+        yield from of_step(step, pointer)
     response = mapping(document.get("response"))
     for key in ("status", "headers", "body", "text"):
-        yield from _texts(response.get(key), child("/response", key))
+        yield from texts(response.get(key), child("/response", key))
 
 
 def expressions(document: dict[str, Any]) -> Iterator[tuple[Pointer, str]]:
@@ -132,31 +132,32 @@ def _steps(value: Any, pointer: Pointer) -> Iterator[tuple[Pointer, dict[str, An
         yield from _steps(inner, child(at, "for_each", "steps"))
 
 
-def _of_step(step: dict[str, Any], pointer: Pointer) -> Iterator[tuple[Pointer, str]]:
+def of_step(step: dict[str, Any], pointer: Pointer = "") -> Iterator[tuple[Pointer, str]]:
     """The templates of one step, without those of the steps within it."""
     for key in ("when", "map", "arguments"):
-        yield from _texts(step.get(key), child(pointer, key))
+        yield from texts(step.get(key), child(pointer, key))
     for kind, fields in _STEP_FIELDS.items():
         body = mapping(step.get(kind))
         for key in fields:
-            yield from _texts(body.get(key), child(pointer, kind, key))
+            yield from texts(body.get(key), child(pointer, kind, key))
     for index, item in enumerate(items(mapping(step.get("sql")).get("transaction"))):
         at = child(pointer, "sql", "transaction", index, "parameters")
-        yield from _texts(mapping(item).get("parameters"), at)
-    yield from _texts(
+        yield from texts(mapping(item).get("parameters"), at)
+    yield from texts(
         mapping(step.get("python")).get("arguments"),
         child(pointer, "python", "arguments"),
     )
     for index, branch in enumerate(items(step.get("choose"))):
-        yield from _texts(mapping(branch).get("when"), child(pointer, "choose", index, "when"))
+        yield from texts(mapping(branch).get("when"), child(pointer, "choose", index, "when"))
 
 
-def _texts(value: Any, pointer: Pointer) -> Iterator[tuple[Pointer, str]]:
+def texts(value: Any, pointer: Pointer = "") -> Iterator[tuple[Pointer, str]]:
+    """Every text of a JSON value, with its pointer."""
     if isinstance(value, str):
         yield pointer, value
     elif isinstance(value, dict):
         for key, item in value.items():
-            yield from _texts(item, child(pointer, key))
+            yield from texts(item, child(pointer, key))
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _texts(item, child(pointer, index))
+            yield from texts(item, child(pointer, index))

@@ -17,8 +17,11 @@ import msgspec
 
 from firesteel.model.execution import Failure, InputFault, JournalEntry, Response
 from firesteel.model.message import Message
+from firesteel.model.trials import Function, Ground, ModuleFault, PlacedFault
 
 LIMIT_BYTES = 256 * 1024 * 1024
+VALUE_BYTES = 256 * 1024
+"""As much of a value as people are shown of a preview or a try."""
 _LENGTH = struct.Struct(">I")
 
 
@@ -130,6 +133,43 @@ class Probe(Frame, frozen=True):
     connection: str
 
 
+class Preview(Frame, frozen=True):
+    """Evaluate ``what`` and touch nothing. ``what`` is JSON of an object: ``data_processing`` (an
+    expression), or ``template`` (a document of expressions) as the step ``step`` would see it, or
+    ``response`` (as in a document); none of them: the names alone. ``sees``: tell what expressions
+    read there."""
+
+    request_no: int
+    ground: Ground
+    what: bytes
+    sees: bool
+
+
+class Try(Frame, frozen=True):
+    """Do one step, in a process of its own that is ended after ``timeout_s``. ``roll_back``: what
+    ``sql`` steps do is rolled back; all else acts for real. ``called``: documents of the
+    integrations that it may call. ``connections``: JSON, as in Connections."""
+
+    request_no: int
+    workspace: str
+    ground: Ground
+    step: str
+    execution: str
+    roll_back: bool
+    timeout_s: float
+    called: dict[str, bytes]
+    connections: bytes
+    outgoing_allow: list[str]
+
+
+class ListFunctions(Frame, frozen=True):
+    """Import every module of the workflows folder, in a process of its own that is ended after
+    ``timeout_s``, and tell which functions there are."""
+
+    request_no: int
+    timeout_s: float
+
+
 class Drain(Frame, frozen=True):
     """Take no more; exit 0 when the last attempt has ended."""
 
@@ -205,6 +245,42 @@ class Probed(Frame, frozen=True):
     failure: Failure | None
 
 
+class Previewed(Frame, frozen=True):
+    """Answer to Preview. ``value``: JSON, at most ``VALUE_BYTES`` of its ``size_bytes``; empty
+    where there is none. ``sees``: JSON of an object, shortened. ``missing``: steps whose result is
+    not known."""
+
+    request_no: int
+    faults: list[PlacedFault] = []
+    value: bytes = b""
+    size_bytes: int = 0
+    response: Response | None = None
+    sees: bytes = b""
+    missing: list[str] = []
+
+
+class Tried(Frame, frozen=True):
+    """Answer to Try: ``failure``, or ``left_out`` (its ``when`` is false), or ``value``, JSON as in
+    Previewed. ``logs``: what its functions printed."""
+
+    request_no: int
+    failure: Failure | None = None
+    left_out: bool = False
+    value: bytes = b""
+    size_bytes: int = 0
+    logs: str = ""
+    took_s: float = 0.0
+
+
+class FunctionsFound(Frame, frozen=True):
+    """Answer to ListFunctions. ``failure``: none could be listed."""
+
+    request_no: int
+    functions: list[Function] = []
+    faults: list[ModuleFault] = []
+    failure: Failure | None = None
+
+
 ToWorker = (
     Define
     | Forget
@@ -217,9 +293,24 @@ ToWorker = (
     | Check
     | ReadBody
     | Probe
+    | Preview
+    | Try
+    | ListFunctions
     | Drain
 )
-ToEngine = Hello | Record | Outcome | Lookup | Checked | BodyRead | Probed | Imported
+ToEngine = (
+    Hello
+    | Record
+    | Outcome
+    | Lookup
+    | Checked
+    | BodyRead
+    | Probed
+    | Previewed
+    | Tried
+    | FunctionsFound
+    | Imported
+)
 
 _encoder = msgspec.msgpack.Encoder()
 _to_worker = msgspec.msgpack.Decoder(ToWorker)

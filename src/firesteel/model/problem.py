@@ -200,6 +200,9 @@ PROBLEMS: Mapping[str, ProblemType] = {
     "unknown_execution": ProblemType(
         404, "Unknown execution", "The message has no execution of that number."
     ),
+    "unknown_step": ProblemType(
+        404, "Unknown step", "The workflow of the document has no step of that name."
+    ),
     "label_taken": ProblemType(409, "Label taken", "The trigger has an API key of that label."),
     "secret_taken": ProblemType(
         409, "Secret taken", "The trigger has an API key with the same secret."
@@ -231,6 +234,11 @@ PROBLEMS: Mapping[str, ProblemType] = {
     ),
     "payload_purged": ProblemType(
         409, "Payload purged", "The message's request and body were deleted by retention."
+    ),
+    "acts_for_real": ProblemType(
+        409,
+        "Acts for real",
+        "What the step does cannot be rolled back; send act: true where that is meant.",
     ),
     "target_exists": ProblemType(
         409, "Target exists", "The file to write to exists; it was left as it is."

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from firesteel.model import frames
     from firesteel.model.connection import HttpConnection
     from firesteel.worker.http_connection import HttpClient
-    from firesteel.worker.sql_connection import SqlPool
+    from firesteel.worker.sql_connection import BoundStatement, SqlPool
 
 _ANY_ADDRESS = ""
 DEFAULT_CONNECTIONS = 20
@@ -130,6 +130,34 @@ class WorkspaceConnections:
         if isinstance(connection, SqlConnection):
             return _sql_pool(connection, share, self.folder)
         return _http_client(connection, self.rules, share, self.folder)
+
+
+class RollingBack(WorkspaceConnections):
+    """Those of a try: databases keep nothing of what is done. HTTP systems are as ever."""
+
+    @contextlib.asynccontextmanager
+    async def sql(self, name: str) -> AsyncIterator[SqlPool]:
+        """The database, in transactions that are rolled back."""
+        async with WorkspaceConnections.sql(self, name) as pool:
+            yield cast("SqlPool", _RolledBack(pool))
+
+
+class _RolledBack:
+    """The part of a SqlPool that steps use."""
+
+    def __init__(self, pool: SqlPool) -> None:
+        self._pool = pool
+
+    async def statement(self, statement: BoundStatement) -> Any:
+        return (await self._pool.rolled_back([statement]))[0]
+
+    async def transaction(self, statements: list[BoundStatement]) -> list[Any]:
+        return await self._pool.rolled_back(statements)
+
+    async def once(
+        self, statements: list[BoundStatement], *, execution: str, place: str
+    ) -> list[Any]:
+        return await self._pool.rolled_back(statements)
 
 
 # SQLAlchemy and httpx2 take longer to import than all the rest: only who needs them waits for them.

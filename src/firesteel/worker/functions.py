@@ -89,7 +89,7 @@ def find_function(reference: str, folder: Path | None) -> Found:
     """The function ``module:function``, without the wrapper of ``@step``. Imports its module, which
     may take long. Raises FunctionInvalid."""
     module_name, _, name = reference.partition(":")
-    module = _imported(module_name)
+    module = import_module(module_name)
     function = getattr(module, name, None)
     if function is None:
         raise FunctionInvalid(f"the module {module_name} has no function {name}")
@@ -153,7 +153,8 @@ def input_faults(error: ValidationError) -> list[InputFault]:
     return faults[:FAULTS_LIMIT]
 
 
-def _imported(name: str) -> Any:
+def import_module(name: str) -> Any:
+    """The module, imported, which may do and take anything. Raises FunctionInvalid."""
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:

@@ -135,6 +135,19 @@ class SqlPool:
 
         return await self._run(work)
 
+    async def rolled_back(self, statements: list[BoundStatement]) -> list[Any]:
+        """The results of all, after which the database is as before: for a try. Where a database
+        commits by itself, as some do after they changed a table's form, that stays."""
+
+        def work(running: _Running) -> list[Any]:
+            with self._together.connect() as connection:
+                try:
+                    return [self._result(connection, item, running) for item in statements]
+                finally:
+                    connection.rollback()
+
+        return await self._run(work)
+
     async def once(
         self, statements: list[BoundStatement], *, execution: str, place: str
     ) -> list[Any]:

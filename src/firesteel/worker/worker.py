@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from firesteel.errors import AuthorError
 from firesteel.model import frames
 from firesteel.model.execution import Failure, InputFault
+from firesteel.worker.apart import process
 from firesteel.worker.attempt import Attempt
 from firesteel.worker.connections import WorkspaceConnections, warm_up
 from firesteel.worker.failures import failure_of
 from firesteel.worker.functions import find_function
+from firesteel.worker.preview import preview
 from firesteel.worker.questions import check, probe, read_body
 from firesteel.worker.threads import Threads
 from firesteel.worker.version import Version
@@ -59,6 +61,9 @@ class Worker:
             frames.Check: self._check,
             frames.ReadBody: self._read_body,
             frames.Probe: self._probe,
+            frames.Preview: self._preview,
+            frames.Try: self._try,
+            frames.ListFunctions: self._list_functions,
             frames.Drain: self._drain,
         }
 
@@ -234,6 +239,37 @@ class Worker:
             self.link.send(frames.Probed(frame.request_no, failure))
 
         self._in_background(answer())
+
+    def _preview(self, frame: frames.Preview) -> None:
+        async def answer() -> None:
+            # In a thread: an evaluation may take a second, which attempts do not wait for.
+            self.link.send(await self.threads.run(lambda: preview(frame)))
+
+        self._in_background(answer())
+
+    def _try(self, frame: frames.Try) -> None:
+        async def answer() -> None:
+            found = await self._apart(frame)
+            if isinstance(found, Failure):
+                found = frames.Tried(frame.request_no, found)
+            self.link.send(found)
+
+        self._in_background(answer())
+
+    def _list_functions(self, frame: frames.ListFunctions) -> None:
+        async def answer() -> None:
+            found = await self._apart(frame)
+            if isinstance(found, Failure):
+                found = frames.FunctionsFound(frame.request_no, failure=found)
+            self.link.send(found)
+
+        self._in_background(answer())
+
+    async def _apart(self, frame: frames.Try | frames.ListFunctions) -> frames.Frame | Failure:
+        try:
+            return await process.ask(frame, self.folder)
+        except OSError as error:  # such as no more processes
+            return failure_of(error)
 
     def _in_background(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
