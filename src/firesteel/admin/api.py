@@ -13,12 +13,14 @@ from firesteel.admin.resources import (
     calls,
     connections,
     consumers,
+    drafts,
     integrations,
     keys,
     lanes,
     messages,
     node,
     trials,
+    versions,
 )
 
 if TYPE_CHECKING:
@@ -51,6 +53,8 @@ def create_api(engine: Engine, publisher: Publisher) -> FastAPI:
         node,
         integrations,
         calls,
+        drafts,
+        versions,
         keys,
         consumers,
         connections,

@@ -15,13 +15,21 @@ from firesteel.model.message import decode_request
 from firesteel.model.step_result import as_json, decode_result
 
 if TYPE_CHECKING:
+    from firesteel.engine.drafts import ExaminedDraft
     from firesteel.engine.engine import Engine
-    from firesteel.engine.publishing import Publication
+    from firesteel.engine.publication import Publication
+    from firesteel.model.difference import Change, LinePair
     from firesteel.model.execution import Failure, JournalEntry, Response
     from firesteel.model.fault import Fault
     from firesteel.model.message import Message
-    from firesteel.store.catalog import ApiKey, PublishedIntegration, StoredConnection, Version
-    from firesteel.store.history import Attempt, ExecutionDetail, MessageSummary
+    from firesteel.store.catalog import (
+        ApiKey,
+        Draft,
+        PublishedIntegration,
+        StoredConnection,
+        Version,
+    )
+    from firesteel.store.history import Activity, Attempt, ExecutionDetail, MessageSummary
     from firesteel.store.journal import LaneStatus
 
 
@@ -52,6 +60,20 @@ def integration(item: PublishedIntegration, engine: Engine) -> shapes.Integratio
     return shapes.IntegrationShape(**summary.model_dump(), document=item.document)
 
 
+def listed_integration(
+    item: PublishedIntegration, engine: Engine, activity: Activity, draft: Draft | None
+) -> shapes.ListedIntegrationShape:
+    """An integration in the list of its workspace."""
+    summary = integration_summary(item, engine)
+    return shapes.ListedIntegrationShape(
+        **summary.model_dump(),
+        last_received_at=written_or_none(activity.last_received_at_us),
+        failed=activity.failed,
+        draft_by=None if draft is None else draft.changed_by,
+        draft_at=None if draft is None else written(draft.changed_at_us),
+    )
+
+
 def publication(done: Publication) -> shapes.PublicationShape:
     """What a publication did."""
     return shapes.PublicationShape(
@@ -73,6 +95,36 @@ def fault(item: Fault) -> shapes.FaultShape:
     """A fault of a document."""
     return shapes.FaultShape(
         pointer=item.pointer, code=item.code, detail=item.detail, hint=item.hint
+    )
+
+
+def draft(item: ExaminedDraft) -> shapes.DraftShape:
+    """A draft with what is wrong with it."""
+    return shapes.DraftShape(
+        document=item.document,
+        base_version=item.draft.base_version,
+        published_version=item.published_version,
+        changed_at=written(item.draft.changed_at_us),
+        changed_by=item.draft.changed_by,
+        faults=[fault(found) for found in item.examined.faults],
+        warnings=[fault(found) for found in item.examined.warnings],
+        complete=item.examined.complete,
+    )
+
+
+def change(item: Change) -> shapes.ChangeShape:
+    """A change of a document."""
+    return shapes.ChangeShape(pointer=item.pointer, kind=item.kind, old=item.old, new=item.new)
+
+
+def line_pair(item: LinePair) -> shapes.LinePairShape:
+    """Two lines beside each other."""
+    return shapes.LinePairShape(
+        kind=item.kind,
+        old_number=item.old_number,
+        old=item.old,
+        new_number=item.new_number,
+        new=item.new,
     )
 
 

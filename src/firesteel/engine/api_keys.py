@@ -101,8 +101,13 @@ class ApiKeys:
 
     async def reveal(self, trigger_no: int, label: str, *, subject: str, actor: str) -> str:
         """The secret in clear; the audit log says who saw it, before it is seen."""
-        key = await self.find(trigger_no, label)
+        await self.find(trigger_no, label)
         await self._catalog.note(actor, "key.reveal", f"{subject} {label}")
+        return await self.open(trigger_no, label)
+
+    async def open(self, trigger_no: int, label: str) -> str:
+        """The secret in clear, for the node's own use: nobody may be shown it."""
+        key = await self.find(trigger_no, label)
         return self._keyring.open(key.sealed, _purpose(trigger_no)).decode()
 
     async def lend(

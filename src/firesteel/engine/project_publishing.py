@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from firesteel.engine.ownership import Owner
-from firesteel.engine.publishing import PublishOptions
+from firesteel.engine.publication import PublishOptions
 from firesteel.errors import FiresteelError
 from firesteel.model.connection import InvalidConnection, connection_json
 from firesteel.model.document import InvalidDocument

@@ -7,29 +7,21 @@ next call.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from firesteel.engine.api_keys import ApiKeys, WantedKey
+from firesteel.engine.checking import Checked, Checker, key_pointer, unplaced_fault
 from firesteel.engine.connection_publishing import ConnectionPublisher, require_workspace
+from firesteel.engine.drafts import Drafts
 from firesteel.engine.ownership import Owner
-from firesteel.errors import AuthorError, CallerError
-from firesteel.model.api_key import check_pasted
-from firesteel.model.document import (
-    InvalidDocument,
-    check_document,
-    integration_json,
-    key_declarations,
-    without_key_values,
-)
-from firesteel.model.fault import Fault, Pointer, child
-from firesteel.model.project_rules import check_together
-from firesteel.model.references import resolve
-from firesteel.model.yaml_source import Loaded
+from firesteel.engine.publication import Publication, PublishOptions
+from firesteel.errors import CallerError
+from firesteel.model.document import InvalidDocument, check_document, parse_document
 from firesteel.store.catalog import TriggerRules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from firesteel.engine.api_keys import KeyChange
@@ -40,46 +32,6 @@ if TYPE_CHECKING:
     from firesteel.store.journal import Actor
 
 
-@dataclass(frozen=True, slots=True)
-class PublishOptions:
-    """How a document is published.
-
-    ``dry_run``: check and tell, change nothing. ``prune``: delete API keys that the document does
-    not declare. ``expect_version``: refuse unless this is the published version; 0: unless it is
-    new.
-    """
-
-    owner: Owner
-    dry_run: bool = False
-    prune: bool = False
-    expect_version: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Publication:
-    """What a publication did, or with ``dry_run`` would do. ``version`` is the published one
-    afterwards (0: none yet)."""
-
-    name: str
-    created: bool
-    changed: bool
-    version: int
-    document: dict[str, Any]
-    previous: dict[str, Any] | None
-    warnings: list[Fault]
-    keys: list[KeyChange]
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """A document without faults. ``document`` is what a version stores: no secrets."""
-
-    integration: Integration
-    document: dict[str, Any]
-    warnings: list[Fault]
-    keys: list[WantedKey]
-
-
 class Publisher:
     """Made by ``node``; used by the REST API and at start. Each act takes effect at once."""
 
@@ -87,28 +39,52 @@ class Publisher:
         self._engine = engine
         self._catalog = parts.catalog
         self._clock = parts.clock
-        self._lookup = parts.connections.lookup
+        self.checker = Checker(engine, parts.catalog, parts.connections.lookup)
         self.keys = ApiKeys(parts.catalog, parts.keyring)
         self.connections = ConnectionPublisher(engine, parts)
+        self.drafts = Drafts(self, parts.catalog)
 
     # --- integrations
 
-    async def check(self, workspace: str, document: Any) -> Checked:
-        """The document with its warnings. Raises InvalidDocument with every fault."""
-        result = check_document(document)
-        if result.integration is None:
-            raise InvalidDocument(result.faults)
-        written = integration_json(result.integration)
-        found = await self._engine.check_document(workspace, without_key_values(written))
-        faults = [_fault(item.pointer, item.code, item.detail) for item in found]
-        keys, key_faults, weak = _read_keys(result.integration, await self._lookup(workspace))
-        if faults or key_faults:
-            raise InvalidDocument([*faults, *key_faults])
-        faults = await self._circles(workspace, written)
-        if faults:
-            raise InvalidDocument(faults)
-        warnings = [*result.warnings, *weak, *await self._unknown(workspace, written)]
-        return Checked(result.integration, without_key_values(written), warnings, keys)
+    async def create(
+        self, workspace: str, name: str, description: str | None, *, actor: Actor
+    ) -> PublishedIntegration:
+        """A new integration: version 1, which is switched off and only records, so that there is
+        a trigger to hang API keys on. Raises CallerError ``name_taken``, ``unknown_workspace``;
+        InvalidDocument where the name is none."""
+        await require_workspace(self._catalog, workspace)
+        document = {"name": name, "description": description or None, "enabled": False}
+        document = {key: value for key, value in document.items() if value is not None}
+        rules = rules_of(_valid(document))
+        try:
+            created, _ = await self._catalog.publish(
+                workspace,
+                document,
+                rules=rules,
+                managed_by="console",
+                actor=actor.name,
+                expect_version=0,
+            )
+        except CallerError as error:
+            if error.code != "changed_meanwhile":
+                raise
+            raise CallerError(f"there is an integration {name}", code="name_taken") from error
+        await self._engine.refresh_routes()
+        return created
+
+    async def take_over(self, workspace: str, name: str, *, actor: Actor) -> PublishedIntegration:
+        """Let an integration that files manage belong to the console: the document stays as it is,
+        and the files of a project no longer publish it. Safe to repeat."""
+        current = await self.find(workspace, name)
+        taken, _ = await self._catalog.publish(
+            workspace,
+            {**current.document, "enabled": current.enabled},
+            rules=rules_of(parse_document(current.document)),
+            managed_by="console",
+            actor=actor.name,
+            expect_version=current.version,
+        )
+        return taken
 
     async def publish(
         self, workspace: str, document: Any, *, options: PublishOptions, actor: Actor
@@ -119,7 +95,7 @@ class Publisher:
         other owns it, ``changed_meanwhile``, ``unknown_workspace``.
         """
         await require_workspace(self._catalog, workspace)
-        checked = await self.check(workspace, document)
+        checked = await self.checker.check(workspace, document)
         current = await self._catalog.integration(workspace, checked.integration.name)
         existing = await self.keys.of(current.trigger_no) if current else []
         checked = _as_switched(checked, current)
@@ -165,16 +141,23 @@ class Publisher:
     # --- API keys
 
     async def add_key(
-        self, workspace: str, name: str, *, wanted: WantedKey, actor: Actor
+        self,
+        workspace: str,
+        name: str,
+        *,
+        wanted: WantedKey,
+        actor: Actor,
+        close: bool = True,
     ) -> tuple[ApiKey, str, str | None]:
         """A new key of the trigger: key, secret in clear, warning. An open trigger is closed by
-        its first key: a version that declares the key is published with it. Raises CallerError
+        its first key: a version that declares the key is published with it; without ``close`` it
+        stays open until a version that asks for keys is published. Raises CallerError
         ``expiry_invalid`` where the key would be dead from the start."""
         if wanted.expires_at_us is not None and wanted.expires_at_us <= self._clock.now_us():
             raise CallerError("the day on which the key expires is past", code="expiry_invalid")
         integration = await self.find(workspace, name)
         trigger = integration.document.get("trigger") or {}
-        is_open = not trigger.get("authentication")
+        is_open = close and not trigger.get("authentication")
         if is_open and integration.managed_by == "files":
             raise CallerError(
                 f"{name} is open to anybody and managed by files: add authentication to its file",
@@ -201,25 +184,12 @@ class Publisher:
         await self.keys.delete(trigger_no, label, actor.name)
         await self._engine.refresh_routes()
 
+    async def secret_of(self, workspace: str, name: str, label: str) -> str:
+        """The secret of a key in clear, to be used again on another trigger and shown to nobody.
+        Raises CallerError ``unknown_integration``, ``unknown_key``."""
+        return await self.keys.open((await self.find(workspace, name)).trigger_no, label)
+
     # --- inside
-
-    async def _circles(self, workspace: str, document: dict[str, Any]) -> list[Fault]:
-        """Faults of calls that would lead back to this document."""
-        published = await self._catalog.integrations(workspace)
-        others = [item.document for item in published if item.name != document["name"]]
-        beside = [_loaded(item, str(item["name"])) for item in others]
-        found = check_together([_loaded(document), *beside])
-        return [fault for fault in found if fault.code == "call_cycle" and not fault.file]
-
-    async def _unknown(self, workspace: str, document: dict[str, Any]) -> list[Fault]:
-        """Warnings of what is not there: it may come later, and its steps fail until then."""
-        connections = {item.name for item in await self._catalog.connections(workspace)}
-        found = check_document(document, connections=connections).faults
-        known = [item.name for item in await self._catalog.integrations(workspace)]
-        found += check_together([_loaded(document)], known)
-        return [
-            fault for fault in found if fault.code in ("connection_unknown", "integration_unknown")
-        ]
 
     def _foreseen(
         self,
@@ -251,7 +221,7 @@ class Publisher:
         actor: Actor,
     ) -> Publication:
         published, changed = current, False
-        if current is None or _differs(checked, current, options):
+        if current is None or options.draft_revision or _differs(checked, current, options):
             published, changed = await self._catalog.publish(
                 workspace,
                 checked.document,
@@ -259,11 +229,14 @@ class Publisher:
                 managed_by=options.owner.managed_by,
                 actor=actor.name,
                 expect_version=options.expect_version,
+                draft_revision=options.draft_revision,
             )
         assert published is not None
-        keys = await self.keys.bring_in_line(
-            published.trigger_no, checked.keys, prune=options.prune, actor=actor.name
-        )
+        keys: list[KeyChange] = []
+        if not options.keep_keys:
+            keys = await self.keys.bring_in_line(
+                published.trigger_no, checked.keys, prune=options.prune, actor=actor.name
+            )
         await self._engine.refresh_routes()
         foreseen = self._foreseen(checked, current, (), options=options)
         return replace(foreseen, version=published.version, changed=changed, keys=keys)
@@ -296,7 +269,7 @@ class Publisher:
             holder = holders.setdefault(self.keys.digest(key.secret), key.label)
             if holder != key.label:
                 detail = f"the API keys {holder} and {key.label} have the same secret"
-                faults.append(_fault(_key_pointer(index), "not_unique", detail))
+                faults.append(unplaced_fault(key_pointer(index), "not_unique", detail))
         if faults:
             raise InvalidDocument(faults)
 
@@ -344,37 +317,3 @@ def _differs(
     if current is None:
         return True
     return current.document != checked.document or current.managed_by != options.owner.managed_by
-
-
-def _fault(pointer: Pointer, code: str, detail: str, hint: str = "") -> Fault:
-    return Fault("", 0, 0, pointer, code, detail, hint)
-
-
-def _loaded(document: dict[str, Any], file: str = "") -> Loaded:
-    return Loaded(file, document, {"": (0, 0)}, {}, {}, [])
-
-
-def _key_pointer(index: int) -> Pointer:
-    return child("/trigger/authentication", index, "api_key", "value")
-
-
-def _read_keys(
-    integration: Integration, lookup: Callable[[str], str | None]
-) -> tuple[list[WantedKey], list[Fault], list[Fault]]:
-    """The declared keys with their secrets, faults, and warnings of weak secrets."""
-    keys: list[WantedKey] = []
-    faults: list[Fault] = []
-    weak: list[Fault] = []
-    for index, declared in enumerate(key_declarations(integration)):
-        pointer = _key_pointer(index)
-        try:
-            secret = None if declared.value is None else resolve(declared.value, lookup)
-            warning = None if secret is None else check_pasted(secret)
-        except (AuthorError, CallerError) as error:
-            code = "key_value_invalid" if error.code == "key_invalid" else error.code
-            faults.append(_fault(pointer, code, error.detail))
-            continue
-        if warning:
-            weak.append(_fault(pointer, "key_value_weak", warning))
-        keys.append(WantedKey.of(declared, secret))
-    return keys, faults, weak

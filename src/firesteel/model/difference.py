@@ -20,6 +20,18 @@ class Change:
     new: Any
 
 
+@dataclass(frozen=True, slots=True)
+class LinePair:
+    """A line of the old YAML beside the one of the new YAML, numbered from 1; None where a side
+    has none."""
+
+    kind: Literal["same", "added", "removed", "changed"]
+    old_number: int | None
+    old: str | None
+    new_number: int | None
+    new: str | None
+
+
 def diff_documents(old: Any, new: Any) -> list[Change]:
     """The changes that lead from ``old`` to ``new``, both plain JSON, in the order of ``new``, what
     was removed at the end of its mapping. Items of lists are compared by their place. Empty where
@@ -40,6 +52,35 @@ def diff_text(old: Any, new: Any, *, names: tuple[str, str] = ("published", "fil
         tofile=names[1],
     )
     return "".join(lines)
+
+
+def side_by_side(old: Any, new: Any) -> list[LinePair]:
+    """The canonical YAML of both, line beside line, whole: what did not change too."""
+    before, after = write_yaml(old).splitlines(), write_yaml(new).splitlines()
+    matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
+    pairs: list[LinePair] = []
+    for tag, old_at, old_end, new_at, new_end in matcher.get_opcodes():
+        for offset in range(max(old_end - old_at, new_end - new_at)):
+            left = old_at + offset if old_at + offset < old_end else None
+            right = new_at + offset if new_at + offset < new_end else None
+            pairs.append(_pair(before, after, (left, right), same=tag == "equal"))
+    return pairs
+
+
+def _pair(
+    before: list[str], after: list[str], at: tuple[int | None, int | None], *, same: bool
+) -> LinePair:
+    left, right = at
+    old = None if left is None else before[left]
+    new = None if right is None else after[right]
+    kind: Literal["same", "added", "removed", "changed"] = "same" if same else "changed"
+    if left is None:
+        kind = "added"
+    elif right is None:
+        kind = "removed"
+    return LinePair(
+        kind, None if left is None else left + 1, old, None if right is None else right + 1, new
+    )
 
 
 def _changes(old: Any, new: Any, pointer: Pointer) -> list[Change]:

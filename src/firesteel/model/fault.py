@@ -51,6 +51,7 @@ CODES: dict[str, str] = {
     "dialect_unknown": "There is no such dialect of SQLAlchemy here.",
     "key_value_invalid": "A pasted API key is too short or cannot be sent in a header.",
     "key_value_weak": "Warning: a pasted API key has fewer than 20 characters.",
+    "key_missing": "Calls need an API key, and the trigger has none yet.",
     "default_invalid": "A default or an enum does not fit the parameter.",
     "one_of": "Exactly one of several keys must stand there.",
     "order_invalid": "An item stands at a place where it may not stand.",

@@ -184,6 +184,12 @@ PROBLEMS: Mapping[str, ProblemType] = {
     "unknown_integration": ProblemType(
         404, "Unknown integration", "The workspace has no integration of that name."
     ),
+    "unknown_draft": ProblemType(
+        404, "Unknown draft", "The integration has no draft: what is published is all there is."
+    ),
+    "unknown_version": ProblemType(
+        404, "Unknown version", "The integration has no version of that number."
+    ),
     "unknown_key": ProblemType(404, "Unknown API key", "The trigger has no API key of that label."),
     "unknown_consumer": ProblemType(
         404, "Unknown consumer", "No API key of the workspace has that label."
@@ -203,6 +209,7 @@ PROBLEMS: Mapping[str, ProblemType] = {
     "unknown_step": ProblemType(
         404, "Unknown step", "The workflow of the document has no step of that name."
     ),
+    "name_taken": ProblemType(409, "Name taken", "The workspace has an integration of that name."),
     "label_taken": ProblemType(409, "Label taken", "The trigger has an API key of that label."),
     "secret_taken": ProblemType(
         409, "Secret taken", "The trigger has an API key with the same secret."
@@ -246,7 +253,8 @@ PROBLEMS: Mapping[str, ProblemType] = {
     "changed_meanwhile": ProblemType(
         412,
         "Changed meanwhile",
-        "Somebody published another version since the one that this change is based on.",
+        "Somebody published another version, or changed the draft, since what this change is "
+        "based on.",
     ),
     "integration_invalid": ProblemType(
         422,

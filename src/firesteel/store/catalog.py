@@ -81,6 +81,21 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
+class Draft:
+    """An integration as it is being edited; not in force. ``base_version``: the published version
+    that it was begun from. ``revision`` rises with every change, also where a draft of the name was
+    thrown away in between."""
+
+    workspace: str
+    name: str
+    document: dict[str, Any]
+    base_version: int
+    revision: int
+    changed_at_us: int
+    changed_by: str
+
+
+@dataclass(frozen=True, slots=True)
 class TriggerRules:
     """What the journal must know of a trigger; taken from the document at publishing."""
 
@@ -116,9 +131,9 @@ class AuditEntry:
 
 class Catalog(Protocol):
     """Raises CallerError with codes ``unknown_workspace``, ``unknown_integration``,
-    ``unknown_key``, ``unknown_connection``, ``unknown_secret``, ``label_taken``, ``secret_taken``,
-    ``changed_meanwhile``; a method that raises has changed nothing. What a method returned or
-    changed is seen by every read that begins afterwards."""
+    ``unknown_draft``, ``unknown_key``, ``unknown_connection``, ``unknown_secret``, ``label_taken``,
+    ``secret_taken``, ``changed_meanwhile``; a method that raises has changed nothing. What a method
+    returned or changed is seen by every read that begins afterwards."""
 
     async def setting(self, name: str) -> str | None:
         """The value of a setting that the store keeps; None where there is none."""
@@ -153,12 +168,15 @@ class Catalog(Protocol):
         managed_by: ManagedBy,
         actor: str,
         expect_version: int | None = None,
+        draft_revision: int | None = None,
     ) -> tuple[PublishedIntegration, bool]:
         """Make a new version where the document differs from the published one, and take its
         ``enabled`` as the switch, which no version holds: the document that is read back has
         ``enabled`` false where the trigger is off, else none. The order of keys counts as a
         difference, since a response shows it. False: nothing at all has changed.
-        ``expect_version``: the published version must be that one; 0: there must be none."""
+        ``expect_version``: the published version must be that one; 0: there must be none.
+        ``draft_revision``: it is the draft of that revision that is published, and there is none
+        of the integration afterwards; ``changed_meanwhile`` where it has another."""
         ...
 
     async def set_enabled(self, workspace: str, name: str, enabled: bool, actor: str) -> None:
@@ -166,7 +184,37 @@ class Catalog(Protocol):
         ...
 
     async def remove(self, workspace: str, name: str, actor: str) -> None:
-        """The name is free again and its calls are 404; messages stay until retention ends."""
+        """The name is free again and its calls are 404; messages stay until retention ends. Its
+        draft goes with it."""
+        ...
+
+    async def drafts(self, workspace: str) -> list[Draft]:
+        """By name; none where there is no such workspace."""
+        ...
+
+    async def draft(self, workspace: str, name: str) -> Draft | None:
+        """The draft of that name; None where there is none."""
+        ...
+
+    async def put_draft(  # noqa: PLR0913  # all but three are named at the call
+        self,
+        workspace: str,
+        name: str,
+        document: dict[str, Any],
+        *,
+        base_version: int,
+        actor: str,
+        expect_revision: int | None = None,
+    ) -> Draft:
+        """Write or replace the draft. ``expect_revision``: it must have that revision now; 0:
+        there must be none; ``changed_meanwhile`` otherwise."""
+        ...
+
+    async def delete_draft(
+        self, workspace: str, name: str, actor: str, expect_revision: int | None = None
+    ) -> None:
+        """``unknown_draft`` where there is none, ``changed_meanwhile`` where it has another
+        revision than the one that is expected."""
         ...
 
     async def versions(self, workspace: str, name: str) -> list[Version]:

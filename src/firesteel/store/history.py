@@ -5,6 +5,7 @@ Reads run on connections of their own and never wait for the writer; lists never
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -95,6 +96,18 @@ class ExecutionDetail:
     replay_of: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """``last_received_at_us``: of the latest message that is kept, None where there is none;
+    ``failed``: executions that have failed and are kept, up to MOST_COUNTED."""
+
+    last_received_at_us: int | None
+    failed: int
+
+
+MOST_COUNTED = 1000
+
+
 class History(Protocol):
     """Answers about what is committed; only ``purge`` changes anything. Messages of a removed
     integration stay visible until their retention ends."""
@@ -110,6 +123,11 @@ class History(Protocol):
     async def messages(self, filter: MessageFilter) -> list[MessageSummary]:
         """A page, latest first; the next one begins behind the last row's ``execution_no``. A row
         that ends or is purged meanwhile moves no other row to another page."""
+        ...
+
+    async def activity(self, trigger_nos: Sequence[int]) -> dict[int, Activity]:
+        """What a list of triggers shows of each; reads as much for a million messages as for a
+        thousand."""
         ...
 
     async def executions(self, message_id: str) -> list[ExecutionDetail]:

@@ -39,19 +39,21 @@ async def check(data: bytes, surroundings: Surroundings) -> list[InputFault]:
     """Faults of a document that only a worker can find, by pointer.
 
     Expressions that do not compile or read what is never there, statements without values, Python
-    functions that are not there.
+    functions that are not there. Of a document whose shape is wrong, such as a draft, the shape's
+    faults and those of its expressions.
     """
     document = json.loads(data)
-    try:
-        parse_document(document)
-    except InvalidDocument as error:
-        return [InputFault(fault.pointer, fault.code, fault.detail) for fault in error.faults]
     findings = Findings()
     check_expressions(document, findings, check_expression)
     faults = [
         InputFault(found.pointer, found.code, "; ".join(filter(None, (found.detail, found.hint))))
         for found in findings.faults
     ]
+    try:
+        parse_document(document)
+    except InvalidDocument as error:
+        shape = [InputFault(fault.pointer, fault.code, fault.detail) for fault in error.faults]
+        return shape + faults
     if not faults:
         faults += _statement_faults(document)
     return faults + await function_faults(document, surroundings)

@@ -1,14 +1,14 @@
-"""Integrations: list, show, publish, switch, remove; their versions."""
+"""Integrations: list, make, show, publish, switch, remove."""
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Header, Query, Response
+from fastapi import APIRouter, Body, Query, Response
 
 from firesteel.admin import shapes, views
 from firesteel.admin.problems import responses
+from firesteel.admin.resources.etags import IfMatch, expected, version_etag
 from firesteel.admin.resources.given import (
     Editor,
     EngineGiven,
@@ -19,14 +19,12 @@ from firesteel.admin.resources.given import (
 )
 from firesteel.engine.connection_publishing import require_workspace
 from firesteel.engine.ownership import Owner
-from firesteel.engine.publishing import PublishOptions
-from firesteel.errors import CallerError
+from firesteel.engine.publication import PublishOptions
 from firesteel.model.document import InvalidDocument
 from firesteel.model.fault import Fault
 
 router = APIRouter(prefix="/workspaces/{workspace}/integrations", tags=["integrations"])
 
-_ETAG = re.compile(r'(?:W/)?"([0-9]{1,18})"')
 EXAMPLE = {
     "name": "ItemPrice",
     "trigger": {
@@ -49,11 +47,36 @@ Options = Annotated[shapes.PublishQuery, Query()]
 @router.get("", responses=responses("unknown_workspace"))
 async def list_integrations(
     workspace: WorkspaceName, engine: EngineGiven, _access: Viewer
-) -> list[shapes.IntegrationSummary]:
+) -> list[shapes.ListedIntegrationShape]:
     """The workspace's integrations by name."""
     await require_workspace(engine.catalog, workspace)
     found = await engine.catalog.integrations(workspace)
-    return [views.integration_summary(item, engine) for item in found]
+    drafts = {draft.name: draft for draft in await engine.catalog.drafts(workspace)}
+    activity = await engine.history.activity([item.trigger_no for item in found])
+    return [
+        views.listed_integration(item, engine, activity[item.trigger_no], drafts.get(item.name))
+        for item in found
+    ]
+
+
+@router.post(
+    "",
+    status_code=201,
+    responses=responses("unknown_workspace", "name_taken", "integration_invalid"),
+)
+async def create_integration(
+    workspace: WorkspaceName,
+    new: shapes.NewIntegrationShape,
+    engine: EngineGiven,
+    publisher: PublisherGiven,
+    response: Response,
+    access: Editor,
+) -> shapes.IntegrationShape:
+    """Make an integration to be edited: version 1 is switched off and only records. Publishing its
+    draft switches it on."""
+    found = await publisher.create(workspace, new.name, new.description, actor=access.actor())
+    response.headers["etag"] = version_etag(found.version)
+    return views.integration(found, engine)
 
 
 @router.get("/{name}", responses=responses("unknown_workspace", "unknown_integration"))
@@ -67,7 +90,7 @@ async def show_integration(
 ) -> shapes.IntegrationShape:
     """An integration and its published document. ``ETag`` is the version, for ``If-Match``."""
     found = await publisher.find(workspace, name)
-    response.headers["etag"] = f'"{found.version}"'
+    response.headers["etag"] = version_etag(found.version)
     return views.integration(found, engine)
 
 
@@ -90,9 +113,7 @@ async def publish_integration(
     publisher: PublisherGiven,
     response: Response,
     access: Editor,
-    if_match: Annotated[
-        str | None, Header(description="Refuse unless this is the published version.")
-    ] = None,
+    if_match: IfMatch = None,
 ) -> shapes.PublicationShape:
     """Publish a document: a new version where it differs from the published one, and API keys as it
     declares them. With ``dry_run`` everything is checked and nothing changed."""
@@ -106,11 +127,11 @@ async def publish_integration(
             owner=Owner(options.managed_by, options.take_over),
             dry_run=options.dry_run,
             prune=options.prune,
-            expect_version=_expected(if_match),
+            expect_version=expected(if_match).version_or_refuse(),
         ),
         actor=access.actor(),
     )
-    response.headers["etag"] = f'"{done.version}"'
+    response.headers["etag"] = version_etag(done.version)
     return views.publication(done)
 
 
@@ -129,6 +150,20 @@ async def switch_integration(
     return views.integration_summary(await publisher.find(workspace, name), engine)
 
 
+@router.post("/{name}/take-over", responses=responses("unknown_workspace", "unknown_integration"))
+async def take_over_integration(
+    workspace: WorkspaceName,
+    name: IntegrationName,
+    engine: EngineGiven,
+    publisher: PublisherGiven,
+    access: Editor,
+) -> shapes.IntegrationSummary:
+    """Take an integration that files manage over: it is edited here from now on, and a project
+    folder no longer publishes it."""
+    taken = await publisher.take_over(workspace, name, actor=access.actor())
+    return views.integration_summary(taken, engine)
+
+
 @router.delete(
     "/{name}",
     status_code=204,
@@ -145,25 +180,3 @@ async def remove_integration(
 ) -> None:
     """Remove an integration and its API keys. Its messages stay until retention ends."""
     await publisher.remove(workspace, name, managed_by=managed_by, actor=access.actor())
-
-
-@router.get("/{name}/versions", responses=responses("unknown_workspace", "unknown_integration"))
-async def list_versions(
-    workspace: WorkspaceName,
-    name: IntegrationName,
-    engine: EngineGiven,
-    publisher: PublisherGiven,
-    _access: Viewer,
-) -> list[shapes.VersionShape]:
-    """All versions, latest first."""
-    await publisher.find(workspace, name)
-    return [views.version(item) for item in await engine.catalog.versions(workspace, name)]
-
-
-def _expected(if_match: str | None) -> int | None:
-    if if_match is None or if_match.strip() == "*":
-        return None
-    match = _ETAG.fullmatch(if_match.strip())
-    if match is None:
-        raise CallerError("If-Match is not an ETag of this resource", code="changed_meanwhile")
-    return int(match.group(1))

@@ -18,6 +18,7 @@ from firesteel.admin.resources.given import (
     WorkspaceName,
 )
 from firesteel.engine.api_keys import WantedKey
+from firesteel.errors import CallerError
 from firesteel.model.api_key import expiry_us
 
 router = APIRouter(prefix="/workspaces/{workspace}/integrations/{name}/keys", tags=["API keys"])
@@ -35,7 +36,11 @@ async def list_keys(
     return [views.key(item) for item in await publisher.keys.of(integration.trigger_no)]
 
 
-@router.post("", status_code=201, responses=responses(*_UNKNOWN, *_REFUSED, "managed_by_files"))
+@router.post(
+    "",
+    status_code=201,
+    responses=responses(*_UNKNOWN, *_REFUSED, "unknown_key", "managed_by_files"),
+)
 async def add_key(
     workspace: WorkspaceName,
     name: IntegrationName,
@@ -43,13 +48,23 @@ async def add_key(
     publisher: PublisherGiven,
     access: Editor,
 ) -> shapes.AddedKeyShape:
-    """Add a key, pasted or generated; its secret is in this answer. The first key of an open
-    trigger closes it, by a new version."""
-    wanted = WantedKey(new.label, new.value, _expiry(new.expires))
+    """Add a key, pasted or generated, or with the secret of another trigger's key; a secret that
+    is not such a one is in this answer. The first key of an open trigger closes it, by a new
+    version."""
+    if new.value is not None and new.same_as is not None:
+        raise CallerError("value and same_as exclude each other", code="invalid_request")
+    value, other = new.value, new.same_as
+    if other is not None:
+        value = await publisher.secret_of(workspace, other.integration, other.label)
     key, secret, warning = await publisher.add_key(
-        workspace, name, wanted=wanted, actor=access.actor()
+        workspace,
+        name,
+        wanted=WantedKey(new.label, value, _expiry(new.expires)),
+        actor=access.actor(),
+        close=new.close,
     )
-    return shapes.AddedKeyShape(**views.key(key).model_dump(), secret=secret, warning=warning)
+    shown = None if other is not None else secret
+    return shapes.AddedKeyShape(**views.key(key).model_dump(), secret=shown, warning=warning)
 
 
 @router.patch("/{label}", responses=responses(*_UNKNOWN, "unknown_key", *_REFUSED))

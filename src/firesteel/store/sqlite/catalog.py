@@ -16,6 +16,7 @@ from firesteel.errors import CallerError
 from firesteel.store.catalog import (
     ApiKey,
     AuditEntry,
+    Draft,
     KeyChanges,
     ManagedBy,
     NewApiKey,
@@ -25,7 +26,12 @@ from firesteel.store.catalog import (
     Version,
 )
 from firesteel.store.schema import audit, setting, workspace
-from firesteel.store.sqlite import catalog_connections, catalog_integrations, catalog_keys
+from firesteel.store.sqlite import (
+    catalog_connections,
+    catalog_drafts,
+    catalog_integrations,
+    catalog_keys,
+)
 from firesteel.store.sqlite.catalog_connections import NewConnection
 from firesteel.store.sqlite.catalog_integrations import Publication
 from firesteel.store.sqlite.catalog_rows import Change, trigger_no
@@ -100,8 +106,11 @@ class SqliteCatalog:
         managed_by: ManagedBy,
         actor: str,
         expect_version: int | None = None,
+        draft_revision: int | None = None,
     ) -> tuple[PublishedIntegration, bool]:
-        publication = Publication(workspace, document, rules, managed_by, expect_version)
+        publication = Publication(
+            workspace, document, rules, managed_by, expect_version, draft_revision
+        )
 
         def work(change: Change) -> tuple[PublishedIntegration, bool]:
             number, changed = catalog_integrations.publish(change, publication)
@@ -135,6 +144,38 @@ class SqliteCatalog:
         return await self._read(
             lambda connection: catalog_integrations.version_of_no(connection, version_no)
         )
+
+    # --- drafts ---------------------------------------------------------------------------------
+
+    async def drafts(self, workspace: str) -> list[Draft]:
+        return await self._read(lambda connection: catalog_drafts.drafts(connection, workspace))
+
+    async def draft(self, workspace: str, name: str) -> Draft | None:
+        found = await self._read(
+            lambda connection: catalog_drafts.drafts(connection, workspace, name)
+        )
+        return found[0] if found else None
+
+    async def put_draft(  # noqa: PLR0913  # all but three are named at the call
+        self,
+        workspace: str,
+        name: str,
+        document: dict[str, Any],
+        *,
+        base_version: int,
+        actor: str,
+        expect_revision: int | None = None,
+    ) -> Draft:
+        new = catalog_drafts.NewDraft(workspace, name, document, base_version, expect_revision)
+        return await self._change(actor, lambda change: catalog_drafts.put(change, new))
+
+    async def delete_draft(
+        self, workspace: str, name: str, actor: str, expect_revision: int | None = None
+    ) -> None:
+        def work(change: Change) -> None:
+            catalog_drafts.discard(change, workspace, name, expect_revision)
+
+        await self._change(actor, work)
 
     # --- keys -----------------------------------------------------------------------------------
 

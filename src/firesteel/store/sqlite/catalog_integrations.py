@@ -12,6 +12,7 @@ from sqlalchemy import Select, delete, insert, select, update
 from firesteel.errors import CallerError
 from firesteel.store.catalog import ManagedBy, PublishedIntegration, TriggerRules, Version
 from firesteel.store.schema import NOT_REMOVED, api_key, integration, version, workspace
+from firesteel.store.sqlite import catalog_drafts
 from firesteel.store.sqlite.catalog_rows import Change, to_text, trigger_no, workspace_no
 from firesteel.store.sqlite.queries import execute, fetch_all, fetch_one
 
@@ -25,6 +26,7 @@ class Publication:
     rules: TriggerRules
     managed_by: ManagedBy
     expect_version: int | None
+    draft_revision: int | None = None
 
     @property
     def name(self) -> str:
@@ -82,6 +84,11 @@ def publish(change: Change, publication: Publication) -> tuple[int, bool]:
     own = workspace_no(change.connection, publication.workspace)
     current = _current(change.connection, own, publication.name)
     _check_expected(publication.expect_version, current)
+    if publication.draft_revision is not None:
+        catalog_drafts.check_revision(
+            change, publication.workspace, publication.name, publication.draft_revision
+        )
+        catalog_drafts.drop(change, publication.workspace, publication.name)
     if current is None:
         number = _create(change, own, publication)
         _add_version(change, number, publication, 1)
@@ -110,6 +117,7 @@ def remove(change: Change, workspace_name: str, name: str) -> None:
     execute(change.connection, delete(api_key).where(api_key.c.trigger_no == number))
     row = update(integration).where(integration.c.no == number)
     execute(change.connection, row.values(removed_at_us=change.now_us, enabled=False))
+    catalog_drafts.drop(change, workspace_name, name)
     change.note("integration.remove", f"{workspace_name}/{name}")
 
 

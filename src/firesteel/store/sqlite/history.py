@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -14,9 +15,9 @@ import msgspec
 from sqlalchemy import insert, select, update
 
 from firesteel.model.execution import MessageStatus, Response, State
-from firesteel.store.history import ExecutionDetail, MessageFilter, MessageSummary
+from firesteel.store.history import Activity, ExecutionDetail, MessageFilter, MessageSummary
 from firesteel.store.schema import setting
-from firesteel.store.sqlite import message_rows, retention
+from firesteel.store.sqlite import activity, message_rows, retention
 from firesteel.store.sqlite.backup import back_up
 from firesteel.store.sqlite.clock import Clocks
 from firesteel.store.sqlite.message_search import numbers_of_page
@@ -75,6 +76,9 @@ class SqliteHistory:
             return message_rows.summaries(connection, numbers_of_page(connection, filter))
 
         return await self._read(work, timeout_s=LONG_READ_TIMEOUT_S)
+
+    async def activity(self, trigger_nos: Sequence[int]) -> dict[int, Activity]:
+        return await self._read(partial(activity.of_triggers, trigger_nos=trigger_nos))
 
     async def executions(self, message_id: str) -> list[ExecutionDetail]:
         return await self._read(partial(message_rows.details, message_id=message_id))

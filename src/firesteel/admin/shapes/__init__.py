@@ -1,32 +1,30 @@
-"""What the REST API takes and gives: one class a resource, described in OpenAPI by its fields."""
+"""What the REST API takes and gives: one class a resource, described in OpenAPI by its fields.
+
+Resources with many shapes have a module of their own here; all names are found in this package.
+"""
 
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-ManagedBy = Literal["files", "console"]
+from firesteel.admin.shapes.base import FaultShape as FaultShape
+from firesteel.admin.shapes.base import LabelText as LabelText
+from firesteel.admin.shapes.base import ManagedBy as ManagedBy
+from firesteel.admin.shapes.base import SecretText as SecretText
+from firesteel.admin.shapes.base import Shape as Shape
+from firesteel.admin.shapes.editing import ChangeShape as ChangeShape
+from firesteel.admin.shapes.editing import DifferenceShape as DifferenceShape
+from firesteel.admin.shapes.editing import DraftShape as DraftShape
+from firesteel.admin.shapes.editing import KeyOfTrigger as KeyOfTrigger
+from firesteel.admin.shapes.editing import LinePairShape as LinePairShape
+from firesteel.admin.shapes.editing import NewIntegrationShape as NewIntegrationShape
+from firesteel.admin.shapes.editing import NewKeyShape as NewKeyShape
+
 StateName = Literal["waiting", "running", "succeeded", "failed", "cancelled", "skipped"]
 ReasonName = Literal["turn", "slot", "retry_at", "paused"]
-SecretText = Annotated[str, Field(min_length=1, max_length=65_536)]
-LabelText = Annotated[str, Field(min_length=1, max_length=100, examples=["web shop"])]
-
-
-class Shape(BaseModel):
-    """Unknown fields are refused, so that a misspelt one is not silently nothing."""
-
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
-
-
-class FaultShape(Shape):
-    """A fault or warning at a pointer (RFC 6901) into a document."""
-
-    pointer: str
-    code: str
-    detail: str
-    hint: str = ""
 
 
 class NodeShape(Shape):
@@ -68,6 +66,18 @@ class IntegrationSummary(Shape):
     request_response: bool
     waiting: int
     running: int
+
+
+class ListedIntegrationShape(IntegrationSummary):
+    """An integration in the list of its workspace."""
+
+    last_received_at: datetime | None
+    """When its latest message was accepted, of those that are kept."""
+    failed: int
+    """Executions that have failed and are kept; 1,000 stands for more, too."""
+    draft_by: str | None
+    """Who changed its draft last; null where there is none."""
+    draft_at: datetime | None
 
 
 class IntegrationShape(IntegrationSummary):
@@ -128,18 +138,11 @@ class KeyShape(Shape):
     last_used_at: datetime | None
 
 
-class NewKeyShape(Shape):
-    """A key to add; without ``value`` one is generated."""
-
-    label: LabelText
-    value: SecretText | None = None
-    expires: date | None = None
-
-
 class AddedKeyShape(KeyShape):
     """A new key with its secret."""
 
-    secret: str
+    secret: str | None
+    """Null where it is another key's too, which is not shown."""
     warning: str | None
 
 

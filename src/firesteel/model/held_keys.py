@@ -1,0 +1,58 @@
+"""API keys that a trigger has, written into its document as the ones that it declares.
+
+Keys live beside the document; what a document needs to say is whether calls need one. So wherever
+a document is edited or written by the node, its declarations are made those of the keys there are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from firesteel.model.api_key import expiry_day
+from firesteel.model.findings import items, mapping
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class HeldKey:
+    """A key without its secret; ``expires``: its last day, ``YYYY-MM-DD``."""
+
+    label: str
+    expires: str | None
+
+    @classmethod
+    def of(cls, label: str, expires_at_us: int | None) -> HeldKey:
+        """A key with its expiry as the store has it."""
+        return cls(label, None if expires_at_us is None else expiry_day(expires_at_us))
+
+    def declaration(self) -> dict[str, Any]:
+        """The item of ``authentication``."""
+        declared = {"label": self.label}
+        if self.expires is not None:
+            declared["expires"] = self.expires
+        return {"api_key": declared}
+
+
+UNDECIDED: dict[str, Any] = {"api_key": {}}
+"""What stands in a draft that asks for API keys while there is none: it cannot be published."""
+
+
+def asks_for_keys(document: dict[str, Any]) -> bool:
+    """Whether calls need an API key."""
+    return bool(items(mapping(document.get("trigger")).get("authentication")))
+
+
+def with_held_keys(document: dict[str, Any], held: Sequence[HeldKey]) -> dict[str, Any]:
+    """A copy whose declared keys are those in ``held``, where it asks for keys at all. A list that
+    holds something else than API keys is left as it is, for its faults to be told.
+    """
+    if not asks_for_keys(document):
+        return dict(document)
+    trigger = mapping(document["trigger"])
+    if any(set(mapping(item)) != {"api_key"} for item in trigger["authentication"]):
+        return dict(document)
+    declared = [key.declaration() for key in held] or [UNDECIDED]
+    return {**document, "trigger": {**trigger, "authentication": declared}}
