@@ -31,6 +31,7 @@ SHORTEST_S, LONGEST_S = 5.0, 60.0
 """For the tests of one mutant: between them lies three times what they take without it."""
 LONGER_S = 4.0
 """A single test may take so much more than three times what it takes without it."""
+TOO_LONG = "took too long"
 LAST = ("tests/property", "tests/end_to_end")
 """Tests that are dear: after all others. Nodes run in processes of their own, so what tests with
 one reach is not seen: they are played against every mutant."""
@@ -69,7 +70,7 @@ class MutantProcess:
         failed = self._folder / "failed"
         by = failed.read_text("utf-8") if failed.exists() else ""
         if self._late or self._exit == -signal.SIGALRM:
-            by = "took too long"
+            by = TOO_LONG
         shutil.rmtree(self._folder, ignore_errors=True)
         seconds = round(time.monotonic() - self._began, 1)
         return {"killed": self._exit != 0, "by": by, "seconds": seconds}
@@ -107,11 +108,14 @@ class Reach:
 class Player:
     """A plugin of pytest: plays what was collected in children instead of here."""
 
-    def __init__(self, modules: dict[str, Path], play: Callable[[Player], None]) -> None:
+    def __init__(
+        self, modules: dict[str, Path], play: Callable[[Player], None], patience: float
+    ) -> None:
         self.child = False
         self.failed = ""
         self._modules = modules
         self._play = play
+        self._patience = patience
         self._items: list[pytest.Item] = []
         self._reached: dict[str, set[tuple[str, int]]] = {}
         self._seconds: dict[str, float] = {}
@@ -142,7 +146,8 @@ class Player:
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """In a mutant's child: a test that waits in vain need not wait to its end."""
         if nodeid in self._seconds:
-            signal.setitimer(signal.ITIMER_REAL, LONGER_S + 3 * self._seconds[nodeid])
+            longest_s = self._patience * (LONGER_S + 3 * self._seconds[nodeid])
+            signal.setitimer(signal.ITIMER_REAL, longest_s)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """In a child: note the test that failed."""
@@ -163,7 +168,7 @@ class Player:
         """Begin with a mutant; in the child, the tests that reach it are what is left to run."""
         items = self._that_reach(file, mutant)
         unchanged_s = sum(self._seconds[item.nodeid] for item in items)
-        allowed_s = min(SHORTEST_S + 3 * unchanged_s, LONGEST_S)
+        allowed_s = self._patience * min(SHORTEST_S + 3 * unchanged_s, LONGEST_S)
         pid, folder = self._fork()
         if not pid:
             self._items[:] = items

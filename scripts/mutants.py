@@ -6,8 +6,9 @@
 
 Every mutant is played in a process of its own, made after the tests were collected: the tests that
 reach the changed function, quick ones first, until one fails. A mutant under which they take three
-times as long as they should is killed too. Nothing in the source is touched. What was found stands
-in ``build/mutants.jsonl``, a line a mutant, and is not played again while the module is the same.
+times as long as they should is killed too (a busy machine needs more ``--patience``). Nothing in
+the source is touched. What was found stands in ``build/mutants.jsonl``, a line a mutant, and is not
+played again while the module is the same.
 """
 
 from __future__ import annotations
@@ -24,13 +25,12 @@ from typing import Any
 
 import pytest
 
-from scripts.mutant_process import MutantProcess, Player
+from scripts.mutant_process import TOO_LONG, MutantProcess, Player
 from scripts.mutations import Mutant, mutants
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "firesteel"
 FOUND = ROOT / "build" / "mutants.jsonl"
-AT_ONCE = 2
 OPTIONS = [*("-x", "-qq", "-s", "-p", "no:cacheprovider"), "-k", "not test_the_machine_finds"]
 """Without the tests of planted defects: they would call any other defect found."""
 STORE = [
@@ -52,11 +52,13 @@ MODULES = {
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What the command line says. ``until``: on the monotonic clock."""
+    """What the command line says. ``until``: on the monotonic clock; ``again``: what is played
+    although it was: ``survived``, ``late``."""
 
     sample: int | None
     until: float
-    survivors: bool
+    again: frozenset[str]
+    at_once: int
 
 
 class Found:
@@ -89,7 +91,7 @@ class Found:
 
 
 class Module:
-    """One module's mutants, played by two processes at a time."""
+    """One module's mutants, played by a few processes at a time."""
 
     def __init__(self, path: str, chosen: Chosen) -> None:
         source = (SOURCE / path).read_text("utf-8")
@@ -109,12 +111,12 @@ class Module:
 
     def _wanted(self, mutant: Mutant) -> bool:
         result = self.found.results.get(mutant.place)
-        return result is None or (self._chosen.survivors and not result["killed"])
+        return result is None or _kind(result) in self._chosen.again
 
     def play(self, player: Player) -> None:
         """Play what is left, as far as the time goes."""
         while self._running or self._more():
-            while self._more() and len(self._running) < AT_ONCE:
+            while self._more() and len(self._running) < self._chosen.at_once:
                 process = player.start(SOURCE / self.path, self._left.pop(0))
                 if player.child:
                     return
@@ -144,7 +146,14 @@ class Module:
         return f"{found.killed} of {len(found.results)} killed ({len(self.all)} mutants in all)"
 
 
-def _play(group: list[Module], tests: list[str]) -> bool:
+def _kind(result: dict[str, Any]) -> str:
+    """``survived``, ``late`` or ``killed``."""
+    if not result["killed"]:
+        return "survived"
+    return "late" if result["by"] == TOO_LONG else "killed"
+
+
+def _play(group: list[Module], tests: list[str], patience: float) -> bool:
     """Play the modules that have the same tests; False where those fail without a mutant."""
 
     def play(player: Player) -> None:
@@ -153,7 +162,8 @@ def _play(group: list[Module], tests: list[str]) -> bool:
             if player.child:
                 return
 
-    player = Player({module.name: SOURCE / module.path for module in group}, play)
+    files = {module.name: SOURCE / module.path for module in group}
+    player = Player(files, play, patience)
     code = pytest.main([*OPTIONS, *tests], [player])
     if player.child:
         player.exit(int(code))
@@ -169,13 +179,20 @@ def main() -> int:
     parser.add_argument("--sample", type=int, help="about so many mutants of each module")
     parser.add_argument("--seconds", type=float, default=1e9, help="begin no mutant after these")
     parser.add_argument("--survivors", action="store_true", help="play them again")
+    parser.add_argument("--late", action="store_true", help="play again what took too long")
+    parser.add_argument("--patience", type=float, default=1.0, help="wait so many times as long")
+    parser.add_argument("--at-once", type=int, default=2, help="so many at a time; 2 by default")
     given = parser.parse_args()
-    chosen = Chosen(given.sample, time.monotonic() + given.seconds, given.survivors)
+    until = time.monotonic() + given.seconds
+    again = {"survived": given.survivors, "late": given.late}
+    kinds = frozenset(kind for kind, asked in again.items() if asked)
+    chosen = Chosen(given.sample, until, kinds, given.at_once)
     os.chdir(ROOT)
     modules = [Module(path, chosen) for path in given.modules or MODULES]
     for tests in (STORE, ENGINE):
         group = [one for one in modules if MODULES[one.path] is tests and not one.done]
-        if group and time.monotonic() < chosen.until and not _play(group, tests):
+        in_time = time.monotonic() < chosen.until
+        if group and in_time and not _play(group, tests, given.patience):
             return 1
     for module in modules:
         print(f"{module.path}: {module.summary()}")

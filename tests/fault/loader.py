@@ -12,11 +12,12 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 from tests.fault.history import Call, CallRecorder, Invocation
-from tests.fault.service import Service, headers
+from tests.fault.service import Service
 
 CALLERS = 8
 TIMEOUT_S = 60.0
@@ -106,7 +107,9 @@ class Caller:
             self._close()
             return invocation.fail(refused=True)
         try:
-            connection.request("POST", f"/test/{trigger}", body, {**headers(), **said})
+            connection.request(
+                "POST", f"/test/{trigger}", body, {**self._service.headers(), **said}
+            )
             answer = connection.getresponse()
             data = answer.read()
         except (OSError, http.client.HTTPException):
@@ -144,6 +147,8 @@ def _was_closed(idle: socket.socket) -> bool:
 def _told(invocation: Invocation, answer: http.client.HTTPResponse, data: bytes) -> Call:
     """What an answer means: a 2xx or an answer of the workflow acknowledges."""
     invocation.answered(answer.status)
+    if answer.status == HTTPStatus.UNAUTHORIZED:
+        return invocation.fail(refused=True)  # another test's node has the port by now
     message_id = answer.headers["firesteel-message-id"]
     document = json.loads(data)
     if message_id is not None:

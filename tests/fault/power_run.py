@@ -4,11 +4,11 @@ judged."""
 from __future__ import annotations
 
 import contextlib
+import json
 import random
 import shutil
-import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -16,6 +16,7 @@ from tests.fault.disk.forgetful import ForgetfulDisk
 from tests.fault.history import CallRecorder, Ending, History
 from tests.fault.loader import Loader
 from tests.fault.service import Service
+from tests.fault.store_image import StoreImage
 from tests.fault.witness import Witness
 
 TRIGGERS = ("Ordered", "Concurrent", "Answered")
@@ -23,12 +24,15 @@ FEWEST, MOST = 5, 40
 PROGRESS_S = 60.0
 REST_S = 120.0
 STEPS = 2
+KEPT = 2
 
 
 @dataclass
 class PowerRun:
-    """``damage``: what SQLite found wrong with the store, after each cut; ``endings``: what the
-    node said before each."""
+    """After each cut the image of the store is judged before a node opens it: ``damage``: what
+    SQLite found wrong with it, ``missing``: what had been acknowledged, or had run, and is not in
+    it. The last images are kept, and what callers were told. ``endings``: what the node said before
+    each cut."""
 
     service: Service
     disk: ForgetfulDisk
@@ -37,6 +41,8 @@ class PowerRun:
     recorder: CallRecorder = field(default_factory=CallRecorder)
     endings: list[Ending] = field(default_factory=list)
     damage: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    cuts: int = 0
 
     @classmethod
     @contextlib.contextmanager
@@ -66,32 +72,33 @@ class PowerRun:
         self.service.kill_supervisor(self._look)
 
     def cut_power_often(self, cuts: int, chance: random.Random) -> None:
-        """While calls are made, each time when the node has got on a little."""
+        """While calls are made, each time when the node has got on a little. The first loss ends
+        it, so that its image is there to be looked at."""
         with self.calls():
-            for _ in range(cuts):
+            while self.cuts < cuts and not (self.missing or self.damage):
                 self.get_on(chance.randint(FEWEST, MOST))
                 self.cut_power(chance.randrange(2**32))
 
     def history(self) -> History:
         """What happened, when all is at rest."""
+        self._keep_calls()
         self.service.wait_at_rest(REST_S)
         endings = (*self.endings, *self.service.endings())
         books = tuple(self.service.balances())
         return History(self.recorder.calls(), self.witness.effects(), endings, STEPS, books)
 
     def _look(self) -> None:
+        """While no process uses the disk."""
         self.disk.power_on()
-        self.damage += damage_of(self.service.folder)
+        self.cuts += 1
+        folder = self.service.folder
+        image = StoreImage.taken(folder / "data", folder / f"cut-{self.cuts}")
+        self.damage += image.damage
+        self.missing += image.missing(self.recorder.calls(), self.witness.effects())
+        shutil.rmtree(folder / f"cut-{self.cuts - KEPT}", ignore_errors=True)
+        self._keep_calls()
 
-
-def damage_of(folder: Path) -> list[str]:
-    """What SQLite finds wrong with a copy of the store, so that the node recovers it itself."""
-    copy = folder / "copy"
-    shutil.rmtree(copy, ignore_errors=True)
-    copy.mkdir()
-    for file in (folder / "data").glob("firesteel.db*"):
-        if not file.name.endswith("-shm"):
-            shutil.copyfile(file, copy / file.name)
-    with contextlib.closing(sqlite3.connect(copy / "firesteel.db")) as connection:
-        found = [row[0] for row in connection.execute("PRAGMA integrity_check")]
-    return [] if found == ["ok"] else found
+    def _keep_calls(self) -> None:
+        """Beside the witness's file and the images, for whoever looks into a loss."""
+        with (self.service.folder / "calls.jsonl").open("w") as file:
+            file.writelines(json.dumps(asdict(call)) + "\n" for call in self.recorder.calls())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import time
@@ -25,10 +26,13 @@ CLOCK_FILE = "clock"
 
 @dataclass
 class Service:
-    """``node`` is the one that runs now, ``url`` where callers find it."""
+    """``node`` is the one that runs now, ``url`` where callers find it. ``key``: of its triggers,
+    and of no other node's: what is sent to the port of a node that has gone may reach another one,
+    which a test beside has started."""
 
     folder: Path
     environment: dict[str, str]
+    key: str
     node: RunningNode = field(init=False)
     url: str = ""
 
@@ -36,9 +40,12 @@ class Service:
     @contextlib.contextmanager
     def started(cls, folder: Path, **environment: str) -> Iterator[Self]:
         """With the project of the fault tests; stopped with SIGTERM at the end of the block."""
+        key = secrets.token_hex(16)
         shutil.copytree(PROJECT, folder / "project")
+        for file in (folder / "project" / "integrations").iterdir():
+            file.write_text(file.read_text().replace(KEY, key))
         (folder / "data").mkdir(mode=0o700, exist_ok=True)
-        service = cls(folder, environment)
+        service = cls(folder, environment, key)
         service.start()
         try:
             yield service
@@ -52,6 +59,10 @@ class Service:
         """Start a node on the data; returns when it is ready."""
         node = start_node(self.folder / "data", self.folder / "project", **self.environment)
         self.node, self.url = node, node.public_url
+
+    def headers(self) -> dict[str, str]:
+        """Of every call."""
+        return {"x-api-key": self.key, "content-type": "application/json"}
 
     # what a nemesis does
 
@@ -203,6 +214,8 @@ class Service:
         return workers[index % len(workers)] if workers else None
 
     def _kill_node(self, node: RunningNode) -> None:
+        """The supervisor stands still first: it starts no child that nobody would wait for."""
+        self._signal(node.process.pid, signal.SIGSTOP)
         left_behind = children(node.process.pid)
         node.kill()
         wait_gone(left_behind)
@@ -233,11 +246,6 @@ def faked_clock(folder: Path) -> list[tuple[str, str]] | None:
         ("FAKETIME_NO_CACHE", "1"),
         ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
     ]
-
-
-def headers() -> dict[str, str]:
-    """Of every call."""
-    return {"x-api-key": KEY, "content-type": "application/json"}
 
 
 def _ending(item: dict[str, Any]) -> Ending:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 
 from tests.conftest import Size
 from tests.fault.checker import check
-from tests.fault.defects import planted
+from tests.fault.defects import PLANTED, together
 from tests.fault.disk.forgetful import needs_fuse
 from tests.fault.power_run import PowerRun
 from tests.fault.report import Report
@@ -72,30 +71,10 @@ def on_a_small_disk(folder: Path, *defects: str) -> Iterator[tuple[Scene, Path]]
     """A node, and the file that says how much is free."""
     free = folder / "free"
     free.write_text(PLENTY)
-    paths = [str(SMALL_DISK)]
-    if defects:
-        # One interpreter runs one sitecustomize: the defect is put behind the disk's.
-        paths = [str(joined(folder, *defects))]
-    paths += filter(None, [os.environ.get("PYTHONPATH")])
     given = {"DISK_FREE": str(free), "FIRESTEEL_DISK_RESERVE": "1MiB"}
-    with Scene.set(folder, ("PYTHONPATH", os.pathsep.join(paths)), *given.items()) as scene:
+    sources = together(folder / "joined", SMALL_DISK, *(PLANTED / name for name in defects))
+    with Scene.set(folder, sources, *given.items()) as scene:
         yield scene, free
-
-
-def joined(folder: Path, *defects: str) -> Path:
-    """A sitecustomize of the small disk and of planted defects."""
-    sources = [SMALL_DISK / "sitecustomize.py"]
-    sources += [
-        Path(planted(name)[1].split(os.pathsep)[0]) / "sitecustomize.py" for name in defects
-    ]
-    made = folder / "joined"
-    made.mkdir()
-    text = "".join(
-        f"exec(compile(open({str(source)!r}).read(), {str(source)!r}, 'exec'))\n"
-        for source in sources
-    )
-    (made / "sitecustomize.py").write_text(text)
-    return made
 
 
 @pytest.fixture(scope="module")

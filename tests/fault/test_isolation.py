@@ -14,7 +14,6 @@ import pytest
 
 from tests.fault.report import Report
 from tests.fault.scene import Scene
-from tests.support.node import KEY
 from tests.support.raw_http import RawConnection, request
 
 pytestmark = pytest.mark.full
@@ -26,10 +25,13 @@ GROWTH_S = 0.1
 SLOTS = 3
 
 
-async def accepted(port: int, trigger: str, count: int, **more: object) -> None:
+async def accepted(scene: Scene, trigger: str, count: int, **more: object) -> None:
     """So many messages are accepted, on several connections at once."""
+    port = urlsplit(scene.service.url).port
+    assert port is not None
     body = json.dumps({"value": "x", "lane": None, **more}).encode()
-    call = request("POST", f"/test/{trigger}", body, x_api_key=KEY, Content_Type="application/json")
+    known = {"x_api_key": scene.service.key, "Content_Type": "application/json"}
+    call = request("POST", f"/test/{trigger}", body, **known)
 
     async def send(calls: int) -> None:
         async with await RawConnection.open(port) as connection:
@@ -71,10 +73,8 @@ def test_p12_a_blocked_and_a_poisoned_trigger_with_100_000_waiting_delay_no_othe
             hold = stack.enter_context(scene.witness.holding(step=1))
             scene.call("Few")
             hold.wait()
-        port = urlsplit(scene.service.url).port
-        assert port is not None
-        asyncio.run(accepted(port, "Few", WAITING))
-        asyncio.run(accepted(port, "Fragile", WAITING, failures=99))
+        asyncio.run(accepted(scene, "Few", WAITING))
+        asyncio.run(accepted(scene, "Fragile", WAITING, failures=99))
         there = waiting(scene)
         beside_s = p99_from_acceptance_to_start_s(scene)
         left = waiting(scene)

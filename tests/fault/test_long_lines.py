@@ -1,4 +1,4 @@
-"""P29, P34: a node with a million messages starts as fast as one with ten, and purges unnoticed."""
+"""P29: a node with a million messages starts as fast as one with ten."""
 
 from __future__ import annotations
 
@@ -15,14 +15,12 @@ import pytest
 from tests.conftest import Size
 from tests.fault.big_store import BigStore
 from tests.fault.defects import planted
-from tests.fault.offer import Offer
 from tests.fault.report import Report
 from tests.support.node import (
     KEY,
     ProjectFolder,
     RunningNode,
     launch_node,
-    running_node,
     start_node,
     wait_until,
 )
@@ -34,11 +32,6 @@ LANES = 100
 FIRST_ACCEPT_S = 5.0
 FIRST_EXECUTION_S = 10.0
 MEMORY_BYTES = 256 * MIB
-OLD_DAYS = 40
-CALLS_PER_S = 100.0
-BEFORE_S = 30.0
-FIRST_ROUND_S = 150.0
-PURGE_S = 900.0
 
 BLOCKS = """
 import asyncio
@@ -167,54 +160,3 @@ def test_p29_fails_when_all_that_waits_is_read_at_the_start(
     missed = found.peak_bytes >= MEMORY_BYTES or found.first_accept_s > FIRST_ACCEPT_S
     report.defect("P29", "line_read_at_start", found=missed)
     assert missed
-
-
-# P34
-
-
-def with_old_messages(folder: Path, many: int) -> None:
-    """A store with so many executions that ended before retention's days."""
-    (folder / "data").mkdir(mode=0o700)
-    with running_node(folder / "data", project_of(folder, BEGINS).path) as node:
-        assert node.call("Kept", json={}).status_code == 202
-    BigStore(folder / "data" / "firesteel.db").multiply("Kept", many, older_days=OLD_DAYS)
-
-
-@pytest.mark.full
-def test_p34_purging_a_million_executions_delays_no_call(
-    size: Size, tmp_path: Path, report: Report
-) -> None:
-    with_old_messages(tmp_path, MANY[size])
-    project = project_of(tmp_path, BEGINS).path
-    with running_node(tmp_path / "data", project, FIRESTEEL_RETENTION_DAYS="365") as node:
-        before = calls(node).run(BEFORE_S)
-    with running_node(tmp_path / "data", project) as node:
-        wait_until(lambda: purged(node) > 0, timeout_s=FIRST_ROUND_S)
-        since = time.monotonic()
-        during: list[float] = []
-        told = 0
-        while purged(node) <= MANY[size] and time.monotonic() - since < PURGE_S:
-            tally = calls(node).run(BEFORE_S)
-            during.append(tally.p99_s())
-            told += tally.accepted
-        took_s = time.monotonic() - since
-        assert purged(node) == MANY[size] + 1
-    worst = max(during)
-    note = (
-        f"purged in {took_s:.0f} s, p99 {before.p99_s() * 1e3:.1f} ms before, "
-        f"{sorted(during)[len(during) // 2] * 1e3:.1f} ms (at most {worst * 1e3:.1f} ms) meanwhile"
-    )
-    report.row("P34", "1,000,000 purged", cycles=1, acknowledged=told, note=note)
-    assert sorted(during)[len(during) // 2] < 2 * before.p99_s()
-
-
-def calls(node: RunningNode) -> Offer:
-    port = urlsplit(node.public_url).port
-    assert port is not None
-    return Offer(port, "/test/Kept", CALLS_PER_S, connections=10)
-
-
-def purged(node: RunningNode) -> int:
-    statistics = node.admin("GET", "/workspaces/test/statistics")
-    found: int = next(one for one in statistics if one["integration"] == "Kept")["purged"]
-    return found

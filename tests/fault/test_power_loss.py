@@ -32,11 +32,12 @@ def test_p03_after_power_loss_every_acknowledged_message_becomes_terminal_once(
     with PowerRun.started(tmp_path) as run:
         run.cut_power_often(CUTS[size], random.Random(seed))
         history = run.history()
-    corrupt = f"{len(run.damage)} corrupt"
-    report.history("P03", "power cut", cycles=CUTS[size], history=history, note=corrupt)
+    note = f"{len(run.damage)} corrupt, {len(run.missing)} missing in the images"
+    report.history("P03", "power cut", cycles=run.cuts, history=history, note=note)
+    assert run.damage == []
+    assert run.missing == []
     assert sum(call.outcome == "ok" for call in history.calls) >= FEWEST * CUTS[size]
     assert check(history) == []
-    assert run.damage == []
 
 
 @pytest.mark.full

@@ -13,7 +13,7 @@ from tests.conftest import Size
 from tests.fault.defects import planted
 from tests.fault.report import Report
 from tests.fault.scene import Scene
-from tests.fault.service import Service, headers
+from tests.fault.service import Service
 
 CALLS = 100
 STOPS = {"quick": 2, "full": 50, "soak": 500}
@@ -25,8 +25,7 @@ def unanswered(service: Service, *, at_work: bool = False) -> tuple[int, int]:
     told to stop as soon as they have left, or has begun to answer; it is started again."""
     node = service.node
     with contextlib.ExitStack() as stack:
-        netloc = urlsplit(service.url).netloc
-        calls = [stack.enter_context(_sent(netloc, number)) for number in range(CALLS)]
+        calls = [stack.enter_context(_sent(service, number)) for number in range(CALLS)]
         statuses = [_status(calls.pop())] if at_work else []
         code = node.stop()
         statuses += [_status(call) for call in calls]
@@ -37,11 +36,12 @@ def unanswered(service: Service, *, at_work: bool = False) -> tuple[int, int]:
 
 
 @contextlib.contextmanager
-def _sent(netloc: str, number: int) -> Iterator[http.client.HTTPConnection]:
+def _sent(service: Service, number: int) -> Iterator[http.client.HTTPConnection]:
     """A call that has left whole, on a connection of its own."""
+    netloc = urlsplit(service.url).netloc
     with contextlib.closing(http.client.HTTPConnection(netloc, timeout=WAIT_S)) as connection:
         body = json.dumps({"value": f"s{number}", "lane": None})
-        connection.request("POST", "/test/Answered", body, headers())
+        connection.request("POST", "/test/Answered", body, service.headers())
         yield connection
 
 

@@ -51,6 +51,7 @@ def test_p04_a_write_or_flush_that_fails_once_is_answered_503_and_service_comes_
     report.history("P04", ONCE, cycles=FAILURES, history=history, note=f"slowest {slowest:.1f} s")
     assert check(history) == []
     assert run.damage == []
+    assert run.missing == []
     assert slowest <= SOON_S
 
 

@@ -16,15 +16,12 @@ from tests.conftest import Size
 from tests.fault.defects import planted
 from tests.fault.report import Report
 from tests.fault.scene import Scene
+from tests.fault.write_ahead_log import committed_bytes
 
 CALLS = 8
 CUTS = {"quick": 60, "full": 2000, "soak": 20_000}
 SEED = 20_260
 SECTOR_BYTES = 512
-
-# https://sqlite.org/fileformat2.html#walformat
-HEADER_BYTES = 32
-FRAME_HEADER_BYTES = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +62,6 @@ def torn(rest: bytes, chance: random.Random) -> bytes:
     if chance.random() < 0.5:
         return rest
     return b"".join(s if chance.random() < 0.8 else bytes(len(s)) for s in sectors)
-
-
-def committed_bytes(log: bytes) -> int:
-    """The end of the last whole commit in a log."""
-    salts = log[16:24]
-    frame_bytes = FRAME_HEADER_BYTES + int.from_bytes(log[8:12], "big")
-    end = HEADER_BYTES
-    for at in range(HEADER_BYTES, len(log) - frame_bytes + 1, frame_bytes):
-        pages_after_commit, found = log[at + 4 : at + 8], log[at + 8 : at + 16]
-        if found != salts:
-            break
-        if any(pages_after_commit):
-            end = at + frame_bytes
-    return end
 
 
 def left_by(scene: Scene) -> Left:

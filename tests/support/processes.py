@@ -26,9 +26,10 @@ def engine_of(supervisor: int) -> int | None:
 
 
 def running(pids: set[int]) -> set[int]:
-    """Those that still run; one that only waits to be reaped does not."""
+    """Those that still run; one that only waits to be reaped does not. Where the first thread has
+    ended and another is still in a call of the system (``Zl``), the process still runs."""
     lines = (line.split() for line in _listed("pid=,stat="))
-    return {int(pid) for pid, state in lines if state[0] != "Z"} & pids
+    return {int(pid) for pid, state in lines if state[0] != "Z" or "l" in state} & pids
 
 
 def wait_gone(pids: set[int]) -> None:

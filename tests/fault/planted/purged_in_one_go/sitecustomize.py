@@ -1,0 +1,24 @@
+"""Planted defect: all that retention lets go goes in one transaction, for which all calls wait."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from firesteel.store.sqlite import retention
+from firesteel.store.sqlite.history import SqliteHistory
+
+purge = SqliteHistory.purge
+
+
+def _pieces(expired: Any) -> Iterator[Any]:
+    if expired:
+        yield list(expired)
+
+
+async def _purge(self: Any, *, default_history_s: float) -> int:
+    return await purge(self, default_history_s=default_history_s, batch=10**9)
+
+
+retention.pieces = _pieces  # type: ignore[assignment]
+SqliteHistory.purge = _purge  # type: ignore[assignment, method-assign]
