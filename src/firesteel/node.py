@@ -36,6 +36,7 @@ from firesteel.engine.pool import Pool
 from firesteel.engine.publications import Publications
 from firesteel.engine.publishing import Publisher
 from firesteel.engine.questions import Questions
+from firesteel.engine.traffic import Traffic
 from firesteel.engine.waiters import Waiters
 from firesteel.errors import OperatorError, StoreUnavailable
 from firesteel.gateway.app import Gateway
@@ -148,6 +149,7 @@ class Node:
         definitions = Definitions(store.catalog)
         connections = Connections(store.catalog, keyring, settings)
         waiters = Waiters()
+        traffic = Traffic(store.figures, store.journal, clock.now_us)
         dispatcher = Dispatcher(
             store.journal, definitions, connections, waiters=waiters, clock=clock
         )
@@ -168,8 +170,10 @@ class Node:
             questions=Questions(pool, publications.find, connections.load),
             publications=publications,
             public=doors.public,
+            figures=store.figures,
+            traffic=traffic,
         )
-        dispatcher.use(pool, lambda: end(LOST_STORE_EXIT_CODE))
+        dispatcher.use(pool, lambda: end(LOST_STORE_EXIT_CODE), traffic)
         dispatcher.answer_to = parts.questions.received
         node = cls(handover, Engine(parts), parts, doors)
         node._end = end
@@ -181,6 +185,7 @@ class Node:
         parts, settings = self._parts, self._settings
         parts.journal.listen(parts.dispatcher.claimed, self._store_lost)
         await parts.journal.recover()
+        await parts.traffic.begin()
         self._workspace = await self._own_workspace()
         await self._engine.refresh_routes()
         await parts.pool.start(socket.socket(fileno=self._handover.workers_fd))

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import pytest
 
 from firesteel.store.catalog import Catalog
+from firesteel.store.figures import Figures
 from firesteel.store.history import History
 from firesteel.store.journal import Journal
 from firesteel.store.sqlite import store as sqlite_store
@@ -26,6 +27,8 @@ class Store(Protocol):
     def catalog(self) -> Catalog: ...
     @property
     def history(self) -> History: ...
+    @property
+    def figures(self) -> Figures: ...
 
     async def close(self) -> None: ...
 
@@ -70,6 +73,11 @@ def catalog(store: Store) -> Catalog:
 @pytest.fixture
 def history(store: Store) -> History:
     return store.history
+
+
+@pytest.fixture
+def figures(store: Store) -> Figures:
+    return store.figures
 
 
 @pytest.fixture

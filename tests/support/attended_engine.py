@@ -21,6 +21,7 @@ from firesteel.engine.pool import Pool, Work
 from firesteel.engine.public_address import PublicAddress
 from firesteel.engine.publications import Publications
 from firesteel.engine.questions import Questions
+from firesteel.engine.traffic import Traffic
 from firesteel.engine.waiters import Waiters
 from firesteel.model import frames
 from firesteel.model.execution import Failure, Response, State
@@ -121,6 +122,7 @@ class AttendedEngine:
         connections = Connections(store.catalog, keyring, settings)
         self.store, self.pool, self.clock = store, Attended(), SystemClock()
         self.defects = 0
+        self.traffic = Traffic(store.figures, store.journal, self.clock.now_us)
         self.dispatcher = Dispatcher(
             store.journal, definitions, connections, waiters=self.waiters, clock=self.clock
         )
@@ -141,8 +143,10 @@ class AttendedEngine:
             questions=Questions(pool, publications.find, connections.load),
             publications=publications,
             public=PublicAddress("http://127.0.0.1:8080", "127.0.0.1", 8080),
+            figures=store.figures,
+            traffic=self.traffic,
         )
-        self.dispatcher.use(pool, self._defect)
+        self.dispatcher.use(pool, self._defect, self.traffic)
         self.engine = Engine(self.parts)
         store.journal.listen(self.dispatcher.claimed, lambda _error: None)
 

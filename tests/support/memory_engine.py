@@ -52,6 +52,7 @@ class MemoryEngine:
         self.body_keys: BodyKeys | None = BodyKeys([], [])
         self.stored: list[Stored] = []
         self.used_keys: list[int] = []
+        self.refused_calls: list[int] = []
         self.big_bodies: list[tuple[bytes, list[str]]] = []
         self.accepted = asyncio.Event()
         self._waiters = Waiters()
@@ -185,6 +186,9 @@ class MemoryEngine:
         if self.body_keys is None:
             raise NoWorker("no worker is connected")
         return self.body_keys
+
+    def count_refused(self, trigger_no: int) -> None:
+        self.refused_calls.append(trigger_no)
 
     def used_key(self, key_no: int) -> None:
         self.used_keys.append(key_no)

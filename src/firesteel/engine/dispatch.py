@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from firesteel.engine.definitions import Definitions, Plan
     from firesteel.engine.link import Link
     from firesteel.engine.pool import Blame, Pool
+    from firesteel.engine.traffic import Traffic
     from firesteel.engine.waiters import Waiters
     from firesteel.model.execution import Response
     from firesteel.store.journal import Actor, Claim, Ended, Journal
@@ -59,6 +60,7 @@ class Dispatcher:
         self._connections = connections
         self._waiters = waiters
         self._clock = clock
+        self._traffic: Traffic | None = None
         self._pool: Pool | None = None
         self._on_defect: Callable[[], None] = lambda: None
         self._commits = Commits()
@@ -66,10 +68,11 @@ class Dispatcher:
         self._stopping = False
         self.answer_to: Callable[[Link, frames.Frame], None] = lambda _link, _frame: None
 
-    def use(self, pool: Pool, on_defect: Callable[[], None]) -> None:
+    def use(self, pool: Pool, on_defect: Callable[[], None], traffic: Traffic) -> None:
         """The pool to give attempts to; claims come from the journal from here on. ``on_defect``:
-        the journal refused to end an execution; only a new session can."""
+        the journal refused to end an execution; only a new session can. ``traffic`` counts."""
         self._pool = pool
+        self._traffic = traffic
         self._on_defect = on_defect
 
     # from the journal
@@ -146,6 +149,8 @@ class Dispatcher:
             response = failure_response(failure, claim.message.id)
             self._settle(claim, outcome, State.FAILED, response)
             return
+        if self._traffic is not None:
+            self._traffic.retried(claim.trigger_no)
         self._postpone(
             Postponement(
                 claim.execution_no,
@@ -250,13 +255,17 @@ class Dispatcher:
 
         self._commits.write(
             partial(self._journal.settle, settlement),
-            partial(self._settled, claim.execution_no, response),
+            partial(self._settled, claim, state, response),
             partial(self._settle_bare, claim),
         )
 
-    def _settled(self, execution_no: int, response: Response, accepted: bool) -> None:
-        if accepted:
-            self._waiters.answer(execution_no, response)
+    def _settled(self, claim: Claim, state: State, response: Response, accepted: bool) -> None:
+        if not accepted:
+            return
+        answered = self._waiters.answer(claim.execution_no, response)
+        if self._traffic is not None:
+            succeeded = state is State.SUCCEEDED
+            self._traffic.settled(claim, succeeded=succeeded, answered=answered)
 
     def _settle_bare(self, claim: Claim) -> None:
         """What the attempt left cannot be stored: settle it as failed, without it."""
@@ -267,7 +276,7 @@ class Dispatcher:
 
         self._commits.write(
             partial(self._journal.settle, settlement),
-            partial(self._settled, claim.execution_no, response),
+            partial(self._settled, claim, State.FAILED, response),
             self._on_defect,
         )
 

@@ -44,6 +44,8 @@ class Engine:
         self.history = parts.history
         self.journal = parts.journal
         self.trials = Trials(parts)
+        self.figures = parts.figures
+        self.traffic = parts.traffic
         self.refusal: str | None = None
         self._parts = parts
         self._clock = parts.clock
@@ -100,6 +102,10 @@ class Engine:
     def backlog(self, trigger_no: int) -> tuple[int, int]:
         """Waiting and running executions of a trigger."""
         return self.journal.backlog(trigger_no)
+
+    def count_refused(self, trigger_no: int) -> None:
+        """A call of a trigger was refused, and nothing of it stored; for charts."""
+        self.traffic.refused(trigger_no)
 
     def used_key(self, key_no: int) -> None:
         """Note a key's use; written in batches by the housekeeper."""

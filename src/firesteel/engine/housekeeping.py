@@ -1,9 +1,10 @@
 """What the engine does by the clock: renew its lease, take over from dead sessions, watch the disk,
-write the last use of keys, purge what retention lets go."""
+write the last use of keys and figures for charts, purge what retention lets go."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 LEASE_S = 5.0
 DISK_S = 1.0
 KEYS_S = 5.0
+TRAFFIC_S = 10.0
 RETENTION_S = 60.0
 BETWEEN_BATCHES_S = 0.05
 _OF_THE_LOG = 4
@@ -41,6 +43,7 @@ class Housekeeper:
             (self._lease, LEASE_S),
             (self.look_at_disk, DISK_S),
             (self._keys, KEYS_S),
+            (self._traffic, TRAFFIC_S),
             (self._retention, RETENTION_S),
         ]
         self._tasks = [
@@ -49,11 +52,13 @@ class Housekeeper:
         ]
 
     async def stop(self) -> None:
-        """End all rounds; the last uses of keys are written."""
+        """End all rounds; the last uses of keys and the last figures are written."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._keys()
+        with contextlib.suppress(StoreUnavailable):
+            await self._traffic()
 
     async def _lease(self) -> None:
         if not await self._engine.journal.renew():
@@ -90,6 +95,9 @@ class Housekeeper:
         used = self._engine.take_used_keys()
         if used:
             await self._engine.catalog.touch_keys(used)
+
+    async def _traffic(self) -> None:
+        await self._engine.traffic.write(self._engine.routes)
 
     async def _retention(self) -> None:
         history_s = self._engine.settings.retention_days * 86400.0

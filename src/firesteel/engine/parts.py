@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from firesteel.engine.public_address import PublicAddress
     from firesteel.engine.publications import Publications
     from firesteel.engine.questions import Questions
+    from firesteel.engine.traffic import Traffic
     from firesteel.engine.waiters import Waiters
     from firesteel.settings import Settings
     from firesteel.store.catalog import Catalog
+    from firesteel.store.figures import Figures
     from firesteel.store.history import History
     from firesteel.store.journal import Journal
 
@@ -40,3 +42,5 @@ class Parts:
     questions: Questions
     publications: Publications
     public: PublicAddress
+    figures: Figures
+    traffic: Traffic

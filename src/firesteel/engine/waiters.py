@@ -61,11 +61,13 @@ class Waiters:
                 return True
         return False
 
-    def answer(self, execution_no: int, response: Response) -> None:
-        """Give the committed final response to all that wait for it."""
-        for waiter in self._waiting.pop(execution_no, ()):
+    def answer(self, execution_no: int, response: Response) -> bool:
+        """Give the committed final response to all that wait for it; False where nobody does."""
+        waiters = self._waiting.pop(execution_no, ())
+        for waiter in waiters:
             waiter.timer.cancel()
             waiter.caller.answered(response)
+        return bool(waiters)
 
     def waited_for(self) -> list[int]:
         """The executions that somebody waits for."""

@@ -221,5 +221,7 @@ class HttpCaller:
     def _fail(self, error: Exception) -> None:
         self._exchange.let_go()
         if not self._exchange.answered:
+            if hasattr(self, "_target") and not hasattr(self, "_acceptance"):
+                self._gateway.engine.count_refused(self._target.route.trigger_no)
             problem = problem_of(error, self._request_id)
             self._answer(problem_answer(problem, self._request_id))

@@ -66,6 +66,10 @@ class EnginePort(Protocol):
         worker; ``paths``: those into the body."""
         ...
 
+    def count_refused(self, trigger_no: int) -> None:
+        """A call of the trigger was refused; nothing of it is stored."""
+        ...
+
     def used_key(self, key_no: int) -> None:
         """A key let a call in."""
         ...

@@ -258,9 +258,10 @@ token = Table(
 
 # --- figures for charts --------------------------------------------------------------------------
 
-# What happened to a trigger within one minute (``minute``: whole minutes since 1970). The two
-# histograms are counts by classes of duration, as JSON lists: from acceptance to settlement, and of
-# Request-Response calls to their answer.
+# What happened to a trigger within one minute (``minute``: whole minutes since 1970), or, once that
+# is two days ago, within the hour that begins with it. The two histograms are counts by classes of
+# duration, as JSON lists: from acceptance to settlement, and of Request-Response calls to their
+# answer.
 traffic = Table(
     "traffic",
     metadata,
@@ -271,6 +272,8 @@ traffic = Table(
     _count("succeeded"),
     _count("failed"),
     _count("retried"),
+    _count("waiting"),
+    _count("oldest_waiting_s"),
     Column("settle_histogram", Text(), nullable=False),
     Column("answer_histogram", Text(), nullable=False),
     PrimaryKeyConstraint("minute", "trigger_no"),

@@ -1,4 +1,4 @@
-"""The store on SQLite as a whole: journal, catalog and history over one file."""
+"""The store on SQLite as a whole: its ports over one file."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from firesteel.store.sqlite.catalog import SqliteCatalog
 from firesteel.store.sqlite.clock import Clocks
+from firesteel.store.sqlite.figures import SqliteFigures
 from firesteel.store.sqlite.history import SqliteHistory
 from firesteel.store.sqlite.journal import SqliteJournal, open_journal
 from firesteel.store.sqlite.safety import check_connection
@@ -16,11 +17,12 @@ from firesteel.store.sqlite.safety import check_connection
 
 @dataclass(frozen=True, slots=True)
 class SqliteStore:
-    """The three ports; they share the writer's thread and the readers."""
+    """The ports; they share the writer's thread and the readers."""
 
     journal: SqliteJournal
     catalog: SqliteCatalog
     history: SqliteHistory
+    figures: SqliteFigures
 
     async def close(self) -> None:
         """Do what was begun, end the session, give the file back. Safe to repeat."""
@@ -56,4 +58,5 @@ async def open_store(
     catalog = SqliteCatalog(
         journal.writer, journal.readers, clocks=clocks, rules_changed=journal.rules_changed
     )
-    return SqliteStore(journal, catalog, history)
+    figures = SqliteFigures(journal.writer, journal.readers)
+    return SqliteStore(journal, catalog, history, figures)

@@ -112,6 +112,8 @@ def _traffic() -> None:
         sa.Column("succeeded", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("failed", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("retried", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("waiting", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("oldest_waiting_s", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("settle_histogram", sa.Text(), nullable=False),
         sa.Column("answer_histogram", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("minute", "trigger_no", name="pk_traffic"),

@@ -1,0 +1,126 @@
+"""Counts what happens to each trigger, for charts, and writes it down every few seconds.
+
+On the way of a message stands one addition and one look into a small dictionary, when it is
+settled. What was accepted is not counted at all: the trigger's sequence tells.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from firesteel.errors import StoreUnavailable
+from firesteel.model.durations import class_of
+from firesteel.store.figures import Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from firesteel.engine.route import Route, Routes
+    from firesteel.store.figures import Figures
+    from firesteel.store.journal import Claim, Journal
+
+_MINUTE_US: Final = 60_000_000
+COMPACT_EVERY: Final = 30
+BETWEEN_PIECES_S: Final = 0.05
+PIECE: Final = 100
+"""Triggers written in one transaction: calls wait for no longer one (P34)."""
+
+
+class Traffic:
+    """Used from the event loop's thread. ``now_us``: the wall clock."""
+
+    def __init__(self, figures: Figures, journal: Journal, now_us: Callable[[], int]) -> None:
+        self._figures = figures
+        self._journal = journal
+        self._now_us = now_us
+        self._tallies: defaultdict[int, Tally] = defaultdict(Tally)
+        self._accepted: dict[int, int] = {}
+        self._stood: set[int] = set()
+        self._rounds = 0
+
+    async def begin(self) -> None:
+        """Look at how many messages there are; to be called once, before calls are taken."""
+        self._accepted = await self._figures.accepted()
+
+    # on the way of a message
+
+    def settled(self, claim: Claim, *, succeeded: bool, answered: bool) -> None:
+        """An execution has ended; ``answered``: a caller waited for its response."""
+        tally = self._tallies[claim.trigger_no]
+        if succeeded:
+            tally.succeeded += 1
+        else:
+            tally.failed += 1
+        if claim.execution.endswith("-1"):  # a replay's message was received long ago
+            number = class_of(self._now_us() - claim.message.received_at_us)
+            tally.settle[number] = tally.settle.get(number, 0) + 1
+            if answered:
+                tally.answer[number] = tally.answer.get(number, 0) + 1
+
+    def retried(self, trigger_no: int) -> None:
+        """An attempt failed and will be made again."""
+        self._tallies[trigger_no].retried += 1
+
+    def refused(self, trigger_no: int) -> None:
+        """A call of a trigger was answered with an error, and nothing of it stored."""
+        self._tallies[trigger_no].refused += 1
+
+    # by the clock
+
+    async def write(self, routes: Routes) -> None:
+        """Add what happened since the last time to the minute that is. Raises StoreUnavailable:
+        what was not written is written the next time."""
+        await self._count_accepted(routes)
+        await self._look_at_waiting(routes)
+        tallies, self._tallies = self._tallies, defaultdict(Tally)
+        minute = self._now_us() // _MINUTE_US
+        while tallies:
+            piece = dict(islice(tallies.items(), PIECE))
+            try:
+                await self._figures.add(minute, piece)
+            except StoreUnavailable:
+                self._put_back(tallies)
+                raise
+            for trigger_no in piece:
+                del tallies[trigger_no]
+        self._rounds += 1
+        if self._rounds % COMPACT_EVERY == 1:
+            while await self._figures.compact(minute):  # noqa: ASYNC110  # lets others write
+                await asyncio.sleep(BETWEEN_PIECES_S)
+
+    async def _count_accepted(self, routes: Routes) -> None:
+        for trigger_no, accepted in (await self._figures.accepted()).items():
+            new = accepted - self._accepted.get(trigger_no, 0)
+            self._accepted[trigger_no] = accepted
+            if new <= 0:
+                continue
+            tally = self._tallies[trigger_no]
+            tally.accepted += new
+            route = routes.of_trigger(trigger_no)
+            if route is not None and route.integration.workflow is None:
+                tally.succeeded += new  # what is only recorded is settled by its acceptance
+
+    async def _look_at_waiting(self, routes: Routes) -> None:
+        """Of triggers in which something waits, or waited the last time."""
+        stood: set[int] = set()
+        for route in routes:
+            waiting, _ = self._journal.backlog(route.trigger_no)
+            if waiting or route.trigger_no in self._stood:
+                tally = self._tallies[route.trigger_no]
+                tally.waiting = waiting
+                tally.oldest_waiting_s = await self._oldest_s(route) if waiting else 0
+            if waiting:
+                stood.add(route.trigger_no)
+        self._stood = stood
+
+    async def _oldest_s(self, route: Route) -> int:
+        received_at_us = await self._journal.oldest_waiting_us(route.trigger_no)
+        return 0 if received_at_us is None else max(self._now_us() - received_at_us, 0) // 1_000_000
+
+    def _put_back(self, tallies: dict[int, Tally]) -> None:
+        for trigger_no, tally in tallies.items():
+            tally.add(self._tallies[trigger_no])
+            self._tallies[trigger_no] = tally

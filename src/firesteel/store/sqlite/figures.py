@@ -1,0 +1,140 @@
+"""Figures for charts on SQLite: a row for each minute in which something happened to a trigger."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Any
+
+import msgspec
+from sqlalchemy import and_, bindparam, delete, insert, literal_column, select
+
+from firesteel.store.figures import HOURS_KEPT, MINUTES_KEPT, Figure, Tally
+from firesteel.store.schema import traffic
+from firesteel.store.sqlite.queries import Prepared
+from firesteel.store.sqlite.readers import LONG_READ_TIMEOUT_S, Readers
+from firesteel.store.sqlite.writer import Writer
+
+_HOUR = 60
+# Rows that one piece of work for the writer takes at most, so that calls do not wait for it (P34).
+_PIECE_ROWS = 200
+
+_COLUMNS = [column for column in traffic.c if column.name not in ("minute", "trigger_no")]
+
+
+@dataclass(frozen=True, slots=True)
+class _Statements:
+    """Compiled once. An hour's row stands at its first minute: what is old and stands elsewhere is
+    not an hour yet."""
+
+    one: Prepared
+    put: Prepared
+    range: Prepared
+    old_minutes: Prepared
+    delete: Prepared
+    delete_old: Prepared
+
+    @classmethod
+    def compiled(cls) -> _Statements:
+        minute, trigger_no = traffic.c.minute, traffic.c.trigger_no
+        this = and_(minute == bindparam("the_minute"), trigger_no == bindparam("the_trigger"))
+        before = minute < bindparam("before")
+        whole = select(minute, trigger_no, *_COLUMNS).order_by(minute, trigger_no)
+        return cls(
+            one=Prepared.of(select(*_COLUMNS).where(this)),
+            put=Prepared.of(insert(traffic).prefix_with("OR REPLACE")),
+            range=Prepared.of(whole.where(minute >= bindparam("since"), before)),
+            old_minutes=Prepared.of(
+                whole.where(before, minute % literal_column("60") != 0).limit(_PIECE_ROWS)
+            ),
+            delete=Prepared.of(delete(traffic).where(this)),
+            delete_old=Prepared.of(delete(traffic).where(before)),
+        )
+
+
+@lru_cache(maxsize=1)
+def _sql() -> _Statements:
+    return _Statements.compiled()
+
+
+class SqliteFigures:
+    """The Figures port."""
+
+    def __init__(self, writer: Writer, readers: Readers) -> None:
+        self._writer = writer
+        self._read = readers.read
+
+    async def accepted(self) -> dict[int, int]:
+        def work(connection: sqlite3.Connection) -> dict[int, int]:
+            return dict(connection.execute("SELECT no, last_sequence FROM integration").fetchall())
+
+        return await self._read(work)
+
+    async def add(self, minute: int, tallies: dict[int, Tally]) -> None:
+        rows = [(minute, trigger_no, tally) for trigger_no, tally in tallies.items()]
+        await self._writer.submit(partial(_add, rows=rows))
+
+    async def of_triggers(
+        self, triggers: Sequence[int], *, from_minute: int, until_minute: int
+    ) -> list[Figure]:
+        wanted = frozenset(triggers)
+
+        def work(connection: sqlite3.Connection) -> list[Figure]:
+            rows = _sql().range.run(connection, since=from_minute, before=until_minute)
+            return [Figure(row[0], row[1], _tally(row[2:])) for row in rows if row[1] in wanted]
+
+        return await self._read(work, timeout_s=LONG_READ_TIMEOUT_S)
+
+    async def compact(self, minute: int) -> int:
+        return await self._writer.submit(partial(_compact, minute=minute))
+
+
+def _add(connection: sqlite3.Connection, rows: Sequence[tuple[int, int, Tally]]) -> None:
+    for minute, trigger_no, new in rows:
+        named = {"the_minute": minute, "the_trigger": trigger_no}
+        row = _sql().one.run(connection, **named).fetchone()
+        whole = Tally() if row is None else _tally(row)
+        whole.add(new)
+        _sql().put.run(connection, minute=minute, trigger_no=trigger_no, **_values(whole))
+
+
+def _compact(connection: sqlite3.Connection, minute: int) -> int:
+    gone = _sql().delete_old.run(connection, before=minute - HOURS_KEPT * _HOUR).rowcount
+    # Whole hours only: the row at an hour's first minute is a minute as long as its hour is new.
+    newest = (minute - MINUTES_KEPT) // _HOUR * _HOUR
+    rows = _sql().old_minutes.run(connection, before=newest).fetchall()
+    for old_minute, trigger_no, *values in rows:
+        _add(connection, [(old_minute // _HOUR * _HOUR, trigger_no, _tally(values))])
+        _sql().delete.run(connection, the_minute=old_minute, the_trigger=trigger_no)
+    return gone + len(rows)
+
+
+def _values(tally: Tally) -> dict[str, int | str]:
+    return {
+        "accepted": tally.accepted,
+        "refused": tally.refused,
+        "succeeded": tally.succeeded,
+        "failed": tally.failed,
+        "retried": tally.retried,
+        "waiting": tally.waiting,
+        "oldest_waiting_s": tally.oldest_waiting_s,
+        "settle_histogram": _written(tally.settle),
+        "answer_histogram": _written(tally.answer),
+    }
+
+
+def _tally(values: Sequence[Any]) -> Tally:
+    """Of a row's columns, in the order of ``_COLUMNS``."""
+    tally = Tally(*values[:-2])
+    tally.settle, tally.answer = _read(values[-2]), _read(values[-1])
+    return tally
+
+
+def _written(histogram: dict[int, int]) -> str:
+    return msgspec.json.encode(sorted(histogram.items())).decode()
+
+
+def _read(text: str) -> dict[int, int]:
+    return dict(msgspec.json.decode(text, type=list[tuple[int, int]]))
