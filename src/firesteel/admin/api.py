@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
 
-from firesteel.admin.problems import PROBLEM_SCHEMA, answer_errors
+from firesteel.admin.openapi import openapi
+from firesteel.admin.problems import answer_errors
 from firesteel.admin.resources import (
     calls,
     connections,
@@ -64,39 +64,6 @@ def create_api(engine: Engine, publisher: Publisher) -> FastAPI:
     ):
         app.include_router(resource.router, prefix=PREFIX)
     answer_errors(app)
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    app.openapi = lambda: openapi(app)  # type: ignore[method-assign]
     app.openapi()
     return app
-
-
-def _openapi(app: FastAPI) -> dict[str, Any]:
-    """The document, with problems instead of FastAPI's own shape of validation errors."""
-    if app.openapi_schema is None:
-        schema = get_openapi(
-            title=app.title,
-            version=app.version,
-            description=app.description,
-            routes=app.routes,
-        )
-        components = schema.setdefault("components", {})
-        components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
-        schema["security"] = [{"token": []}]
-        shapes = components.setdefault("schemas", {})
-        shapes["Problem"] = PROBLEM_SCHEMA
-        _without_default_errors(schema)
-        for name in ("HTTPValidationError", "ValidationError"):
-            shapes.pop(name, None)
-        app.openapi_schema = schema
-    return app.openapi_schema
-
-
-def _without_default_errors(schema: dict[str, Any]) -> None:
-    for path in schema["paths"].values():
-        for operation in path.values():
-            answer = operation["responses"].get("422", {})
-            content = answer.get("content", {}).get("application/json", {})
-            reference = content.get("schema", {}).get("$ref", "")
-            if reference.endswith("/HTTPValidationError"):
-                answer["content"].pop("application/json")
-                if not answer["content"]:
-                    del operation["responses"]["422"]

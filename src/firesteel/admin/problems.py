@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from fastapi import FastAPI, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from firesteel.errors import FiresteelError
 from firesteel.model.execution import InputFault
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 _BY_STATUS = {404: "not_found", 405: "method_not_allowed", 415: "unsupported_media_type"}
 _MOST_ERRORS = 100
+_ANYWHERE = ("unauthorized", "forbidden", "invalid_request", "store_unavailable", "internal_error")
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +62,7 @@ def answer_errors(app: FastAPI) -> None:
 def responses(*codes: str) -> dict[int | str, dict[str, Any]]:
     """What a route adds to OpenAPI: its own problems beside those that every route has."""
     found: dict[int | str, dict[str, Any]] = {}
-    for code in ("unauthorized", "forbidden", "invalid_request", "store_unavailable", *codes):
+    for code in (*_ANYWHERE, *codes):
         kind = PROBLEMS[code]
         described = found.setdefault(kind.status, {"description": "", "content": {}})
         text = f"`{code}`: {kind.meaning}"
@@ -107,11 +110,24 @@ async def _invalid(_request: Request, error: Exception) -> Response:
     return _response(Problem("invalid_request", errors=faults))
 
 
-async def _http(_request: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code = _BY_STATUS.get(error.status_code, "invalid_request")
+    if code == "method_not_allowed":
+        detail = "There is something at this address, but not by this method; see Allow."
+        return _response(Problem(code, detail, headers=(("allow", _allowed(request)),)))
     headers = tuple((error.headers or {}).items())
     return _response(Problem(code, headers=headers))
+
+
+def _allowed(request: Request) -> str:
+    """The methods of all routes at this address: Starlette tells those of the first one only."""
+    found: set[str] = set()
+    for context in iter_route_contexts(request.app.routes):
+        pattern, _, _ = compile_path(context.path or "")
+        if pattern.match(request.scope["path"]):
+            found |= set(context.methods or ())
+    return ", ".join(sorted(found))
 
 
 async def _unexpected(_request: Request, error: Exception) -> Response:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request
 
-from firesteel.admin import caller_shapes, views
+from firesteel.admin import views
 from firesteel.admin.access import Access
 from firesteel.admin.callers.call import API_KEY_HEADER, Call, make_call
 from firesteel.admin.callers.snippets import snippets
@@ -21,6 +21,7 @@ from firesteel.admin.resources.given import (
     Viewer,
     WorkspaceName,
 )
+from firesteel.admin.shapes import callers as shapes
 from firesteel.engine.publishing import Publisher
 from firesteel.errors import CallerError
 from firesteel.store.catalog import PublishedIntegration
@@ -50,12 +51,12 @@ TrialsGiven = Annotated[Trials, Depends(_trials)]
 async def try_trigger(
     workspace: WorkspaceName,
     name: IntegrationName,
-    wanted: caller_shapes.TryShape,
+    wanted: shapes.TryShape,
     engine: EngineGiven,
     publisher: PublisherGiven,
     trials: TrialsGiven,
     access: Operator,
-) -> caller_shapes.TriedShape:
+) -> shapes.TriedShape:
     """Call the trigger at its real address, as a consumer does: the call becomes a message and its
     workflow runs. A key is used without being shown; the audit log says who called with which."""
     integration = await publisher.find(workspace, name)
@@ -70,18 +71,18 @@ async def try_trigger(
 async def show_snippets(
     workspace: WorkspaceName,
     name: IntegrationName,
-    wanted: caller_shapes.CallShape,
+    wanted: shapes.CallShape,
     engine: EngineGiven,
     publisher: PublisherGiven,
     _access: Viewer,
-) -> caller_shapes.SnippetsShape:
+) -> shapes.SnippetsShape:
     """The call as commands for curl, Python and PowerShell; nothing is called."""
     integration = await publisher.find(workspace, name)
     call = _call(integration, wanted)
     closed = bool((integration.document.get("trigger") or {}).get("authentication"))
     with_key = closed and not {API_KEY_HEADER, "authorization"} & set(call.headers)
     made = snippets(call, engine.public.url, with_key=with_key)
-    return caller_shapes.SnippetsShape(
+    return shapes.SnippetsShape(
         url=engine.public.of(call.path),
         curl=made.curl,
         python=made.python,
@@ -89,7 +90,7 @@ async def show_snippets(
     )
 
 
-def _call(integration: PublishedIntegration, wanted: caller_shapes.CallShape) -> Call:
+def _call(integration: PublishedIntegration, wanted: shapes.CallShape) -> Call:
     if wanted.body is not None and wanted.body_base64 is not None:
         raise CallerError("body and body_base64 are two bodies", code="invalid_request")
     body = wanted.body_base64 if wanted.body is None else _encoded(wanted.body)
@@ -112,7 +113,7 @@ def _encoded(text: str) -> bytes:
 async def _key(
     publisher: Publisher,
     integration: PublishedIntegration,
-    wanted: caller_shapes.TryShape,
+    wanted: shapes.TryShape,
     access: Access,
 ) -> str | None:
     """The secret to call with; the audit log knows of the call before it is made."""
@@ -132,7 +133,7 @@ def _typed(secret: str | None) -> str | None:
     return secret
 
 
-def _tried(tried: Tried, url: str, *, whole: bool) -> caller_shapes.TriedShape:
+def _tried(tried: Tried, url: str, *, whole: bool) -> shapes.TriedShape:
     headers = [
         pair
         for pair in tried.headers
@@ -140,7 +141,7 @@ def _tried(tried: Tried, url: str, *, whole: bool) -> caller_shapes.TriedShape:
     ]
     shown = whole and tried.status is not None
     sequence = tried.header("firesteel-sequence")
-    return caller_shapes.TriedShape(
+    return shapes.TriedShape(
         url=url,
         status=tried.status,
         failure=tried.failure,

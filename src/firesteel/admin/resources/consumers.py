@@ -6,10 +6,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
 
-from firesteel.admin import caller_shapes, views
+from firesteel.admin import views
 from firesteel.admin.callers.document import callable_by, consumer_document
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.given import EngineGiven, Viewer, WorkspaceName
+from firesteel.admin.shapes import callers as shapes
 from firesteel.engine.connection_publishing import require_workspace
 from firesteel.engine.engine import Engine
 from firesteel.errors import CallerError
@@ -25,10 +26,10 @@ ConsumerLabel = Annotated[
 @router.get("", responses=responses("unknown_workspace"))
 async def list_consumers(
     workspace: WorkspaceName, engine: EngineGiven, _access: Viewer
-) -> list[caller_shapes.ConsumerShape]:
+) -> list[shapes.ConsumerShape]:
     """The workspace's consumers by label, with the triggers that have a key of theirs."""
     await require_workspace(engine.catalog, workspace)
-    found: dict[str, list[caller_shapes.ConsumerTriggerShape]] = {}
+    found: dict[str, list[shapes.ConsumerTriggerShape]] = {}
     triggers = {item.trigger_no: item for item in await engine.catalog.integrations(workspace)}
     for key in await engine.catalog.keys():
         if key.trigger_no in triggers:
@@ -58,18 +59,16 @@ async def _require_consumer(engine: Engine, workspace: str, label: str) -> None:
         raise CallerError(detail, code="unknown_consumer")
 
 
-def _trigger(integration: PublishedIntegration, key: ApiKey) -> caller_shapes.ConsumerTriggerShape:
+def _trigger(integration: PublishedIntegration, key: ApiKey) -> shapes.ConsumerTriggerShape:
     shown = views.key(key).model_dump(exclude={"label"})
-    return caller_shapes.ConsumerTriggerShape(
+    return shapes.ConsumerTriggerShape(
         integration=integration.name, enabled=integration.enabled, **shown
     )
 
 
-def _consumer(
-    label: str, triggers: list[caller_shapes.ConsumerTriggerShape]
-) -> caller_shapes.ConsumerShape:
+def _consumer(label: str, triggers: list[shapes.ConsumerTriggerShape]) -> shapes.ConsumerShape:
     used = [item.last_used_at for item in triggers if item.last_used_at is not None]
-    return caller_shapes.ConsumerShape(
+    return shapes.ConsumerShape(
         label=label,
         last_used_at=max(used, default=None),
         triggers=sorted(triggers, key=lambda item: item.integration),

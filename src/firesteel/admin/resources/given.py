@@ -33,11 +33,11 @@ class Needs:
     """A dependency that refuses whoever lacks the right."""
 
     def __init__(self, right: Right) -> None:
-        self._right: Right = right
+        self.right: Right = right
 
     async def __call__(self, access: Annotated[Access, Depends(_access)]) -> Access:
         """The access, where it has the right; CallerError ``forbidden`` otherwise."""
-        access.require(self._right)
+        access.require(self.right)
         return access
 
 

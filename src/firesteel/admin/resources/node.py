@@ -115,9 +115,12 @@ async def make_backup(
     """Write a copy of the store to a file on the node's machine, while the node goes on. It holds
     every message accepted before this call."""
     path = Path(target.path)
-    if not path.is_absolute():
+    if "\0" in target.path or not path.is_absolute():
         raise CallerError("the path must be absolute", code="invalid_request")
-    if path.exists():  # noqa: ASYNC240 - one stat of a local path, no more than the log's
+    # One look at a local path each, no more than the log's.
+    if not path.parent.is_dir():
+        raise CallerError("there is no folder for the file to be in", code="invalid_request")
+    if path.exists():  # noqa: ASYNC240
         raise CallerError(f"{path.name} exists already", code="target_exists")
     await engine.catalog.note(access.name, "store.backup", str(path))
     try:

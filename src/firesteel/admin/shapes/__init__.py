@@ -11,9 +11,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from firesteel.admin.shapes.base import FaultShape as FaultShape
-from firesteel.admin.shapes.base import LabelText as LabelText
 from firesteel.admin.shapes.base import ManagedBy as ManagedBy
-from firesteel.admin.shapes.base import SecretText as SecretText
 from firesteel.admin.shapes.base import Shape as Shape
 from firesteel.admin.shapes.editing import ChangeShape as ChangeShape
 from firesteel.admin.shapes.editing import DifferenceShape as DifferenceShape
@@ -22,6 +20,8 @@ from firesteel.admin.shapes.editing import KeyOfTrigger as KeyOfTrigger
 from firesteel.admin.shapes.editing import LinePairShape as LinePairShape
 from firesteel.admin.shapes.editing import NewIntegrationShape as NewIntegrationShape
 from firesteel.admin.shapes.editing import NewKeyShape as NewKeyShape
+from firesteel.admin.shapes.scalars import Day, Flag, Instant, KeyText, SecretText, Whole
+from firesteel.admin.shapes.scalars import LabelText as LabelText
 
 StateName = Literal["waiting", "running", "succeeded", "failed", "cancelled", "skipped"]
 ReasonName = Literal["turn", "slot", "retry_at", "paused"]
@@ -123,7 +123,7 @@ class VersionShape(Shape):
 class SwitchShape(Shape):
     """Switches a trigger on or off."""
 
-    enabled: bool
+    enabled: Flag
 
 
 class KeyShape(Shape):
@@ -150,8 +150,8 @@ class KeyChangesShape(Shape):
     """What is left out stays; ``expires: null`` takes the expiry away."""
 
     label: LabelText | None = None
-    value: SecretText | None = None
-    expires: date | None = None
+    value: KeyText | None = None
+    expires: Day | None = None
 
 
 class RevealedShape(Shape):
@@ -309,7 +309,7 @@ class MessageShape(Shape):
 class ActShape(Shape):
     """A person's act on an execution. Without ``run`` the latest one is meant."""
 
-    run: int | None = Field(default=None, ge=1)
+    run: Whole | None = Field(default=None, ge=1)
     why: str = Field(default="", max_length=1000)
     """For the record."""
 
@@ -317,7 +317,7 @@ class ActShape(Shape):
 class ReplayShape(ActShape):
     """A replay; it uses the version published now unless ``original_version``."""
 
-    original_version: bool = False
+    original_version: Flag = False
 
 
 class EndedShape(Shape):
@@ -444,8 +444,8 @@ class MessagesQuery(Shape):
     integration: str | None = None
     state: StateName | None = None
     consumer: str | None = None
-    received_from: datetime | None = None
-    received_until: datetime | None = None
+    received_from: Instant | None = None
+    received_until: Instant | None = None
     """Exclusive."""
     sequence: int | None = Field(default=None, ge=1)
     search_name: str | None = None

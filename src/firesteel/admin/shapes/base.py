@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 ManagedBy = Literal["files", "console"]
-SecretText = Annotated[str, Field(min_length=1, max_length=65_536)]
-LabelText = Annotated[str, Field(min_length=1, max_length=100, examples=["web shop"])]
 
 
 class Shape(BaseModel):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from firesteel.admin.shapes.base import FaultShape, LabelText, SecretText, Shape
+from firesteel.admin.shapes.base import FaultShape, Shape
+from firesteel.admin.shapes.scalars import Day, Flag, KeyText, LabelText
 
 
 class NewIntegrationShape(Shape):
@@ -74,9 +75,9 @@ class NewKeyShape(Shape):
     is not shown."""
 
     label: LabelText
-    value: SecretText | None = None
+    value: KeyText | None = None
     same_as: KeyOfTrigger | None = None
-    expires: date | None = None
-    close: bool = True
+    expires: Day | None = None
+    close: Flag = True
     """Whether an open trigger is closed at once, by a version that asks for keys. Without it that
     waits until such a version is published."""

@@ -7,7 +7,8 @@ from typing import Annotated
 
 from pydantic import Base64Bytes, Field
 
-from firesteel.admin.shapes import LabelText, PayloadShape, Shape
+from firesteel.admin.shapes import PayloadShape, Shape
+from firesteel.admin.shapes.scalars import LabelText, Number
 from firesteel.model.trigger import Method
 
 Pair = tuple[Annotated[str, Field(max_length=200)], Annotated[str, Field(max_length=8192)]]
@@ -58,7 +59,7 @@ class TryShape(CallShape):
     """One of the trigger's keys; its secret is used and not shown."""
     key_secret: Annotated[str, Field(min_length=1, max_length=512)] | None = None
     """The secret itself."""
-    timeout_s: Annotated[float, Field(ge=1, le=900)] = 30
+    timeout_s: Annotated[Number, Field(ge=1, le=900)] = 30
     """How long the answer is waited for."""
 
 

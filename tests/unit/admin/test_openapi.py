@@ -1,0 +1,81 @@
+"""The REST API's document tells everything of every route."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from firesteel.admin.api import create_api
+from firesteel.model.problem import MEDIA_TYPE, PROBLEMS
+from tests.support.openapi import assert_valid, operations
+
+ALWAYS = ("unauthorized", "forbidden", "invalid_request", "store_unavailable", "internal_error")
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    nothing: Any = None
+    return create_api(nothing, nothing).openapi()
+
+
+def test_it_is_valid_and_its_examples_fit(document: dict[str, Any]) -> None:
+    assert_valid(document)
+
+
+def test_every_route_has_a_name_a_summary_and_a_description(document: dict[str, Any]) -> None:
+    found = list(operations(document))
+    for path, method, operation in found:
+        assert operation["tags"], (method, path)
+        assert operation["summary"], (method, path)
+        assert operation["description"], (method, path)
+    names = [operation["operationId"] for _, _, operation in found]
+    assert len(set(names)) == len(names)
+
+
+def test_every_route_says_which_right_it_needs(document: dict[str, Any]) -> None:
+    missing = [
+        f"{method} {path}"
+        for path, method, operation in operations(document)
+        if operation.get("security") != [] and "Needs the right `" not in operation["description"]
+    ]
+    assert missing == []
+
+
+def test_every_parameter_and_body_has_an_example(document: dict[str, Any]) -> None:
+    for path, method, operation in operations(document):
+        for parameter in operation.get("parameters", []):
+            assert has_example(parameter), (method, path, parameter["name"])
+        bodies = [operation.get("requestBody", {})]
+        bodies += [answer for status, answer in operation["responses"].items() if status < "4"]
+        for body in bodies:
+            for media, content in body.get("content", {}).items():
+                assert media != "application/json" or has_example(content), (method, path)
+
+
+def has_example(described: dict[str, Any]) -> bool:
+    return any(name in described for name in ("example", "examples")) or (
+        "examples" in described.get("schema", {})
+    )
+
+
+def test_every_route_tells_its_problems_with_an_example_each(document: dict[str, Any]) -> None:
+    for path, method, operation in operations(document):
+        told = set()
+        for status, answer in operation["responses"].items():
+            if status < "4":
+                continue
+            assert list(answer["content"]) == [MEDIA_TYPE], (method, path, status)
+            examples = answer["content"][MEDIA_TYPE]["examples"]
+            assert all(str(PROBLEMS[code].status) == status for code in examples)
+            assert all(f"`{code}`" in answer["description"] for code in examples)
+            told |= set(examples)
+        assert set(ALWAYS) <= told or operation.get("security") == [], (method, path, told)
+
+
+def test_every_route_with_an_address_of_something_says_what_is_missing(
+    document: dict[str, Any],
+) -> None:
+    for path, method, operation in operations(document):
+        if "{" in path:
+            assert "404" in operation["responses"], (method, path)
