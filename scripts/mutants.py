@@ -36,7 +36,8 @@ OPTIONS = [*("-x", "-qq", "-s", "-p", "no:cacheprovider"), "-k", "not test_the_m
 STORE = [
     *("tests/contract/test_journal.py", "tests/contract/test_journal_acts.py"),
     *("tests/unit/store/test_sqlite_writer.py", "tests/contract/test_history.py"),
-    "tests/contract/test_journal_lanes.py",
+    *("tests/contract/test_journal_lanes.py", "tests/contract/test_journal_after_acts.py"),
+    "tests/contract/test_journal_retries.py",
     "tests/property/test_journal_model.py",
 ]
 ENGINE = ["tests/unit/engine"]

@@ -43,6 +43,7 @@ class PowerRun:
     damage: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     cuts: int = 0
+    kept_calls: int = 0
 
     @classmethod
     @contextlib.contextmanager
@@ -100,5 +101,7 @@ class PowerRun:
 
     def _keep_calls(self) -> None:
         """Beside the witness's file and the images, for whoever looks into a loss."""
-        with (self.service.folder / "calls.jsonl").open("w") as file:
-            file.writelines(json.dumps(asdict(call)) + "\n" for call in self.recorder.calls())
+        calls = self.recorder.calls()[self.kept_calls :]
+        self.kept_calls += len(calls)
+        with (self.service.folder / "calls.jsonl").open("a") as file:
+            file.writelines(json.dumps(asdict(call)) + "\n" for call in calls)

@@ -18,6 +18,7 @@ from tests.fault.scene import Scene
 
 CUTS = {"quick": 3, "full": 100, "soak": 1000}
 PARTS = range(5)
+CALLS_PER_S = 100.0
 
 
 @pytest.mark.full
@@ -29,7 +30,7 @@ def test_p03_after_power_loss_every_acknowledged_message_becomes_terminal_once(
     """Five parts make up the 500 cuts of a full run."""
     seed = random.SystemRandom().randrange(2**32)
     print(f"part {part}, seed {seed}")  # noqa: T201  # pytest shows it when the test fails
-    with PowerRun.started(tmp_path) as run:
+    with PowerRun.started(tmp_path, rate=CALLS_PER_S, FIRESTEEL_WORKERS="1") as run:
         run.cut_power_often(CUTS[size], random.Random(seed))
         history = run.history()
     note = f"{len(run.damage)} corrupt, {len(run.missing)} missing in the images"

@@ -127,12 +127,24 @@ class Hand:
         )
 
     async def postpone(
-        self, claim: Claim, delay_s: float = 0.0, *, counts: bool = True, alone: bool = False
+        self,
+        claim: Claim,
+        delay_s: float = 0.0,
+        *,
+        counts: bool = True,
+        alone: bool = False,
+        entries: Sequence[JournalEntry] = (),
     ) -> bool:
         """Postpone a claim; whether it counted."""
         return await self.journal.postpone(
             Postponement(
-                claim.execution_no, claim.epoch, delay_s, counts, alone=alone, failure=BROKEN
+                claim.execution_no,
+                claim.epoch,
+                delay_s,
+                counts,
+                alone=alone,
+                failure=BROKEN,
+                entries=entries,
             )
         )
 
