@@ -162,6 +162,7 @@ class Node:
             catalog=store.catalog,
             history=store.history,
             journal=store.journal,
+            bulk=store.bulk,
             definitions=definitions,
             connections=connections,
             waiters=waiters,
@@ -201,6 +202,7 @@ class Node:
             await self._publisher.apply_project(settings.project_dir, self._workspace)
         if not serving:
             await self._open_doors()
+        await self._engine.bulk.go_on()
         share_the_interpreter()
         spare_the_collector()
         self._announce()
@@ -210,6 +212,8 @@ class Node:
         parts = self._parts
         deadline = time.monotonic() + self._settings.shutdown_timeout_s - STOP_RESERVE_S
         self._engine.refusal = "node_stopping"
+        self._engine.feed.stop()
+        await self._engine.bulk.stop()
         parts.dispatcher.stop_claiming()
         running = {no for link in parts.pool.links for no in link.running}
         for execution_no in parts.waiters.waited_for():
@@ -231,6 +235,7 @@ class Node:
 
     async def give_up(self) -> None:
         """The store is lost: tell all callers that are here, for the next engine knows them not."""
+        self._engine.feed.stop()
         self._parts.waiters.stop()
         await self._doors.leave(LOST_STORE_GRACE_S)
 

@@ -8,11 +8,13 @@ from typing import Any, Protocol
 
 import pytest
 
+from firesteel.store.bulk import BulkActs
 from firesteel.store.catalog import Catalog
 from firesteel.store.figures import Figures
 from firesteel.store.history import History
 from firesteel.store.journal import Journal
 from firesteel.store.sqlite import store as sqlite_store
+from tests.contract.shop import Clock, Shop, open_shop
 from tests.support.hand import Hand
 
 STORES = ["sqlite"]
@@ -29,6 +31,8 @@ class Store(Protocol):
     def history(self) -> History: ...
     @property
     def figures(self) -> Figures: ...
+    @property
+    def bulk(self) -> BulkActs: ...
 
     async def close(self) -> None: ...
 
@@ -84,3 +88,14 @@ def figures(store: Store) -> Figures:
 async def hand(store: Store) -> Hand:
     """A session on a new store that takes what is claimed."""
     return Hand(store.journal, store.catalog)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def shop(open_store: OpenStore, clock: Clock) -> Shop:
+    """An integration on a store whose clocks are the test's."""
+    return await open_shop(open_store, clock)

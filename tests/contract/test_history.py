@@ -4,137 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from firesteel.errors import CallerError
-from firesteel.model.execution import Failure, JournalEntry, Reason, Response, State
+from firesteel.model.execution import Failure, JournalEntry, Reason, State
 from firesteel.model.message import Message
-from firesteel.store.catalog import TriggerRules
 from firesteel.store.history import MessageFilter, MessageSummary
 from firesteel.store.journal import (
-    Accepted,
-    Actor,
-    Claim,
     Idempotency,
-    NewMessage,
     Postponement,
-    Settlement,
 )
 from firesteel.store.sqlite import store as sqlite_store
-from tests.contract.conftest import OpenStore, Store
-
-DAY_US = 86_400 * 1_000_000
-START_US = 1_700_000_000 * 1_000_000
-RULES = TriggerRules(
-    concurrency=100, max_waiting=100_000, on_failure="continue", history_s=None, payloads_s=None
+from tests.contract.conftest import OpenStore
+from tests.contract.shop import (
+    ANNA,
+    BAD_GATEWAY,
+    DAY_US,
+    FAILURE,
+    OK,
+    START_US,
+    Clock,
+    Shop,
+    add_integration,
+    open_shop,
 )
-OK = Response(200, [("content-type", "text/plain")], b"done")
-BAD_GATEWAY = Response(502, [], b"{}")
-FAILURE = Failure("permanent", "permanent_error", "no such customer", trace="secret line 7")
-ANNA = Actor("anna", "asked to")
-
-
-@dataclass
-class Clock:
-    """A wall clock that a test sets, and the monotonic clock that no one can set."""
-
-    wall_now_us: int = START_US
-    passed_s: float = 0.0
-
-    def wall_us(self) -> int:
-        return self.wall_now_us
-
-    def monotonic_s(self) -> float:
-        return self.passed_s
-
-    def pass_days(self, days: float) -> None:
-        self.wall_now_us += int(days * DAY_US)
-        self.passed_s += days * 86_400
-
-
-@dataclass
-class Shop:
-    """A store with an integration, whose claims the test settles as it likes."""
-
-    store: Store
-    clock: Clock
-    trigger_no: int
-    version_no: int
-    claims: dict[int, Claim] = field(default_factory=dict)
-    ids: int = 0
-
-    def claimed(self, claims: Sequence[Claim]) -> None:
-        self.claims.update({claim.execution_no: claim for claim in claims})
-
-    async def accept(self, consumer: str | None = "web shop", **more: Any) -> Accepted:
-        self.ids += 1
-        message = Message(f"m{self.ids:06}", 0, self.clock.wall_us(), consumer, b"request", b"body")
-        new = NewMessage(self.trigger_no, self.version_no, message, **more)
-        accepted = await self.store.journal.append(new)
-        assert isinstance(accepted, Accepted)
-        return accepted
-
-    async def settle(self, execution_no: int, state: Any = State.SUCCEEDED, **more: Any) -> None:
-        claim = self.claims.pop(execution_no)
-        response, failure = (OK, None) if state is State.SUCCEEDED else (BAD_GATEWAY, FAILURE)
-        settlement = Settlement(execution_no, claim.epoch, state, response, failure, **more)
-        assert await self.store.journal.settle(settlement)
-
-    async def done(self, state: Any = State.SUCCEEDED, **more: Any) -> Accepted:
-        accepted = await self.accept(**more)
-        await self.settle(accepted.execution_no, state)
-        return accepted
-
-    async def replay(self, execution_no: int) -> int:
-        number, _ = await self.store.journal.replay(execution_no, self.version_no, ANNA)
-        return number
-
-    async def page(self, **conditions: Any) -> list[MessageSummary]:
-        return await self.store.history.messages(MessageFilter(**conditions))
-
-    async def numbers(self, **conditions: Any) -> list[int]:
-        return [row.execution_no for row in await self.page(**conditions)]
-
-    async def purge(self, days: float = 30) -> int:
-        """Everything that retention lets go, in small batches."""
-        gone = 0
-        while batch := await self.store.history.purge(default_history_s=days * 86_400, batch=7):
-            gone += batch
-        return gone
-
-
-async def open_shop(open_store: OpenStore, clock: Clock, **rules: Any) -> Shop:
-    store = await open_store(wall_us=clock.wall_us, monotonic_s=clock.monotonic_s)
-    await store.catalog.ensure_workspace("shop")
-    shop = Shop(store, clock, 0, 0)
-    await add_integration(shop, "orders", **rules)
-    store.journal.listen(shop.claimed, lambda error: None)
-    store.journal.grant(1000)
-    return shop
-
-
-async def add_integration(shop: Shop, name: str, **rules: Any) -> None:
-    """Publish it; the shop accepts for it from now on."""
-    published, _ = await shop.store.catalog.publish(
-        "shop", {"name": name}, rules=replace(RULES, **rules), managed_by="files", actor="anna"
-    )
-    shop.trigger_no, shop.version_no = published.trigger_no, published.version_no
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def shop(open_store: OpenStore, clock: Clock) -> Shop:
-    return await open_shop(open_store, clock)
-
 
 # --- lists --------------------------------------------------------------------------------------
 

@@ -135,6 +135,7 @@ class AttendedEngine:
             catalog=store.catalog,
             history=store.history,
             journal=store.journal,
+            bulk=store.bulk,
             definitions=definitions,
             connections=connections,
             waiters=self.waiters,

@@ -10,10 +10,12 @@ from fastapi import FastAPI
 from firesteel.admin.openapi import openapi
 from firesteel.admin.problems import answer_errors
 from firesteel.admin.resources import (
+    bulk,
     calls,
     connections,
     consumers,
     drafts,
+    finding,
     integrations,
     keys,
     lanes,
@@ -58,7 +60,9 @@ def create_api(engine: Engine, publisher: Publisher) -> FastAPI:
         keys,
         consumers,
         connections,
+        finding,
         messages,
+        bulk,
         lanes,
         trials,
     ):

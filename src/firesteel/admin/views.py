@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from firesteel.admin import shapes
+from firesteel.admin.selection import selection_of
 from firesteel.admin.times import written, written_or_none
 from firesteel.model.api_key import expiry_day
 from firesteel.model.message import decode_request
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from firesteel.model.execution import Failure, JournalEntry, Response
     from firesteel.model.fault import Fault
     from firesteel.model.message import Message
+    from firesteel.store.bulk import Bulk
     from firesteel.store.catalog import (
         ApiKey,
         Draft,
@@ -29,8 +31,15 @@ if TYPE_CHECKING:
         StoredConnection,
         Version,
     )
-    from firesteel.store.history import Activity, Attempt, ExecutionDetail, MessageSummary
-    from firesteel.store.journal import LaneStatus
+    from firesteel.store.history import (
+        Activity,
+        Attempt,
+        ExecutionDetail,
+        FailureGroups,
+        MessageSummary,
+        TextScan,
+    )
+    from firesteel.store.journal import Edit, LaneStatus
 
 
 def integration_summary(item: PublishedIntegration, engine: Engine) -> shapes.IntegrationSummary:
@@ -215,6 +224,59 @@ def message(executions: list[ExecutionDetail], *, payloads: bool) -> shapes.Mess
     )
 
 
+def text_page(scan: TextScan) -> shapes.TextPage:
+    """A piece of a search through payloads."""
+    return shapes.TextPage(
+        items=[
+            shapes.FoundShape(**summary(match.summary).model_dump(), places=match.places)
+            for match in scan.matches
+        ],
+        next=None if scan.next_no is None else str(scan.next_no),
+        looked_at=scan.looked_at,
+        progress=scan.progress,
+        reached_at=written_or_none(scan.reached_us),
+    )
+
+
+def failures(found: FailureGroups) -> shapes.FailuresShape:
+    """Failures by what they have in common."""
+    return shapes.FailuresShape(
+        groups=[
+            shapes.FailureGroupShape(
+                integration=group.integration,
+                code=group.code,
+                kind=group.kind,
+                step=group.step,
+                detail=group.detail,
+                count=group.count,
+                first_received_at=written(group.first_received_at_us),
+                last_received_at=written(group.last_received_at_us),
+                example_id=group.example_id,
+            )
+            for group in found.groups
+        ],
+        looked_at=found.looked_at,
+        more=found.more,
+    )
+
+
+def bulk(item: Bulk) -> shapes.BulkShape:
+    """A bulk act."""
+    return shapes.BulkShape(
+        number=item.no,
+        act=item.act,
+        selection=selection_of(item.filter),
+        state=item.state,
+        started_by=item.started_by,
+        why=item.why,
+        started_at=written(item.started_at_us),
+        ended_at=written_or_none(item.ended_at_us),
+        total=item.total,
+        done=item.done,
+        passed_over=item.passed_over,
+    )
+
+
 def lane(item: LaneStatus, workspace: str, name: str) -> shapes.LaneShape:
     """A lane of an integration."""
     return shapes.LaneShape(
@@ -255,6 +317,21 @@ def _execution(
         ended_by=item.ended_by,
         ended_why=item.ended_why,
         replay_of=None if item.replay_of is None else runs.get(item.replay_of),
+        edited=None if item.edit is None else _edited(item.edit, payloads=payloads),
+    )
+
+
+def _edited(edit: Edit, *, payloads: bool) -> shapes.EditedShape:
+    if not payloads:
+        return shapes.EditedShape(parts=edit.parts)
+    request = None if edit.request is None else decode_request(edit.request)
+    content_type = None if request is None else request.header(b"content-type")
+    return shapes.EditedShape(
+        parts=edit.parts,
+        query=None if request is None else request.raw_query.decode("latin-1"),
+        content_type=None if content_type is None else content_type.decode("latin-1"),
+        body=None if edit.body is None else payload(edit.body),
+        input=None if edit.input is None else payload(edit.input),
     )
 
 

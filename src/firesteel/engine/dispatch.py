@@ -15,6 +15,7 @@ import structlog
 
 from firesteel.engine.answers import failure_response
 from firesteel.engine.commits import Commits
+from firesteel.engine.live import Feed
 from firesteel.engine.pool import Work
 from firesteel.errors import StoreUnavailable
 from firesteel.model import frames
@@ -44,7 +45,8 @@ log = structlog.get_logger(__name__)
 
 
 class Dispatcher:
-    """Implements ``pool.Attempts``. ``asked`` is where frames that are no attempt's end go."""
+    """Implements ``pool.Attempts``. ``asked`` is where frames that are no attempt's end go;
+    ``feed`` tells those who watch lists what has changed."""
 
     def __init__(
         self,
@@ -63,6 +65,7 @@ class Dispatcher:
         self._traffic: Traffic | None = None
         self._pool: Pool | None = None
         self._on_defect: Callable[[], None] = lambda: None
+        self.feed = Feed()
         self._commits = Commits()
         self._preparing: dict[int, Claim] = {}
         self._stopping = False
@@ -79,6 +82,9 @@ class Dispatcher:
 
     def claimed(self, claims: Sequence[Claim]) -> None:
         """Start what was claimed; a version that is not in memory is read first."""
+        if self.feed.open:
+            for claim in claims:
+                self.feed.changed(claim.trigger_no, claim.execution_no)
         for claim in claims:
             plan = self._definitions.known(claim.version_no)
             if plan is None or not self._connections.ready(plan.definition.workspace):
@@ -93,7 +99,8 @@ class Dispatcher:
             await self._connections.load(plan.definition.workspace)
         except StoreUnavailable:
             self._postpone(
-                Postponement(claim.execution_no, claim.epoch, DEFINITION_RETRY_S, counts=False)
+                claim,
+                Postponement(claim.execution_no, claim.epoch, DEFINITION_RETRY_S, counts=False),
             )
         except Exception as error:  # noqa: BLE001  # whatever it is, the attempt must end
             log.error("version_unusable", execution=claim.execution, error=type(error).__name__)
@@ -152,6 +159,7 @@ class Dispatcher:
         if self._traffic is not None:
             self._traffic.retried(claim.trigger_no)
         self._postpone(
+            claim,
             Postponement(
                 claim.execution_no,
                 claim.epoch,
@@ -161,7 +169,7 @@ class Dispatcher:
                 failure=failure,
                 entries=outcome.entries,
                 logs=outcome.logs,
-            )
+            ),
         )
 
     def crashed(self, claim: Claim, failure: Failure, blame: Blame) -> None:
@@ -172,6 +180,7 @@ class Dispatcher:
             self.ended(claim, lost)
         else:
             self._postpone(
+                claim,
                 Postponement(
                     claim.execution_no,
                     claim.epoch,
@@ -179,14 +188,15 @@ class Dispatcher:
                     counts=False,
                     alone=blame == "suspect" or claim.alone,
                     failure=failure,
-                )
+                ),
             )
 
     # stopping
 
     def hand_back(self, claim: Claim) -> None:
         """Give the attempt back uncounted, to be claimed by the next session."""
-        self._postpone(Postponement(claim.execution_no, claim.epoch, 0.0, counts=False))
+        left = Postponement(claim.execution_no, claim.epoch, 0.0, counts=False)
+        self._postpone(claim, left)
 
     def stop_claiming(self) -> None:
         """Claim nothing more; what runs goes on."""
@@ -266,6 +276,8 @@ class Dispatcher:
         if self._traffic is not None:
             succeeded = state is State.SUCCEEDED
             self._traffic.settled(claim, succeeded=succeeded, answered=answered)
+        if self.feed.open:
+            self.feed.changed(claim.trigger_no, claim.execution_no)
 
     def _settle_bare(self, claim: Claim) -> None:
         """What the attempt left cannot be stored: settle it as failed, without it."""
@@ -280,18 +292,21 @@ class Dispatcher:
             self._on_defect,
         )
 
-    def _postpone(self, postponement: Postponement) -> None:
+    def _postpone(self, claim: Claim, postponement: Postponement) -> None:
         bare = Postponement(
             postponement.execution_no, postponement.epoch, postponement.delay_s, postponement.counts
         )
         self._commits.write(
             lambda: self._journal.postpone(postponement),
-            _go_on,
+            partial(self._postponed, claim),
             lambda: self._commits.write(
-                lambda: self._journal.postpone(bare), _go_on, self._on_defect
+                lambda: self._journal.postpone(bare),
+                partial(self._postponed, claim),
+                self._on_defect,
             ),
         )
 
-
-def _go_on(_accepted: bool) -> None:
-    """A postponed execution is claimed by the journal when it is due."""
+    def _postponed(self, claim: Claim, accepted: bool) -> None:
+        """The journal claims it when it is due."""
+        if accepted and self.feed.open:
+            self.feed.changed(claim.trigger_no, claim.execution_no)

@@ -7,6 +7,7 @@ is what the gateway and the admin port see of it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 from functools import partial
 from typing import TYPE_CHECKING
@@ -14,7 +15,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from firesteel.engine.answers import cancelled_response, skipped_response
+from firesteel.engine.bulk import BulkRunner
 from firesteel.engine.calls import Acceptance, NodeStopping
+from firesteel.engine.replays import edit_of
 from firesteel.engine.route import Routes
 from firesteel.engine.trials import Trials
 from firesteel.errors import CallerError, OperatorError, StoreUnavailable
@@ -23,8 +26,11 @@ from firesteel.model.message import Message, encode_request
 from firesteel.store.journal import Accepted, Duplicate, Ended, Idempotency, NewMessage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from firesteel.engine.calls import BodyKeys, Call, Caller
     from firesteel.engine.parts import Parts
+    from firesteel.engine.replays import Changes
     from firesteel.engine.route import Route
     from firesteel.model.execution import Failure, InputFault, MessageStatus, Response
     from firesteel.pending import Pending
@@ -46,6 +52,8 @@ class Engine:
         self.trials = Trials(parts)
         self.figures = parts.figures
         self.traffic = parts.traffic
+        self.feed = parts.dispatcher.feed
+        self.bulk = BulkRunner(self, parts)
         self.refusal: str | None = None
         self._parts = parts
         self._clock = parts.clock
@@ -68,7 +76,10 @@ class Engine:
             caller.refused(_refusal(self.refusal))
             return
         new = self._new_message(call)
-        self.journal.append(new).then(partial(_appended, caller, new.record_only))
+        tell = partial(_appended, caller, new.record_only)
+        if self.feed.open:
+            tell = partial(self._appended_live, new.trigger_no, tell)
+        self.journal.append(new).then(tell)
 
     def wait(self, acceptance: Acceptance, timeout_s: float, caller: Caller) -> None:
         """Tell the caller the final response (of a failure too), that the time is over (the
@@ -130,42 +141,74 @@ class Engine:
     async def cancel(self, message_id: str, run: int | None, actor: Actor) -> Ended:
         """End an execution that waits or runs (``run`` None: the latest). A running attempt is
         ended first, so that nothing of it goes on when the lane does."""
-        execution_no = (await self._execution(message_id, run)).summary.execution_no
+        detail = await self._execution(message_id, run)
+        execution_no = detail.summary.execution_no
         response = cancelled_response(message_id)
-        return await self._parts.dispatcher.cancel(execution_no, actor, response)
+        ended = await self._parts.dispatcher.cancel(execution_no, actor, response)
+        self.feed.changed(detail.trigger_no, execution_no)
+        return ended
 
     async def skip(self, message_id: str, run: int | None, actor: Actor) -> Ended:
         """Skip an execution that waits, or the failed head at which a lane is paused."""
-        execution_no = (await self._execution(message_id, run)).summary.execution_no
+        detail = await self._execution(message_id, run)
+        execution_no = detail.summary.execution_no
         response = skipped_response(message_id)
         ended = await self.journal.skip(execution_no, actor, response)
         if ended.changed:
             self._waiters.answer(execution_no, response)
+            self.feed.changed(detail.trigger_no, execution_no)
         return ended
 
     async def retry_now(self, message_id: str, run: int | None, actor: Actor) -> Ended:
         """Let an execution that waits for its retry start now. One that has failed is replayed:
         at its place where its lane is paused at it, else at the tail."""
-        summary = (await self._execution(message_id, run)).summary
+        detail = await self._execution(message_id, run)
+        summary = detail.summary
         if summary.state is State.FAILED:
             execution_no, _ = await self.replay(message_id, summary.run, actor)
             return Ended(execution_no, State.WAITING, changed=True)
-        return await self.journal.retry_now(summary.execution_no, actor)
+        ended = await self.journal.retry_now(summary.execution_no, actor)
+        self.feed.changed(detail.trigger_no, summary.execution_no)
+        return ended
 
     async def replay(
-        self, message_id: str, run: int | None, actor: Actor, *, original_version: bool = False
+        self,
+        message_id: str,
+        run: int | None,
+        actor: Actor,
+        *,
+        original_version: bool = False,
+        changes: Changes | None = None,
     ) -> tuple[int, str]:
-        """A new execution under the version published now, or the one of the acceptance."""
+        """A new execution under the version published now, or the one of the acceptance; of what
+        that run ran on, or of what is ``changes`` of it. Raises CallerError ``not_terminal``,
+        ``payload_purged``, ``invalid_request``."""
         executions = await self._executions(message_id)
         detail = _chosen(executions, run)
         if detail.message is None:
             raise CallerError(code="payload_purged")
-        route = self.routes.of_trigger(detail.trigger_no)
-        if original_version or route is None:
-            version_no = executions[0].version_no
-        else:
-            version_no = route.version_no
-        return await self.journal.replay(detail.summary.execution_no, version_no, actor)
+        edit = None if changes is None else edit_of(detail, detail.message, changes)
+        version_no = executions[0].version_no
+        if not original_version:
+            version_no = self.version_now(detail.trigger_no, version_no)
+        replayed = await self.journal.replay(detail.summary.execution_no, version_no, actor, edit)
+        self.feed.changed(detail.trigger_no, replayed[0])
+        return replayed
+
+    def version_now(self, trigger_no: int, otherwise: int) -> int:
+        """The version that is published; of a removed integration, the one given."""
+        route = self.routes.of_trigger(trigger_no)
+        return otherwise if route is None else route.version_no
+
+    async def pause(self, trigger_no: int, lane_key: str | None, actor: Actor) -> None:
+        """Start nothing more of a lane (None: of the whole trigger); what runs ends."""
+        await self.journal.pause(trigger_no, lane_key, actor)
+        self.feed.much_changed()
+
+    async def resume(self, trigger_no: int, lane_key: str | None, actor: Actor) -> None:
+        """Take back a pause; a lane that stands at a failed message goes on behind it."""
+        await self.journal.resume(trigger_no, lane_key, actor)
+        self.feed.much_changed()
 
     async def check_document(self, workspace: str, document: dict[str, object]) -> list[InputFault]:
         """Faults that only a worker can find: expressions and Python functions."""
@@ -201,6 +244,19 @@ class Engine:
         ]
 
     # inside
+
+    def _appended_live(
+        self,
+        trigger_no: int,
+        tell: Callable[[Pending[Appended]], None],
+        pending: Pending[Appended],
+    ) -> None:
+        """The caller first, then those who watch."""
+        tell(pending)
+        with contextlib.suppress(Exception):  # the caller has been told of it
+            appended = pending.result()
+            if type(appended) is Accepted:
+                self.feed.changed(trigger_no, appended.execution_no)
 
     async def _recall(self, acceptance: Acceptance, caller: Caller) -> None:
         """Answer from the store, where the response may stand already."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from firesteel.engine.traffic import Traffic
     from firesteel.engine.waiters import Waiters
     from firesteel.settings import Settings
+    from firesteel.store.bulk import BulkActs
     from firesteel.store.catalog import Catalog
     from firesteel.store.figures import Figures
     from firesteel.store.history import History
@@ -34,6 +35,7 @@ class Parts:
     catalog: Catalog
     history: History
     journal: Journal
+    bulk: BulkActs
     definitions: Definitions
     connections: Connections
     waiters: Waiters

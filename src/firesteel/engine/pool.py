@@ -307,6 +307,7 @@ class Pool:
                 work.timeout_s,
                 claim.message,
                 claim.journal,
+                claim.given_input,
             )
         )
 

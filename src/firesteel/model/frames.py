@@ -60,7 +60,8 @@ class Connections(Frame, frozen=True):
 
 class Run(Frame, frozen=True):
     """One attempt. ``execution`` is the stable public id. ``journal`` holds the results of steps
-    that are done already. ``timeout_s`` bounds this attempt."""
+    that are done already. ``timeout_s`` bounds this attempt. ``given_input``: JSON that a person
+    gave in place of what data processing would make; empty: none."""
 
     execution_no: int
     epoch: int
@@ -70,6 +71,7 @@ class Run(Frame, frozen=True):
     timeout_s: float
     message: Message
     journal: list[JournalEntry]
+    given_input: bytes = b""
 
 
 class Cancel(Frame, frozen=True):

@@ -210,6 +210,9 @@ PROBLEMS: Mapping[str, ProblemType] = {
         404, "Unknown step", "The workflow of the document has no step of that name."
     ),
     "name_taken": ProblemType(409, "Name taken", "The workspace has an integration of that name."),
+    "unknown_bulk": ProblemType(
+        404, "Unknown bulk act", "The workspace has no bulk act of that number, or no longer."
+    ),
     "label_taken": ProblemType(409, "Label taken", "The trigger has an API key of that label."),
     "secret_taken": ProblemType(
         409, "Secret taken", "The trigger has an API key with the same secret."
@@ -238,6 +241,11 @@ PROBLEMS: Mapping[str, ProblemType] = {
     ),
     "not_waiting": ProblemType(
         409, "Execution not waiting", "The execution is not waiting, so nothing was changed."
+    ),
+    "bulk_running": ProblemType(
+        409,
+        "Bulk act running",
+        "Another bulk act of the workspace is running; wait for its end, or cancel it.",
     ),
     "payload_purged": ProblemType(
         409, "Payload purged", "The message's request and body were deleted by retention."
@@ -287,6 +295,18 @@ PROBLEMS: Mapping[str, ProblemType] = {
         "Too many calls being tried",
         "As many calls as the console makes at once are under way.",
         5,
+    ),
+    "search_busy": ProblemType(
+        429,
+        "Searches under way",
+        "As many searches through payloads are under way as the node takes; try again.",
+        1,
+    ),
+    "too_many_listeners": ProblemType(
+        503,
+        "Too many listeners",
+        "As many lists are watched live as the node takes; load the list instead.",
+        30,
     ),
     "workers_unavailable": ProblemType(
         503, "No worker", "No worker process is ready to do this now.", 1

@@ -5,12 +5,13 @@ Reads run on connections of their own and never wait for the writer; lists never
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from firesteel.model.execution import (
+    ErrorKind,
     Failure,
     JournalEntry,
     MessageStatus,
@@ -19,12 +20,16 @@ from firesteel.model.execution import (
     State,
 )
 from firesteel.model.message import Message
+from firesteel.store.journal import Edit
 
 
 @dataclass(frozen=True, slots=True)
 class MessageFilter:
     """All given conditions hold. ``search``: the integration's search name and a value. Times are
-    microseconds, ``until`` exclusive. ``before_no``: keyset, the last row's ``execution_no``."""
+    microseconds, ``until`` exclusive. ``failure_code``: of the last attempt's failure.
+    ``unrepeated``: no later execution of the message, so nobody has replayed it since.
+    ``before_no`` and ``after_no``: keyset, the last row's ``execution_no``, both exclusive; with
+    ``oldest_first`` the next page begins after it, else before it."""
 
     workspace: str | None = None
     integration: str | None = None
@@ -34,7 +39,11 @@ class MessageFilter:
     received_until_us: int | None = None
     sequence: int | None = None
     search: tuple[str, str] | None = None
+    failure_code: str | None = None
+    unrepeated: bool = False
     before_no: int | None = None
+    after_no: int | None = None
+    oldest_first: bool = False
     limit: int = 50
 
 
@@ -62,6 +71,68 @@ class MessageSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """An execution that a bulk act is about."""
+
+    execution_no: int
+    message_id: str
+    run: int
+    trigger_no: int
+    version_no: int
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class FailureGroup:
+    """Failed executions of an integration that failed alike; ``example_id`` is the latest one's
+    message, ``detail`` what it says. Times are those of receipt."""
+
+    integration: str
+    code: str
+    kind: ErrorKind
+    step: str | None
+    detail: str
+    count: int
+    first_received_at_us: int
+    last_received_at_us: int
+    example_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class FailureGroups:
+    """The largest first; ``looked_at`` executions were grouped, and with ``more`` there are older
+    ones that were not."""
+
+    groups: list[FailureGroup]
+    looked_at: int
+    more: bool
+
+
+Place = Literal["request", "body", "input", "response"]
+
+
+@dataclass(frozen=True, slots=True)
+class TextMatch:
+    """An execution in which the text was found, and where."""
+
+    summary: MessageSummary
+    places: list[Place]
+
+
+@dataclass(frozen=True, slots=True)
+class TextScan:
+    """One piece of a search through payloads, latest first. ``next_no``: ``before_no`` of the next
+    piece; None: everything was looked at. ``progress`` (0 to 1) is how far the search has come, by
+    the numbers of executions; ``reached_us`` when the last one looked at was received."""
+
+    matches: list[TextMatch]
+    looked_at: int
+    next_no: int | None
+    progress: float
+    reached_us: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """An attempt that did not succeed, or was handed back (failure None)."""
 
@@ -75,11 +146,11 @@ class Attempt:
 @dataclass(frozen=True, slots=True)
 class ExecutionDetail:
     """All that is kept of one execution; ``journal`` and ``attempts`` in their order. ``response``,
-    ``input``, ``logs`` and ``journal`` are empty once the payload is purged."""
+    ``input``, ``logs``, ``journal`` and ``edit`` are empty once the payload is purged."""
 
     summary: MessageSummary
     message: Message | None
-    """None once the payload is purged."""
+    """As it was received; None once the payload is purged."""
     trigger_no: int
     version_no: int
     waits_for: str | None
@@ -94,6 +165,8 @@ class ExecutionDetail:
     ended_by: str | None
     ended_why: str | None
     replay_of: int | None
+    edit: Edit | None
+    """What a person changed of the message for this execution; None: nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +201,37 @@ class History(Protocol):
     async def activity(self, trigger_nos: Sequence[int]) -> dict[int, Activity]:
         """What a list of triggers shows of each; reads as much for a million messages as for a
         thousand."""
+        ...
+
+    async def changed(
+        self, filter: MessageFilter, numbers: Collection[int]
+    ) -> list[tuple[MessageSummary, bool]]:
+        """Of these executions, those in the filter's workspace as they stand now, latest first, and
+        whether the filter finds them; for lists that are live. Keyset and limit do not count."""
+        ...
+
+    async def count(self, filter: MessageFilter, most: int) -> tuple[int, int]:
+        """How many executions the filter finds, ``most`` + 1 at most, and the highest number among
+        them (0: none). Costs what listing them costs."""
+        ...
+
+    async def targets(self, filter: MessageFilter) -> list[Target]:
+        """As ``messages``, for a bulk act."""
+        ...
+
+    async def failures(self, filter: MessageFilter, most: int) -> FailureGroups:
+        """The latest ``most`` failed executions that the filter finds, grouped by integration, code
+        and step."""
+        ...
+
+    async def scan(
+        self, filter: MessageFilter, text: str, *, rows: int, seconds: float
+    ) -> TextScan:
+        """Look for a text in what the filter's messages hold, latest first, from ``before_no`` on:
+        in at most so many executions and about so long. It runs beside the writer and beside other
+        reads, one at a time; a second one waits. Upper and lower case matter; of very large bodies
+        only the beginning is looked at. Raises CallerError ``search_busy`` where two are under way
+        already."""
         ...
 
     async def executions(self, message_id: str) -> list[ExecutionDetail]:

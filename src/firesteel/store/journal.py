@@ -105,8 +105,9 @@ class Claim(msgspec.Struct, frozen=True):
     """One attempt that this session must make. ``attempt`` counts all attempts of the execution
     (1, 2, ...); ``counted`` those that count against ``retry.attempts``, this one included.
     ``execution`` is the public id ``<message id>-<run>``. ``journal`` is filled where attempt > 1.
-    ``alone``: a suspect of a crash; no other attempt may be in its worker.
-    ``first_started_at_us``: when the first attempt was claimed, on the clock of
+    ``alone``: a suspect of a crash; no other attempt may be in its worker. ``given_input``: the
+    workflow's input as JSON, where a person gave one for this replay. ``message`` is as that
+    person edited it. ``first_started_at_us``: when the first attempt was claimed, on the clock of
     ``Journal.steady_us``."""
 
     execution_no: int
@@ -120,6 +121,7 @@ class Claim(msgspec.Struct, frozen=True):
     message: Message
     journal: list[JournalEntry] = []
     alone: bool = False
+    given_input: bytes = b""
 
 
 class Settlement(msgspec.Struct, frozen=True):
@@ -150,6 +152,20 @@ class Postponement(msgspec.Struct, frozen=True):
     failure: Failure | None = None
     entries: Sequence[JournalEntry] = ()
     logs: str = ""
+
+
+class Edit(msgspec.Struct, frozen=True, gc=False):
+    """What a person changed for a replay; None: that part is as it was received. ``request``: an
+    encoded Request; ``input``: the workflow's input as JSON, and no data processing."""
+
+    request: bytes | None = None
+    body: bytes | None = None
+    input: bytes | None = None
+
+    @property
+    def parts(self) -> list[str]:
+        """The names of what is changed."""
+        return [name for name in ("request", "body", "input") if getattr(self, name) is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,10 +285,13 @@ class Journal(Protocol):
         """A waiting execution that is due later becomes due now."""
         ...
 
-    def replay(self, execution_no: int, version_no: int, actor: Actor) -> Pending[tuple[int, str]]:
+    def replay(
+        self, execution_no: int, version_no: int, actor: Actor, edit: Edit | None = None
+    ) -> Pending[tuple[int, str]]:
         """A new execution of a terminal execution's message under ``version_no``, linked to it, at
         the lane's tail; at its old place where the lane stopped at it, and the lane goes on, unless
-        a person paused it.
+        a person paused it. It runs on what that execution ran on, or on ``edit``, which is kept
+        with it; the message stays as it was received.
         Returns its number and public id. Raises CallerError ``unknown_execution``,
         ``not_terminal``, ``payload_purged``."""
         ...

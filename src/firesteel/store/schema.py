@@ -8,9 +8,10 @@ never leaves the node's machine room; the public names are a message's ``id`` an
 The first execution of a message has the message's ``no``; replays take further numbers from the
 same count. Numbers are never given twice (``session.last_no``).
 
-Rows of the hot tables (message, payload, execution, result, entry, attempt, search, idempotency)
-have no foreign keys: one writer makes them together in one transaction, and each key would cost a
-look-up an insert. What belongs to a message or execution goes with it when retention ends.
+Rows of the hot tables (message, payload, execution, result, entry, attempt, replay_edit, search,
+idempotency) have no foreign keys: one writer makes them together in one transaction, and each key
+would cost a look-up an insert. What belongs to a message or execution goes with it when retention
+ends.
 """
 
 from __future__ import annotations
@@ -405,6 +406,18 @@ attempt = Table(
     sqlite_with_rowid=False,
 )
 
+# What a person changed for a replay; NULL: that part is as it was received. ``request`` is an
+# encoded model.message.Request; ``input`` is JSON that takes the place of what data processing
+# would make. The message itself is never changed.
+replay_edit = Table(
+    "replay_edit",
+    metadata,
+    Column("execution_no", _No, primary_key=True, autoincrement=False),
+    Column("request", LargeBinary()),
+    Column("body", LargeBinary()),
+    Column("input", LargeBinary()),
+)
+
 # The lanes that are paused, and no others: so millions of keys leave nothing behind. Two facts
 # that know nothing of each other, one of which holds at least: a person paused the lane
 # (``paused_because``), and it stopped by itself at a failed execution (``stopped_at_no``).
@@ -450,6 +463,30 @@ idempotency = Table(
     Column("expires_at_us", BigInteger(), nullable=False),
     PrimaryKeyConstraint("trigger_no", "consumer", "key"),
     sqlite_with_rowid=False,
+)
+
+# An act on all executions that a filter finds, up to the one numbered ``until_no``, the oldest
+# first; ``at_no`` is how far it has come. ``selection``: the filter, as JSON.
+bulk = Table(
+    "bulk",
+    metadata,
+    _no(),
+    Column("workspace_no", ForeignKey("workspace.no"), nullable=False),
+    Column("act", Text(), nullable=False),
+    Column("selection", Text(), nullable=False),
+    Column("state", Text(), nullable=False),
+    Column("started_by", Text(), nullable=False),
+    Column("why", Text(), nullable=False),
+    Column("started_at_us", BigInteger(), nullable=False),
+    Column("ended_at_us", BigInteger()),
+    Column("until_no", BigInteger(), nullable=False),
+    _count("at_no"),
+    _count("total"),
+    _count("done"),
+    _count("passed_over"),
+    CheckConstraint("act IN ('replay', 'cancel', 'skip')", name="act"),
+    CheckConstraint("state IN ('running', 'done', 'cancelled')", name="state"),
+    CheckConstraint("(state = 'running') = (ended_at_us IS NULL)", name="ended"),
 )
 
 # --- conditions and the indexes that serve them -------------------------------------------------
@@ -536,5 +573,12 @@ _partial(
 )
 # A rare consumer's messages, latest first, among millions of others'.
 Index("ix_message_consumer", message.c.trigger_no, message.c.consumer, message.c.sequence)
+# A workspace never has two bulk acts at once.
+_partial(
+    "uq_bulk_running",
+    bulk.c.workspace_no,
+    where=bulk.c.state == literal_column("'running'"),
+    unique=True,
+)
 Index("ix_search_message", search.c.message_no)
 Index("ix_idempotency_expires", idempotency.c.expires_at_us)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from firesteel.authoring import current_execution
 from firesteel.model.document import parse_document
-from firesteel.model.json_exact import dumps
+from firesteel.model.json_exact import dumps, loads
 from firesteel.model.parameters import compile_parameters
 from firesteel.worker.expressions import compile_expression
 from firesteel.worker.functions import FunctionInvalid, inspect_workflow
@@ -52,7 +52,8 @@ class Version:
     async def perform(self, attempt: Attempt) -> Response:
         """Data processing, workflow, response. Raises what any of them raises."""
         message = attempt.message
-        if self._steps is None and self._response is None and self._processing is None:
+        bare = self._steps is None and self._response is None and self._processing is None
+        if bare and not attempt.run_frame.given_input:
             return render_response(None, {}, await self._simply(attempt))
         context = data_processing_context(message)
         input_ = self._input(attempt, context)
@@ -101,6 +102,11 @@ class Version:
         return self._function
 
     def _input(self, attempt: Attempt, context: dict[str, Any]) -> Any:
+        """What a person gave for this replay, or what data processing makes."""
+        given = attempt.run_frame.given_input
+        if given:
+            attempt.input = given
+            return loads(given)
         if self._processing is None:
             return self.default_input(attempt.message)
         value = self._processing.evaluate(context)

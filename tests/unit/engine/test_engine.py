@@ -12,10 +12,11 @@ import pytest
 from firesteel.engine import dispatch
 from firesteel.engine.calls import Acceptance, Call, NodeStopping
 from firesteel.engine.engine import fingerprint
+from firesteel.engine.replays import Changes
 from firesteel.errors import CallerError, FiresteelError, StoreUnavailable
 from firesteel.model import frames
 from firesteel.model.execution import Failure, JournalEntry, Response, State
-from firesteel.model.message import Request
+from firesteel.model.message import Request, decode_request
 from firesteel.store.catalog import Catalog, Version
 from firesteel.store.journal import Actor
 from tests.support.attended_engine import DONE, AttendedEngine, Told, attended_engine
@@ -329,6 +330,45 @@ async def test_p18_a_replay_runs_the_version_of_now_or_the_one_of_the_acceptance
         assert (work.claim.version_no == first.claim.version_no) is original
         node.end(work)
         await node.dispatcher.flush()
+
+
+async def test_p17_an_edited_replay_runs_on_the_changes_and_leaves_the_message(
+    node: AttendedEngine,
+) -> None:
+    acceptance = await node.accepted(body=b"broken", query=b"a=1")
+    node.end(await node.pool.next(), NO_SUCH)
+    await node.dispatcher.flush()
+    given = Changes(query="a=2&b=x y", content_type="text/plain", body=b"mended")
+    await node.engine.replay(acceptance.message_id, None, ADA, changes=given)
+    work = await node.pool.next()
+    request = decode_request(work.claim.message.request)
+    assert (request.raw_query, work.claim.message.body) == (b"a=2&b=x%20y", b"mended")
+    assert request.header(b"content-type") == b"text/plain"
+    node.end(work, NO_SUCH)
+    await node.dispatcher.flush()
+    await node.engine.replay(acceptance.message_id, 2, ADA, changes=Changes(input=b'{"n":1}'))
+    work = await node.pool.next()
+    assert (work.claim.message.body, work.claim.given_input) == (b"mended", b'{"n":1}')
+    node.end(work, NO_SUCH)
+    await node.dispatcher.flush()
+    await node.engine.replay(acceptance.message_id, 3, ADA, changes=Changes(body=b"third"))
+    work = await node.pool.next()
+    assert (work.claim.message.body, work.claim.given_input) == (b"third", b"")
+    node.end(work)
+    await node.dispatcher.flush()
+    for detail in await node.store.history.executions(acceptance.message_id):
+        assert detail.message is not None
+        assert detail.message.body == b"broken"
+
+
+@pytest.mark.parametrize("wrong", [Changes(input=b"{"), Changes(content_type="a\nb: c")])
+async def test_an_edit_that_cannot_be_is_refused(node: AttendedEngine, wrong: Changes) -> None:
+    acceptance = await node.accepted()
+    node.end(await node.pool.next(), NO_SUCH)
+    await node.dispatcher.flush()
+    with pytest.raises(CallerError) as caught:
+        await node.engine.replay(acceptance.message_id, None, ADA, changes=wrong)
+    assert caught.value.code == "invalid_request"
 
 
 async def test_acts_name_a_message_and_a_run_that_there_are(node: AttendedEngine) -> None:

@@ -45,6 +45,12 @@ def plans(connection: sqlite3.Connection, filter: MessageFilter) -> list[list[st
         ({"state": State.FAILED}, ["ix_execution_unsuccessful"]),
         ({"state": State.CANCELLED}, ["ix_execution_unsuccessful"]),
         ({"state": State.SKIPPED, "consumer": "a"}, ["ix_execution_unsuccessful"]),
+        ({"state": State.FAILED, "unrepeated": True}, ["ix_execution_unsuccessful"]),
+        ({"state": State.FAILED, "failure_code": "a"}, ["ix_execution_unsuccessful"]),
+        (
+            {"state": State.FAILED, "oldest_first": True, "after_no": 1, "before_no": 9},
+            ["ix_execution_unsuccessful"],
+        ),
         ({"state": State.RUNNING}, ["ix_execution_running"]),
         (
             {"state": State.WAITING},
@@ -81,9 +87,13 @@ def test_each_filter_is_answered_along_its_index(
     [
         {},
         {"state": State.FAILED},
+        {"state": State.FAILED, "unrepeated": True},
+        {"state": State.FAILED, "oldest_first": True, "after_no": 1},
         {"consumer": "a"},
+        {"consumer": "a", "oldest_first": True},
         {"received_from_us": 1},
         {"search": ("a", "b")},
+        {"search": ("a", "b"), "oldest_first": True},
     ],
 )
 def test_a_page_reads_no_more_than_it_shows(

@@ -45,6 +45,7 @@ EngineGiven = Annotated[Engine, Depends(_engine)]
 PublisherGiven = Annotated[Publisher, Depends(_publisher)]
 Viewer = Annotated[Access, Depends(Needs("view"))]
 Operator = Annotated[Access, Depends(Needs("operate"))]
+PayloadReader = Annotated[Access, Depends(Needs("payloads"))]
 Editor = Annotated[Access, Depends(Needs("edit"))]
 Administrator = Annotated[Access, Depends(Needs("administer"))]
 

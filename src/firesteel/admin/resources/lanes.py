@@ -53,7 +53,7 @@ async def pause_lane(
 ) -> None:
     """Start nothing more of a lane, or of a whole trigger; what runs ends. Calls are accepted."""
     found = await publisher.find(workspace, act.integration)
-    await engine.journal.pause(found.trigger_no, act.key, access.actor(act.why))
+    await engine.pause(found.trigger_no, act.key, access.actor(act.why))
 
 
 @router.post("/resume", status_code=204, responses=responses(*_UNKNOWN))
@@ -66,4 +66,4 @@ async def resume_lane(
 ) -> None:
     """Go on; a lane paused at a failed message goes on behind it."""
     found = await publisher.find(workspace, act.integration)
-    await engine.journal.resume(found.trigger_no, act.key, access.actor(act.why))
+    await engine.resume(found.trigger_no, act.key, access.actor(act.why))

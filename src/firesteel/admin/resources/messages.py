@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
@@ -16,12 +18,12 @@ from firesteel.admin.resources.given import (
     Viewer,
     WorkspaceName,
 )
-from firesteel.admin.times import read
+from firesteel.admin.selection import page_of, refuse_unknown_names
 from firesteel.engine.connection_publishing import require_workspace
 from firesteel.engine.engine import Engine
+from firesteel.engine.replays import Changes
 from firesteel.errors import CallerError
-from firesteel.model.execution import State
-from firesteel.store.history import ExecutionDetail, MessageFilter
+from firesteel.store.history import ExecutionDetail
 
 router = APIRouter(prefix="/workspaces/{workspace}/messages", tags=["messages"])
 
@@ -37,9 +39,9 @@ async def list_messages(
 ) -> shapes.MessagesPage:
     """Executions of messages, latest first, a page at a time; without payloads."""
     await require_workspace(engine.catalog, workspace)
-    found = await engine.history.messages(_filter(workspace, query))
+    found = await engine.history.messages(page_of(workspace, query))
     if not found:
-        await _refuse_unknown_names(engine, workspace, query)
+        await refuse_unknown_names(engine, workspace, query)
     more = len(found) == query.limit
     return shapes.MessagesPage(
         items=[views.summary(item) for item in found],
@@ -56,7 +58,11 @@ async def show_message(
     return views.message(executions, payloads="payloads" in access.rights)
 
 
-@router.post("/{id}/replay", status_code=201, responses=responses(*_UNKNOWN, "not_terminal"))
+@router.post(
+    "/{id}/replay",
+    status_code=201,
+    responses=responses(*_UNKNOWN, "not_terminal", "payload_purged"),
+)
 async def replay_message(
     workspace: WorkspaceName,
     id: MessageId,
@@ -64,11 +70,20 @@ async def replay_message(
     access: Operator,
     act: shapes.ReplayShape | None = None,
 ) -> shapes.ReplayedShape:
-    """A new execution of a message whose execution has ended; in a lane, at its tail."""
+    """A new execution of a message whose execution has ended; in a lane, at its tail. With ``edit``
+    it runs on something else, and the message stays as it was received."""
     act = act or shapes.ReplayShape()
     await _executions(engine, workspace, id)
+    changes = None
+    if act.edit is not None:
+        access.require("payloads")
+        changes = _changes(act.edit)
     _, execution = await engine.replay(
-        id, act.run, access.actor(act.why), original_version=act.original_version
+        id,
+        act.run,
+        access.actor(act.why),
+        original_version=act.original_version,
+        changes=changes,
     )
     run = int(execution.rpartition("-")[2])
     return shapes.ReplayedShape(id=id, run=run, execution=execution)
@@ -138,41 +153,23 @@ async def _executions(engine: Engine, workspace: str, message_id: str) -> list[E
     return executions
 
 
-async def _refuse_unknown_names(
-    engine: Engine, workspace: str, query: shapes.MessagesQuery
-) -> None:
-    """An empty list must not hide a slip of the pen. Only asked where nothing was found: messages
-    of removed integrations, and of search names that older versions had, are still listed."""
-    published = await engine.catalog.integrations(workspace)
-    if query.integration is not None:
-        published = [item for item in published if item.name == query.integration]
-        if not published:
-            raise CallerError(
-                f"the workspace {workspace} has no integration {query.integration}",
-                code="unknown_integration",
-            )
-    names = {name for item in published for name in item.document.get("search") or {}}
-    if query.search_name is not None and query.search_name not in names:
-        raise CallerError(
-            f"no integration has the search name {query.search_name}", code="invalid_request"
-        )
+def _changes(edit: shapes.EditShape) -> Changes:
+    body: bytes | None = None
+    if edit.text is not None and edit.base64 is not None:
+        raise CallerError("a body is text or base64, not both", code="invalid_request")
+    if edit.text is not None:
+        body = _encoded(edit.text)
+    elif edit.base64 is not None:
+        try:
+            body = base64.b64decode(edit.base64, validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise CallerError("the body is not base64", code="invalid_request") from error
+    given = None if edit.input is None else _encoded(edit.input)
+    return Changes(edit.query, edit.content_type, body, given)
 
 
-def _filter(workspace: str, query: shapes.MessagesQuery) -> MessageFilter:
-    search = None
-    if (query.search_name is None) != (query.search_value is None):
-        raise CallerError("search_name and search_value go together", code="invalid_request")
-    if query.search_name is not None and query.search_value is not None:
-        search = (query.search_name, query.search_value)
-    return MessageFilter(
-        workspace=workspace,
-        integration=query.integration,
-        state=State(query.state) if query.state else None,
-        consumer=query.consumer,
-        received_from_us=read(query.received_from) if query.received_from else None,
-        received_until_us=read(query.received_until) if query.received_until else None,
-        sequence=query.sequence,
-        search=search,
-        before_no=int(query.cursor) if query.cursor else None,
-        limit=query.limit,
-    )
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise CallerError("the text is no Unicode", code="invalid_request") from error

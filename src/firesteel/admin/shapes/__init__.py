@@ -10,9 +10,12 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from firesteel.admin.shapes.base import FailureShape as FailureShape
 from firesteel.admin.shapes.base import FaultShape as FaultShape
 from firesteel.admin.shapes.base import ManagedBy as ManagedBy
+from firesteel.admin.shapes.base import ReasonName as ReasonName
 from firesteel.admin.shapes.base import Shape as Shape
+from firesteel.admin.shapes.base import StateName as StateName
 from firesteel.admin.shapes.editing import ChangeShape as ChangeShape
 from firesteel.admin.shapes.editing import DifferenceShape as DifferenceShape
 from firesteel.admin.shapes.editing import DraftShape as DraftShape
@@ -20,11 +23,41 @@ from firesteel.admin.shapes.editing import KeyOfTrigger as KeyOfTrigger
 from firesteel.admin.shapes.editing import LinePairShape as LinePairShape
 from firesteel.admin.shapes.editing import NewIntegrationShape as NewIntegrationShape
 from firesteel.admin.shapes.editing import NewKeyShape as NewKeyShape
-from firesteel.admin.shapes.scalars import Day, Flag, Instant, KeyText, SecretText, Whole
+from firesteel.admin.shapes.finding import ActName as ActName
+from firesteel.admin.shapes.finding import BulkCountQuery as BulkCountQuery
+from firesteel.admin.shapes.finding import BulkCountShape as BulkCountShape
+from firesteel.admin.shapes.finding import BulkShape as BulkShape
+from firesteel.admin.shapes.finding import FailureGroupShape as FailureGroupShape
+from firesteel.admin.shapes.finding import FailuresShape as FailuresShape
+from firesteel.admin.shapes.finding import FoundShape as FoundShape
+from firesteel.admin.shapes.finding import NewBulkShape as NewBulkShape
+from firesteel.admin.shapes.finding import PlaceName as PlaceName
+from firesteel.admin.shapes.finding import ReasonShape as ReasonShape
+from firesteel.admin.shapes.finding import StreamQuery as StreamQuery
+from firesteel.admin.shapes.finding import TextPage as TextPage
+from firesteel.admin.shapes.finding import TextQuery as TextQuery
+from firesteel.admin.shapes.messages import ActShape as ActShape
+from firesteel.admin.shapes.messages import AttemptShape as AttemptShape
+from firesteel.admin.shapes.messages import EditedShape as EditedShape
+from firesteel.admin.shapes.messages import EditShape as EditShape
+from firesteel.admin.shapes.messages import EndedShape as EndedShape
+from firesteel.admin.shapes.messages import ExecutionShape as ExecutionShape
+from firesteel.admin.shapes.messages import LaneActShape as LaneActShape
+from firesteel.admin.shapes.messages import LaneShape as LaneShape
+from firesteel.admin.shapes.messages import MessageSelection as MessageSelection
+from firesteel.admin.shapes.messages import MessageShape as MessageShape
+from firesteel.admin.shapes.messages import MessagesPage as MessagesPage
+from firesteel.admin.shapes.messages import MessagesQuery as MessagesQuery
+from firesteel.admin.shapes.messages import MessageSummaryShape as MessageSummaryShape
+from firesteel.admin.shapes.messages import PayloadShape as PayloadShape
+from firesteel.admin.shapes.messages import ReplayedShape as ReplayedShape
+from firesteel.admin.shapes.messages import ReplayShape as ReplayShape
+from firesteel.admin.shapes.messages import RequestShape as RequestShape
+from firesteel.admin.shapes.messages import ResponseShape as ResponseShape
+from firesteel.admin.shapes.messages import SelectionShape as SelectionShape
+from firesteel.admin.shapes.messages import StepShape as StepShape
+from firesteel.admin.shapes.scalars import Day, Flag, KeyText, SecretText
 from firesteel.admin.shapes.scalars import LabelText as LabelText
-
-StateName = Literal["waiting", "running", "succeeded", "failed", "cancelled", "skipped"]
-ReasonName = Literal["turn", "slot", "retry_at", "paused"]
 
 
 class NodeShape(Shape):
@@ -177,187 +210,11 @@ class ConnectionResultShape(Shape):
     changed: bool
 
 
-class FailureShape(Shape):
-    """Why an attempt did not succeed."""
-
-    kind: Literal["transient", "permanent", "unknown"]
-    code: str
-    detail: str
-    step: str | None
-    faults: list[FaultShape]
-    trace: str
-    """For who may see payloads; empty for others."""
-
-
 class TestedShape(Shape):
     """Whether a connection works."""
 
     works: bool
     failure: FailureShape | None
-
-
-class MessageSummaryShape(Shape):
-    """One execution of a message, in a list."""
-
-    id: str
-    run: int
-    """1: the original; 2, 3, ...: replays."""
-    sequence: int
-    workspace: str
-    integration: str
-    version: int
-    state: StateName
-    reason: ReasonName | None
-    """Why it waits."""
-    consumer: str | None
-    received_at: datetime
-    settled_at: datetime | None
-    due_at: datetime | None
-    attempts: int
-    lane_key: str | None
-    failure: FailureShape | None
-
-
-class MessagesPage(Shape):
-    """Latest first. ``next`` is the cursor of the page after this one."""
-
-    items: list[MessageSummaryShape]
-    next: str | None
-
-
-class PayloadShape(Shape):
-    """Bytes: as ``text`` where they are UTF-8 without control characters, else as ``base64``."""
-
-    size_bytes: int
-    text: str | None
-    base64: str | None
-
-
-class RequestShape(Shape):
-    """What was received, without credentials."""
-
-    method: str
-    path: str
-    query: str
-    headers: list[tuple[str, str]]
-    body: PayloadShape
-
-
-class ResponseShape(Shape):
-    """What the caller got, or would have got."""
-
-    status: int
-    headers: list[tuple[str, str]]
-    body: PayloadShape
-
-
-class StepShape(Shape):
-    """A journaled step."""
-
-    step: str
-    kind: str
-    attempt: int
-    started_at: datetime
-    ended_at: datetime
-    input: Any
-    result: Any
-
-
-class AttemptShape(Shape):
-    """An attempt that did not succeed; without ``failure`` it was handed back."""
-
-    attempt: int
-    started_at: datetime
-    ended_at: datetime
-    failure: FailureShape | None
-    logs: str
-
-
-class ExecutionShape(MessageSummaryShape):
-    """An execution with all that is kept of it. Without the right to payloads ``steps`` have no
-    input and result, and ``input``, ``logs`` and ``response`` are null."""
-
-    waits_for: str | None
-    """The message at the head of its lane."""
-    steps: list[StepShape]
-    failed_attempts: list[AttemptShape]
-    input: PayloadShape | None
-    response: ResponseShape | None
-    logs: str | None
-    code_hash: str
-    """Of the Python module that ran."""
-    ended_by: str | None
-    ended_why: str | None
-    replay_of: int | None
-    """The run that this one repeats."""
-
-
-class MessageShape(Shape):
-    """A message and its executions, the original first."""
-
-    id: str
-    sequence: int
-    workspace: str
-    integration: str
-    consumer: str | None
-    received_at: datetime
-    request: RequestShape | None
-    """Null once its payload is purged, and without the right to payloads."""
-    executions: list[ExecutionShape]
-
-
-class ActShape(Shape):
-    """A person's act on an execution. Without ``run`` the latest one is meant."""
-
-    run: Whole | None = Field(default=None, ge=1)
-    why: str = Field(default="", max_length=1000)
-    """For the record."""
-
-
-class ReplayShape(ActShape):
-    """A replay; it uses the version published now unless ``original_version``."""
-
-    original_version: Flag = False
-
-
-class EndedShape(Shape):
-    """What the act found. ``changed`` False: it came too late."""
-
-    id: str
-    run: int
-    state: StateName
-    changed: bool
-
-
-class ReplayedShape(Shape):
-    """The new execution, ``<message id>-<run>``."""
-
-    id: str
-    run: int
-    execution: str
-
-
-class LaneShape(Shape):
-    """A lane with waiting or running executions, or a paused one. ``key`` null: the trigger."""
-
-    workspace: str
-    integration: str
-    key: str | None
-    waiting: int
-    running: int
-    paused: bool
-    paused_because: str
-    head_message_id: str | None
-    head_reason: ReasonName | None
-    oldest_received_at: datetime | None
-
-
-class LaneActShape(Shape):
-    """Which lane: ``key`` null is the whole trigger, "" the one lane of a trigger without keys."""
-
-    integration: str
-    key: str | None = None
-    why: str = Field(default="", max_length=1000)
 
 
 class SecretShape(Shape):
@@ -436,21 +293,3 @@ class PublishQuery(ConnectionQuery):
 
     prune: bool = False
     """Delete API keys that the document does not declare."""
-
-
-class MessagesQuery(Shape):
-    """All conditions that are given hold."""
-
-    integration: str | None = None
-    state: StateName | None = None
-    consumer: str | None = None
-    received_from: Instant | None = None
-    received_until: Instant | None = None
-    """Exclusive."""
-    sequence: int | None = Field(default=None, ge=1)
-    search_name: str | None = None
-    """One of the integration's search names; with search_value."""
-    search_value: str | None = None
-    cursor: str | None = Field(default=None, pattern=r"^[0-9]{1,18}$")
-    """The last page's ``next``."""
-    limit: int = Field(default=50, ge=1, le=500)

@@ -7,6 +7,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 ManagedBy = Literal["files", "console"]
+StateName = Literal["waiting", "running", "succeeded", "failed", "cancelled", "skipped"]
+ReasonName = Literal["turn", "slot", "retry_at", "paused"]
 
 
 class Shape(BaseModel):
@@ -22,3 +24,15 @@ class FaultShape(Shape):
     code: str
     detail: str
     hint: str = ""
+
+
+class FailureShape(Shape):
+    """Why an attempt did not succeed."""
+
+    kind: Literal["transient", "permanent", "unknown"]
+    code: str
+    detail: str
+    step: str | None
+    faults: list[FaultShape]
+    trace: str
+    """For who may see payloads; empty for others."""

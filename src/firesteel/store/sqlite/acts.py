@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from firesteel.errors import CallerError
 from firesteel.model.execution import Response, State
-from firesteel.store.journal import Actor, Ended
+from firesteel.store.journal import Actor, Edit, Ended
 from firesteel.store.sqlite.acts_sql import acts_sql
 from firesteel.store.sqlite.claims import Claims
 from firesteel.store.sqlite.mirror import BUSY, PAUSED, LaneName, Mirror, TriggerMirror
@@ -96,7 +96,9 @@ class Acts:
         self._note("retry", found, actor)
         return Ended(execution_no, State.WAITING, True)
 
-    def replay(self, execution_no: int, version_no: int, actor: Actor) -> tuple[int, str]:
+    def replay(
+        self, execution_no: int, version_no: int, actor: Actor, edit: Edit | None = None
+    ) -> tuple[int, str]:
         """As ``Journal.replay``. Raises CallerError ``payload_purged`` too."""
         found = self._find(execution_no)
         if not found.state.terminal:
@@ -111,11 +113,12 @@ class Acts:
         row = (no, found.message_no, run, found.trigger_no, version_no, found.lane_key, position)
         self._do(self._sql.replay, *row, turn, execution_no)
         self._do(self._sql.count_replay, found.trigger_no)
+        self._keep_edit(no, edit or self._edit_of(execution_no))
         trigger = mirror.trigger(found.trigger_no)
         trigger.waiting += 1
         if turn:
             self._claims.ready(trigger)
-        self._note("replay", found, actor)
+        self._note("replay", found, actor if edit is None else _editing(actor, edit))
         return no, f"{found.message_id}-{run}"
 
     def pause(self, trigger_no: int, lane_key: str | None, actor: Actor) -> None:
@@ -215,6 +218,14 @@ class Acts:
         self._do(self._sql.free_lane, *name)
         self._mirror.lanes[name] = BUSY
 
+    def _edit_of(self, execution_no: int) -> Edit | None:
+        row = self._one(self._sql.same_edit, execution_no)
+        return None if row is None else Edit(*row)
+
+    def _keep_edit(self, execution_no: int, edit: Edit | None) -> None:
+        if edit is not None:
+            self._do(self._sql.edit, execution_no, edit.request, edit.body, edit.input)
+
     def _place_of_replay(self, found: _Found, no: int) -> tuple[int, bool]:
         """Position in its lane, and whether it has its turn."""
         if found.lane_key is None:
@@ -252,3 +263,9 @@ class Acts:
 
 def _ended_by(actor: Actor, state: State, response: Response) -> Recorded:
     return Recorded(state, response, ended_by=actor.name, ended_why=actor.why)
+
+
+def _editing(actor: Actor, edit: Edit) -> Actor:
+    """The audit log tells which parts were edited, and never how."""
+    edited = f"edited {', '.join(edit.parts)}"
+    return Actor(actor.name, f"{edited}: {actor.why}" if actor.why else edited)

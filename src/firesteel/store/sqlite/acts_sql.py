@@ -16,6 +16,7 @@ from firesteel.store.schema import (
     message,
     paused_lane,
     payload,
+    replay_edit,
     result,
     workspace,
 )
@@ -42,6 +43,8 @@ class ActsSql:
     last_replay: str
     replay: str
     count_replay: str
+    edit: str
+    same_edit: str
     paused_lane: str
     pause_lane: str
     hold_head: str
@@ -114,6 +117,13 @@ def _of_replays() -> dict[str, str]:
             *("no", "message_no", "run", "trigger_no", "version_no", "lane_key", "position"),
             *("turn", "replay_of"),
             state=WAITING.right,
+        ),
+        "edit": insert_into(replay_edit, "execution_no", "request", "body", "input"),
+        "same_edit": compiled(
+            select(replay_edit.c.request, replay_edit.c.body, replay_edit.c.input).where(
+                replay_edit.c.execution_no == bindparam("the_no")
+            ),
+            "the_no",
         ),
         "count_replay": compiled(
             update(integration)

@@ -27,6 +27,7 @@ from firesteel.store.schema import (
     execution,
     message,
     payload,
+    replay_edit,
 )
 from firesteel.store.sqlite.mirror import BUSY, PAUSED, LaneName, Mirror, Running, TriggerMirror
 from firesteel.store.sqlite.statements import ONE, ZERO, compiled, update_rows
@@ -44,6 +45,7 @@ class _Sql:
     due: str
     ripen: str
     journal: str
+    edit: str
 
 
 class Claims:
@@ -175,6 +177,9 @@ class Claims:
         now_us = mirror.wall_us
         epoch, attempt, counted = epoch + 1, attempt + 1, counted + 1
         first = mirror.steady_us if first is None else first
+        given_input = b""
+        if run > 1:
+            request, body, given_input = self._edited(no, request, body)
         self._claimed.append((mirror.session_no, epoch, attempt, counted, first, now_us, no))
         mirror.running[no] = Running(epoch, trigger, lane_key, attempt, counted, now_us)
         trigger.running += 1
@@ -192,8 +197,17 @@ class Claims:
                 Message(message_id, sequence, received_at_us, consumer, request, body),
                 self._journal(no) if attempt > 1 else [],
                 bool(alone),
+                given_input,
             )
         )
+
+    def _edited(self, no: int, request: bytes, body: bytes) -> tuple[bytes, bytes, bytes]:
+        """Request, body and input of a replay, as the person who edited them left them."""
+        row = self._connection.execute(self._sql.edit, (no,)).fetchone()
+        if row is None:
+            return request, body, b""
+        given = (request if row[0] is None else row[0], body if row[1] is None else row[1])
+        return *given, row[2] or b""
 
     def _journal(self, execution_no: int) -> list[JournalEntry]:
         rows = self._connection.execute(self._sql.journal, (execution_no,))
@@ -300,5 +314,11 @@ def _sql() -> _Sql:
         journal=compiled(
             journal.where(entry.c.execution_no == bindparam("execution_no")).order_by(entry.c.no),
             "execution_no",
+        ),
+        edit=compiled(
+            select(replay_edit.c.request, replay_edit.c.body, replay_edit.c.input).where(
+                replay_edit.c.execution_no == bindparam("the_no")
+            ),
+            "the_no",
         ),
     )

@@ -7,25 +7,40 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import msgspec
 from sqlalchemy import insert, select, update
 
+from firesteel.errors import CallerError
 from firesteel.model.execution import MessageStatus, Response, State
-from firesteel.store.history import Activity, ExecutionDetail, MessageFilter, MessageSummary
+from firesteel.store.history import (
+    Activity,
+    ExecutionDetail,
+    FailureGroups,
+    MessageFilter,
+    MessageSummary,
+    Target,
+    TextScan,
+)
 from firesteel.store.schema import setting
-from firesteel.store.sqlite import activity, message_rows, retention
+from firesteel.store.sqlite import activity, message_rows, message_search, payload_scan, retention
 from firesteel.store.sqlite.backup import back_up
 from firesteel.store.sqlite.clock import Clocks
+from firesteel.store.sqlite.failure_groups import failure_groups
 from firesteel.store.sqlite.message_search import numbers_of_page
 from firesteel.store.sqlite.queries import execute, fetch_one
 from firesteel.store.sqlite.readers import LONG_READ_TIMEOUT_S, Readers
 from firesteel.store.sqlite.results import decode_response
 from firesteel.store.sqlite.retention_clock import ClockState, RetentionClock
 from firesteel.store.sqlite.writer import Writer
+
+# One that looks and one that waits for it.
+_SCANS = 2
 
 _CLOCK_SETTING = "retention_clock"
 _US = 1_000_000
@@ -48,8 +63,14 @@ class SqliteHistory:
         self._path = path
         self._writer = writer
         self._read = readers.read
+        self._scans = Readers(path, threads=1)
+        self._scanning = 0
         self._clock = RetentionClock(clocks)
         self._progress = retention.Progress()
+
+    async def close(self) -> None:
+        """End the readers that are this port's own. Safe to repeat."""
+        await self._scans.close()
 
     async def begin(self) -> None:
         """Let retention's clock go on from the last life; to be called once, before all else. In
@@ -79,6 +100,55 @@ class SqliteHistory:
 
     async def activity(self, trigger_nos: Sequence[int]) -> dict[int, Activity]:
         return await self._read(partial(activity.of_triggers, trigger_nos=trigger_nos))
+
+    async def changed(
+        self, filter: MessageFilter, numbers: Collection[int]
+    ) -> list[tuple[MessageSummary, bool]]:
+        def work(connection: sqlite3.Connection) -> list[tuple[MessageSummary, bool]]:
+            among = message_search.among(connection, filter, numbers)
+            return [
+                (summary, summary.execution_no in among)
+                for summary in message_rows.summaries(connection, list(numbers))
+                if filter.workspace in (None, summary.workspace)
+            ]
+
+        return await self._read(work)
+
+    async def count(self, filter: MessageFilter, most: int) -> tuple[int, int]:
+        counted = replace(filter, limit=most + 1)
+
+        def work(connection: sqlite3.Connection) -> tuple[int, int]:
+            numbers = numbers_of_page(connection, counted)
+            return len(numbers), max(numbers, default=0)
+
+        return await self._read(work, timeout_s=LONG_READ_TIMEOUT_S)
+
+    async def targets(self, filter: MessageFilter) -> list[Target]:
+        def work(connection: sqlite3.Connection) -> list[Target]:
+            return message_rows.targets(connection, numbers_of_page(connection, filter))
+
+        return await self._read(work, timeout_s=LONG_READ_TIMEOUT_S)
+
+    async def failures(self, filter: MessageFilter, most: int) -> FailureGroups:
+        work = partial(failure_groups, filter=filter, most=most)
+        return await self._read(work, timeout_s=LONG_READ_TIMEOUT_S)
+
+    async def scan(
+        self, filter: MessageFilter, text: str, *, rows: int, seconds: float
+    ) -> TextScan:
+        if self._scanning >= _SCANS:
+            raise CallerError("two searches are under way already", code="search_busy")
+
+        def work(connection: sqlite3.Connection) -> TextScan:
+            until = time.monotonic() + seconds
+            bounds = payload_scan.Bounds(rows, lambda: time.monotonic() >= until)
+            return payload_scan.scan(connection, filter, text, bounds)
+
+        self._scanning += 1
+        try:
+            return await self._scans.read(work, timeout_s=LONG_READ_TIMEOUT_S)
+        finally:
+            self._scanning -= 1
 
     async def executions(self, message_id: str) -> list[ExecutionDetail]:
         return await self._read(partial(message_rows.details, message_id=message_id))

@@ -15,6 +15,7 @@ from firesteel.store.journal import (
     Actor,
     Appended,
     Claim,
+    Edit,
     Ended,
     LaneStatus,
     NewMessage,
@@ -107,8 +108,11 @@ class SqliteJournal:
     def retry_now(self, execution_no: int, actor: Actor) -> Pending[Ended]:
         return self._act(partial(self._ledger.acts.retry_now, execution_no, actor))
 
-    def replay(self, execution_no: int, version_no: int, actor: Actor) -> Pending[tuple[int, str]]:
-        return self._act(partial(self._ledger.acts.replay, execution_no, version_no, actor))
+    def replay(
+        self, execution_no: int, version_no: int, actor: Actor, edit: Edit | None = None
+    ) -> Pending[tuple[int, str]]:
+        replay = partial(self._ledger.acts.replay, execution_no, version_no, actor, edit)
+        return self._act(replay)
 
     def pause(self, trigger_no: int, lane_key: str | None, actor: Actor) -> Pending[None]:
         return self._act(partial(self._ledger.acts.pause, trigger_no, lane_key, actor))

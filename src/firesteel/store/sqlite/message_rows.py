@@ -10,7 +10,8 @@ from sqlalchemy import Select, and_, literal_column, select
 
 from firesteel.model.execution import JournalEntry, Reason, State
 from firesteel.model.message import Message
-from firesteel.store.history import Attempt, ExecutionDetail, MessageSummary
+from firesteel.store.history import Attempt, ExecutionDetail, MessageSummary, Target
+from firesteel.store.journal import Edit
 from firesteel.store.schema import (
     IN_LANE,
     REPLAYS,
@@ -23,6 +24,7 @@ from firesteel.store.schema import (
     message,
     paused_lane,
     payload,
+    replay_edit,
     result,
     version,
     workspace,
@@ -39,6 +41,18 @@ def summaries(connection: sqlite3.Connection, numbers: Sequence[int]) -> list[Me
         return []
     found = _summaries().where(_e.no.in_(numbers)).order_by(_e.no.desc())
     return [_summary(row) for row in fetch_all(connection, found)]
+
+
+def targets(connection: sqlite3.Connection, numbers: Sequence[int]) -> list[Target]:
+    """The executions of these numbers, in the same order."""
+    columns = (_e.no, _m.id, _e.run, _e.trigger_no, _e.version_no, _e.state)
+    found = select(*columns).join_from(execution, message, _m.no == _e.message_no)
+    rows = fetch_all(connection, found.where(_e.no.in_(numbers)))
+    by_number = {
+        no: Target(no, message_id, run, trigger_no, version_no, State(state))
+        for no, message_id, run, trigger_no, version_no, state in rows
+    }
+    return [by_number[number] for number in numbers]
 
 
 def details(connection: sqlite3.Connection, message_id: str) -> list[ExecutionDetail]:
@@ -143,7 +157,15 @@ def _detail(
         ended_by=ended_by,
         ended_why=ended_why,
         replay_of=replay_of,
+        edit=None if replay_of is None else _edit(connection, number),
     )
+
+
+def _edit(connection: sqlite3.Connection, number: int) -> Edit | None:
+    c = replay_edit.c
+    found = select(c.request, c.body, c.input).where(c.execution_no == number)
+    row = fetch_one(connection, found)
+    return None if row is None else Edit(*row)
 
 
 def _waits_for(

@@ -12,11 +12,22 @@ from __future__ import annotations
 
 import heapq
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, literal_column, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Select,
+    bindparam,
+    exists,
+    func,
+    literal_column,
+    not_,
+    or_,
+    select,
+)
 
 from firesteel.model.execution import State
 from firesteel.store.history import MessageFilter
@@ -35,6 +46,7 @@ from firesteel.store.schema import (
     workspace,
 )
 from firesteel.store.sqlite.queries import Prepared, fetch_all
+from firesteel.store.sqlite.results import failure_beginnings
 
 Condition = ColumnElement[bool]
 
@@ -56,10 +68,29 @@ class Questions:
 
 
 def numbers_of_page(connection: sqlite3.Connection, filter: MessageFilter) -> list[int]:
-    """The execution numbers of the page, latest first."""
-    triggers = _triggers(connection, filter)
+    """The execution numbers of the page, latest first, or oldest first."""
+    triggers = triggers_of(connection, filter)
     asked = questions(filter, triggers)
-    return heapq.nlargest(filter.limit, _answers(connection, filter, triggers, asked))
+    first = heapq.nsmallest if filter.oldest_first else heapq.nlargest
+    return first(filter.limit, _answers(connection, filter, triggers, asked))
+
+
+def among(
+    connection: sqlite3.Connection, filter: MessageFilter, numbers: Collection[int]
+) -> set[int]:
+    """Those of the numbers that the filter finds, whatever page they are on."""
+    found = select(_e.no).join_from(execution, message, _m.no == _e.message_no)
+    conditions = [*_of_message(filter), *_of_execution(filter)]
+    conditions.append(_e.trigger_no.in_(triggers_of(connection, filter)))
+    if filter.sequence is not None:
+        conditions.append(_m.sequence == filter.sequence)
+    if filter.search is not None:
+        name, value = filter.search
+        its_message = (_s.trigger_no == _e.trigger_no, _s.message_no == _e.message_no)
+        named = (_s.name == name, _s.value == value)
+        conditions.append(exists().where(*its_message, *named))
+    asked = found.where(_e.no.in_(numbers), *conditions)
+    return {number for (number,) in fetch_all(connection, asked)}
 
 
 def questions(filter: MessageFilter, triggers: list[int]) -> Questions:
@@ -87,7 +118,7 @@ def _answers(
             yield from (number for (number,) in rows)
 
 
-def _triggers(connection: sqlite3.Connection, filter: MessageFilter) -> list[int]:
+def triggers_of(connection: sqlite3.Connection, filter: MessageFilter) -> list[int]:
     """Triggers that the filter speaks of, removed ones too: their messages stay."""
     found = select(integration.c.no).join(workspace, integration.c.workspace_no == workspace.c.no)
     if filter.workspace is not None:
@@ -123,7 +154,8 @@ def _each(filter: MessageFilter) -> Iterator[Prepared]:
         for one in _along_state(filter):
             yield Prepared.of(_ordered(one, filter))
     elif _by_message(filter):
-        latest = _along_messages(filter).order_by(_m.sequence.desc())
+        in_order = _m.sequence if filter.oldest_first else _m.sequence.desc()
+        latest = _along_messages(filter).order_by(in_order)
         if filter.consumer is not None:
             latest = latest.with_hint(message, "INDEXED BY ix_message_consumer", "sqlite")
         yield Prepared.of(latest.limit(filter.limit))
@@ -148,9 +180,8 @@ def _along_search(filter: MessageFilter, name: str, value: str) -> Iterator[Prep
     matching = (_s.trigger_no == bindparam("trigger_no"), _s.name == name, _s.value == value)
     its_message = search.join(message, _m.no == _s.message_no)
     first = select(_e.no).select_from(its_message.join(execution, _e.no == _s.message_no))
-    latest = first.where(*matching, *conditions).order_by(_s.message_no.desc())
-    if filter.before_no is not None:
-        latest = latest.where(_s.message_no < filter.before_no)
+    in_order = _s.message_no if filter.oldest_first else _s.message_no.desc()
+    latest = first.where(*matching, *conditions, *_keyset(filter, _s.message_no)).order_by(in_order)
     yield Prepared.of(latest.limit(filter.limit))
     replays = select(_e.no).select_from(its_message.join(execution, _e.message_no == _s.message_no))
     found = _hinted(replays, "uq_execution_replay").where(REPLAYS, *matching, *conditions)
@@ -167,7 +198,7 @@ def _with_replays(found: Select[Any]) -> Select[Any]:
 
 
 def _along_state(filter: MessageFilter) -> Iterator[Select[Any]]:
-    found = select(_e.no)
+    found = select(_e.no).where(*_beside_state(filter))
     about_message = _of_message(filter)
     if about_message:
         found = found.join_from(execution, message, _m.no == _e.message_no).where(*about_message)
@@ -194,9 +225,17 @@ def _replays(filter: MessageFilter) -> Select[Any]:
 
 
 def _ordered(found: Select[Any], filter: MessageFilter) -> Select[Any]:
+    in_order = _e.no if filter.oldest_first else _e.no.desc()
+    return found.where(*_keyset(filter, _e.no)).order_by(in_order).limit(filter.limit)
+
+
+def _keyset(filter: MessageFilter, number: Column[Any]) -> list[Condition]:
+    conditions: list[Condition] = []
     if filter.before_no is not None:
-        found = found.where(_e.no < filter.before_no)
-    return found.order_by(_e.no.desc()).limit(filter.limit)
+        conditions.append(number < filter.before_no)
+    if filter.after_no is not None:
+        conditions.append(number > filter.after_no)
+    return conditions
 
 
 def _hinted(found: Select[Any], index: str) -> Select[Any]:
@@ -206,7 +245,24 @@ def _hinted(found: Select[Any], index: str) -> Select[Any]:
 
 
 def _of_execution(filter: MessageFilter) -> list[Condition]:
-    return [] if filter.state is None else [_e.state == filter.state]
+    conditions = _beside_state(filter)
+    if filter.state is not None:
+        conditions.append(_e.state == filter.state)
+    return conditions
+
+
+def _beside_state(filter: MessageFilter) -> list[Condition]:
+    conditions: list[Condition] = []
+    if filter.failure_code is not None:
+        beginnings = failure_beginnings(filter.failure_code)
+        of_code = (func.substr(_e.failure, 1, len(one)) == one for one in beginnings)
+        conditions.append(or_(*of_code))
+    if filter.unrepeated:
+        later = execution.alias("later")
+        is_replay = later.c.run > literal_column("1")
+        of_message = (later.c.message_no == _e.message_no, later.c.run > _e.run)
+        conditions.append(not_(exists(later.c.no).where(is_replay, *of_message)))
+    return conditions
 
 
 def _of_message(filter: MessageFilter) -> list[Condition]:
@@ -236,6 +292,9 @@ def _bounds(
     if filter.before_no is not None:
         before = _first_since(connection, trigger_no, "no", filter.before_no)
         until_sequence = min(until_sequence, before)
+    if filter.after_no is not None:
+        after = _first_since(connection, trigger_no, "no", filter.after_no + 1)
+        from_sequence = max(from_sequence, after)
     return {"from_sequence": from_sequence, "until_sequence": until_sequence}
 
 

@@ -224,6 +224,7 @@ def _delete_message(
         "DELETE FROM entry WHERE execution_no = ?",
         "DELETE FROM attempt WHERE execution_no = ?",
         "DELETE FROM result WHERE execution_no = ?",
+        "DELETE FROM replay_edit WHERE execution_no = ?",
         "DELETE FROM execution WHERE no = ?",
     ):
         connection.executemany(text, numbers)
@@ -243,6 +244,7 @@ def _delete_payload(
     for number, _, failure in executions:
         connection.execute("DELETE FROM entry WHERE execution_no = ?", (number,))
         connection.execute("DELETE FROM result WHERE execution_no = ?", (number,))
+        connection.execute("DELETE FROM replay_edit WHERE execution_no = ?", (number,))
         connection.execute(
             "UPDATE execution SET failure = ? WHERE no = ?", (_without_trace(failure), number)
         )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from firesteel.store.sqlite.bulk import SqliteBulkActs
 from firesteel.store.sqlite.catalog import SqliteCatalog
 from firesteel.store.sqlite.clock import Clocks
 from firesteel.store.sqlite.figures import SqliteFigures
@@ -23,9 +24,11 @@ class SqliteStore:
     catalog: SqliteCatalog
     history: SqliteHistory
     figures: SqliteFigures
+    bulk: SqliteBulkActs
 
     async def close(self) -> None:
         """Do what was begun, end the session, give the file back. Safe to repeat."""
+        await self.history.close()
         await self.journal.close()
 
 
@@ -59,4 +62,5 @@ async def open_store(
         journal.writer, journal.readers, clocks=clocks, rules_changed=journal.rules_changed
     )
     figures = SqliteFigures(journal.writer, journal.readers)
-    return SqliteStore(journal, catalog, history, figures)
+    bulk = SqliteBulkActs(journal.writer, journal.readers, clocks=clocks)
+    return SqliteStore(journal, catalog, history, figures, bulk)

@@ -1,4 +1,4 @@
-"""Drafts, people and machines at the admin port, figures for charts."""
+"""Drafts, people and machines at the admin port, figures for charts, edited and bulk replays."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ def upgrade() -> None:
     _signing_in()
     _tokens()
     _traffic()
+    _replays()
+    _bulk()
 
 
 def _no() -> sa.types.TypeEngine[int]:
@@ -118,4 +120,52 @@ def _traffic() -> None:
         sa.Column("answer_histogram", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("minute", "trigger_no", name="pk_traffic"),
         sqlite_with_rowid=False,
+    )
+
+
+def _replays() -> None:
+    op.create_table(
+        "replay_edit",
+        sa.Column("execution_no", _no(), autoincrement=False, nullable=False),
+        sa.Column("request", sa.LargeBinary(), nullable=True),
+        sa.Column("body", sa.LargeBinary(), nullable=True),
+        sa.Column("input", sa.LargeBinary(), nullable=True),
+        sa.PrimaryKeyConstraint("execution_no", name="pk_replay_edit"),
+    )
+
+
+def _bulk() -> None:
+    zero = sa.text("0")
+    op.create_table(
+        "bulk",
+        sa.Column("no", _no(), autoincrement=True, nullable=False),
+        sa.Column("workspace_no", _no(), nullable=False),
+        sa.Column("act", sa.Text(), nullable=False),
+        sa.Column("selection", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("started_by", sa.Text(), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("started_at_us", sa.BigInteger(), nullable=False),
+        sa.Column("ended_at_us", sa.BigInteger(), nullable=True),
+        sa.Column("until_no", sa.BigInteger(), nullable=False),
+        sa.Column("at_no", sa.BigInteger(), server_default=zero, nullable=False),
+        sa.Column("total", sa.BigInteger(), server_default=zero, nullable=False),
+        sa.Column("done", sa.BigInteger(), server_default=zero, nullable=False),
+        sa.Column("passed_over", sa.BigInteger(), server_default=zero, nullable=False),
+        sa.CheckConstraint("act IN ('replay', 'cancel', 'skip')", name=op.f("ck_bulk_act")),
+        sa.CheckConstraint("state IN ('running', 'done', 'cancelled')", name=op.f("ck_bulk_state")),
+        sa.CheckConstraint(
+            "(state = 'running') = (ended_at_us IS NULL)", name=op.f("ck_bulk_ended")
+        ),
+        sa.ForeignKeyConstraint(["workspace_no"], ["workspace.no"], name="fk_bulk_workspace_no"),
+        sa.PrimaryKeyConstraint("no", name="pk_bulk"),
+    )
+    running = sa.text("state = 'running'")
+    op.create_index(
+        "uq_bulk_running",
+        "bulk",
+        ["workspace_no"],
+        unique=True,
+        sqlite_where=running,
+        postgresql_where=running,
     )

@@ -1,0 +1,80 @@
+"""What every store promises of edited replays: the message stays, the edit is kept with its run."""
+
+from __future__ import annotations
+
+from firesteel.model.execution import State
+from firesteel.store.journal import Actor, Edit
+from tests.contract.shop import ANNA, DAY_US, Clock, Shop
+
+EDIT = Edit(body=b"mended", input=b'{"city":"Kalmar"}')
+
+
+async def test_an_edited_replay_runs_on_what_the_person_gave(shop: Shop) -> None:
+    failed = await shop.done(State.FAILED, body=b"broken")
+    number = await shop.replay(failed.execution_no, EDIT)
+    claim = shop.claims[number]
+    assert (claim.message.request, claim.message.body) == (b"request", b"mended")
+    assert claim.given_input == b'{"city":"Kalmar"}'
+    assert (claim.message.id, claim.message.sequence) == (failed.message_id, failed.sequence)
+
+
+async def test_p17_the_message_stays_as_it_was_received_and_the_edit_is_shown_with_its_run(
+    shop: Shop,
+) -> None:
+    failed = await shop.done(State.FAILED, body=b"broken")
+    number = await shop.replay(failed.execution_no, EDIT)
+    original, replay = await shop.store.history.executions(failed.message_id)
+    assert original.message is not None
+    assert replay.message is not None
+    assert original.message.body == replay.message.body == b"broken"
+    assert (original.edit, replay.edit) == (None, EDIT)
+    assert (replay.summary.execution_no, replay.replay_of) == (number, failed.execution_no)
+
+
+async def test_a_replay_repeats_the_run_that_it_replays_its_edit_too(shop: Shop) -> None:
+    failed = await shop.done(State.FAILED, body=b"broken")
+    edited = await shop.replay(failed.execution_no, EDIT)
+    await shop.settle(edited, State.FAILED)
+    again = await shop.replay(edited)
+    as_it_was = await shop.replay(failed.execution_no)
+    assert shop.claims[again].message.body == b"mended"
+    assert shop.claims[again].given_input == b'{"city":"Kalmar"}'
+    assert shop.claims[as_it_was].message.body == b"broken"
+    assert shop.claims[as_it_was].given_input == b""
+
+
+async def test_an_edited_replay_keeps_its_edit_through_retries_and_the_original_its_place(
+    shop: Shop,
+) -> None:
+    """In a lane it stands at the tail, as every replay does."""
+    failed = await shop.done(State.FAILED, body=b"broken", lane_key="c1")
+    ahead = await shop.accept(lane_key="c1")
+    number = await shop.replay(failed.execution_no, EDIT)
+    assert number not in shop.claims
+    await shop.settle(ahead.execution_no)
+    assert shop.claims[number].message.body == b"mended"
+
+
+async def test_the_audit_log_tells_who_edited_which_parts_and_nothing_of_them(shop: Shop) -> None:
+    failed = await shop.done(State.FAILED)
+    await shop.store.journal.replay(failed.execution_no, shop.version_no, Actor("bo"), EDIT)
+    await shop.replay(failed.execution_no)
+    plain, edited, *_ = await shop.store.catalog.audit(5)
+    assert (edited.actor, edited.action, edited.detail) == (
+        *("bo", "execution.replay"),
+        "edited body, input",
+    )
+    assert (plain.actor, plain.action, plain.detail) == (ANNA.name, "execution.replay", ANNA.why)
+
+
+async def test_retention_lets_go_of_edits_with_the_payload_that_they_changed(
+    shop: Shop, clock: Clock
+) -> None:
+    failed = await shop.done(State.FAILED)
+    await shop.settle(await shop.replay(failed.execution_no, EDIT))
+    clock.pass_days(31)
+    assert await shop.purge() == 1
+    assert await shop.store.history.executions(failed.message_id) == []
+    assert clock.passed_s * 1e6 > DAY_US
+    replayed = await shop.done(State.FAILED)
+    assert len(await shop.store.history.executions(replayed.message_id)) == 1
