@@ -24,11 +24,14 @@ from typing import Any
 
 import pytest
 
+from scripts.idleness import Idleness
 from scripts.mutations import Mutant
 
 MEMORY = Path("/dev/shm")  # noqa: S108  # folders of random names
 SHORTEST_S, LONGEST_S = 5.0, 60.0
 """For the tests of one mutant: between them lies three times what they take without it."""
+IDLE_S = 3.0
+"""Where nothing has run for so long, the tests wait in vain."""
 LONGER_S = 4.0
 """A single test may take so much more than three times what it takes without it."""
 TOO_LONG = "took too long"
@@ -48,6 +51,7 @@ class MutantProcess:
         self._allowed_s = allowed_s
         self._exit: int | None = None
         self._late = False
+        self._idleness = Idleness(pid)
 
     def over(self) -> bool:
         """Whether it has ended; one that takes too long is ended, with all that it started."""
@@ -56,7 +60,8 @@ class MutantProcess:
             self._exit = os.waitstatus_to_exitcode(status)
             self._end()
             return True
-        if time.monotonic() - self._began > self._allowed_s:
+        took_s = time.monotonic() - self._began
+        if took_s > self._allowed_s or self._idleness.seconds() > IDLE_S:
             self._late = True
             self._end()
         return False

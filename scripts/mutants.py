@@ -37,7 +37,8 @@ STORE = [
     *("tests/contract/test_journal.py", "tests/contract/test_journal_acts.py"),
     *("tests/unit/store/test_sqlite_writer.py", "tests/contract/test_history.py"),
     *("tests/contract/test_journal_lanes.py", "tests/contract/test_journal_after_acts.py"),
-    "tests/contract/test_journal_retries.py",
+    *("tests/contract/test_journal_retries.py", "tests/contract/test_journal_restart.py"),
+    *("tests/unit/store/test_crashed_session.py", "tests/unit/store/test_mirror.py"),
     "tests/property/test_journal_model.py",
 ]
 ENGINE = ["tests/unit/engine"]
