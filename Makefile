@@ -18,7 +18,7 @@ PROMISES := tests/fault $(wildcard tests/end_to_end/test_promises_*.py) \
 
 export PYTHON
 
-.PHONY: help setup demo demo-clean check test test-faults bench soak lock audit build clean
+.PHONY: help setup demo demo-clean check test screenshots test-faults bench soak lock audit build clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -48,6 +48,10 @@ test-faults: $(VENV)/.dev ## the fault tests with the full figures of the promis
 	@mkdir -p build
 	@sh scripts/install_fault_tools.sh
 	$(PYTEST) -rs -o faulthandler_timeout=0 --size full --report build/promises.md $(PROMISES)
+
+screenshots: $(VENV)/.dev ## pictures of every page of the console, into build/screenshots
+	@sh scripts/install_chromium.sh
+	$(BIN)/python -m scripts.screenshots
 
 mutants: $(VENV)/.dev ## change one thing at a time in the core, and see that a test fails
 	$(BIN)/python -m scripts.mutants

@@ -11,9 +11,10 @@ import { dialogs } from "./behaviours/dialogs.js";
 import { localTimes } from "./behaviours/local_times.js";
 import { menus } from "./behaviours/menus.js";
 import { notes } from "./behaviours/notes.js";
+import { sentByChange } from "./behaviours/sent_by_change.js";
 import { shown } from "./behaviours/shown.js";
 
-const BEHAVIOURS = [localTimes, dialogs, confirmed, copied, menus, notes, shown];
+const BEHAVIOURS = [localTimes, dialogs, confirmed, copied, menus, notes, sentByChange, shown];
 
 function enliven(root) {
   for (const behaviour of BEHAVIOURS) behaviour(root);

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from firesteel.store.figures import HOURS_KEPT, MINUTES_KEPT, Figures, Tally
+from firesteel.store.figures import HOURS_KEPT, MINUTES_KEPT, Figures, Tally, Totals
 from tests.support.hand import Hand
 
 NOW = 30_000_000  # a minute: the year 2027
@@ -73,13 +73,11 @@ async def test_hours_go_in_the_end(figures: Figures) -> None:
     assert list(await all_of(figures, 1)) == [(NOW, 1)]
 
 
-async def test_the_messages_accepted_so_far_are_told_by_trigger(
-    figures: Figures, hand: Hand
-) -> None:
+async def test_what_happened_so_far_is_told_by_trigger(figures: Figures, hand: Hand) -> None:
     trigger_no = await hand.trigger("orders")
-    assert (await figures.accepted())[trigger_no] == 0
+    assert (await figures.totals())[trigger_no] == Totals(0, 0, 0)
 
     await hand.accept(trigger_no)
     await hand.accept(trigger_no)
 
-    assert (await figures.accepted())[trigger_no] == 2
+    assert (await figures.totals())[trigger_no] == Totals(2, 0, 0)

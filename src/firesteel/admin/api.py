@@ -15,6 +15,7 @@ from firesteel.admin.resources import (
     connections,
     consumers,
     drafts,
+    figures,
     finding,
     integrations,
     keys,
@@ -53,6 +54,7 @@ def create_api(engine: Engine, publisher: Publisher) -> FastAPI:
     app.state.publisher = publisher
     for resource in (
         node,
+        figures,
         integrations,
         calls,
         drafts,

@@ -43,7 +43,8 @@ class Traffic:
 
     async def begin(self) -> None:
         """Look at how many messages there are; to be called once, before calls are taken."""
-        self._accepted = await self._figures.accepted()
+        totals = await self._figures.totals()
+        self._accepted = {number: one.accepted for number, one in totals.items()}
 
     # on the way of a message
 
@@ -92,9 +93,9 @@ class Traffic:
                 await asyncio.sleep(BETWEEN_PIECES_S)
 
     async def _count_accepted(self, routes: Routes) -> None:
-        for trigger_no, accepted in (await self._figures.accepted()).items():
-            new = accepted - self._accepted.get(trigger_no, 0)
-            self._accepted[trigger_no] = accepted
+        for trigger_no, totals in (await self._figures.totals()).items():
+            new = totals.accepted - self._accepted.get(trigger_no, 0)
+            self._accepted[trigger_no] = totals.accepted
             if new <= 0:
                 continue
             tally = self._tallies[trigger_no]

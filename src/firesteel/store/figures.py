@@ -48,6 +48,16 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class Totals:
+    """Since the trigger was made: messages accepted, executions that replays made, and executions
+    that retention let go."""
+
+    accepted: int
+    replayed: int
+    purged: int
+
+
+@dataclass(frozen=True, slots=True)
 class Figure:
     """A tally as it is kept: of which trigger, from which minute on."""
 
@@ -60,8 +70,8 @@ class Figures(Protocol):
     """Implemented by each store. Adding is safe beside reading; losing the last seconds at a crash
     is accepted, adding them twice is not."""
 
-    async def accepted(self) -> dict[int, int]:
-        """Messages accepted so far, by trigger; one row of each is read."""
+    async def totals(self) -> dict[int, Totals]:
+        """What happened so far, by trigger, removed ones too; one row of each is read."""
         ...
 
     async def add(self, minute: int, tallies: dict[int, Tally]) -> None:

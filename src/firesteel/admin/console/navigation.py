@@ -48,7 +48,7 @@ GROUPS: Final = (
             Entry("Users", "user-circle", "/users", "administer"),
             Entry("Tokens", "key", "/tokens", "administer"),
             Entry("Audit log", "clipboard-check", "/audit", "administer"),
-            Entry("Settings", "settings", "/settings"),
+            Entry("Settings", "settings", "/settings", "administer"),
         ),
     ),
 )

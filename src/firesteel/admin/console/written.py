@@ -44,6 +44,12 @@ def duration(seconds: float | None) -> str:
     raise AssertionError("unreachable: the last length has no end")
 
 
+def share(percent: float) -> str:
+    """To a tenth, and never 100 % of what is less: ``99.9 %``."""
+    text = f"{min(percent, 99.9) if percent < 100 else percent:.1f}"
+    return f"{text.removesuffix('.0')} %"
+
+
 def moment(at: datetime) -> str:
     """In UTC, for readers without scripts; with them it is written in their zone."""
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
@@ -63,6 +69,7 @@ FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "number": number,
     "size": size,
     "duration": duration,
+    "share": share,
     "moment": moment,
     "iso": iso,
     "part": part,

@@ -23,6 +23,15 @@ from firesteel.admin.shapes.editing import KeyOfTrigger as KeyOfTrigger
 from firesteel.admin.shapes.editing import LinePairShape as LinePairShape
 from firesteel.admin.shapes.editing import NewIntegrationShape as NewIntegrationShape
 from firesteel.admin.shapes.editing import NewKeyShape as NewKeyShape
+from firesteel.admin.shapes.figures import DurationsShape as DurationsShape
+from firesteel.admin.shapes.figures import IntegrationTrafficShape as IntegrationTrafficShape
+from firesteel.admin.shapes.figures import KeptShape as KeptShape
+from firesteel.admin.shapes.figures import SettingShape as SettingShape
+from firesteel.admin.shapes.figures import SpanName as SpanName
+from firesteel.admin.shapes.figures import StorageShape as StorageShape
+from firesteel.admin.shapes.figures import TrafficPointShape as TrafficPointShape
+from firesteel.admin.shapes.figures import TrafficShape as TrafficShape
+from firesteel.admin.shapes.figures import TrafficSumShape as TrafficSumShape
 from firesteel.admin.shapes.finding import ActName as ActName
 from firesteel.admin.shapes.finding import BulkCountQuery as BulkCountQuery
 from firesteel.admin.shapes.finding import BulkCountShape as BulkCountShape

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import and_, bindparam, delete, insert, literal_column, select
 
-from firesteel.store.figures import HOURS_KEPT, MINUTES_KEPT, Figure, Tally
-from firesteel.store.schema import traffic
+from firesteel.store.figures import HOURS_KEPT, MINUTES_KEPT, Figure, Tally, Totals
+from firesteel.store.schema import integration, traffic
 from firesteel.store.sqlite.queries import Prepared
 from firesteel.store.sqlite.readers import LONG_READ_TIMEOUT_S, Readers
 from firesteel.store.sqlite.writer import Writer
@@ -29,6 +29,7 @@ class _Statements:
     """Compiled once. An hour's row stands at its first minute: what is old and stands elsewhere is
     not an hour yet."""
 
+    totals: Prepared
     one: Prepared
     put: Prepared
     range: Prepared
@@ -42,7 +43,9 @@ class _Statements:
         this = and_(minute == bindparam("the_minute"), trigger_no == bindparam("the_trigger"))
         before = minute < bindparam("before")
         whole = select(minute, trigger_no, *_COLUMNS).order_by(minute, trigger_no)
+        own = integration.c
         return cls(
+            totals=Prepared.of(select(own.no, own.last_sequence, own.replayed, own.purged)),
             one=Prepared.of(select(*_COLUMNS).where(this)),
             put=Prepared.of(insert(traffic).prefix_with("OR REPLACE")),
             range=Prepared.of(whole.where(minute >= bindparam("since"), before)),
@@ -66,9 +69,10 @@ class SqliteFigures:
         self._writer = writer
         self._read = readers.read
 
-    async def accepted(self) -> dict[int, int]:
-        def work(connection: sqlite3.Connection) -> dict[int, int]:
-            return dict(connection.execute("SELECT no, last_sequence FROM integration").fetchall())
+    async def totals(self) -> dict[int, Totals]:
+        def work(connection: sqlite3.Connection) -> dict[int, Totals]:
+            rows = _sql().totals.run(connection)
+            return {number: Totals(*counts) for number, *counts in rows}
 
         return await self._read(work)
 

@@ -1,0 +1,68 @@
+"""The node's own pages: workers, storage and retention, settings."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+from starlette.responses import HTMLResponse
+
+from firesteel.admin import shapes
+from firesteel.admin.console.page import redirect, render
+from firesteel.admin.resources.figures import list_settings, show_storage
+from firesteel.admin.resources.given import Administrator, EngineGiven, Viewer
+from firesteel.admin.resources.node import list_workers, make_backup, restart_workers, show_node
+from firesteel.errors import CallerError
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/workers")
+async def show_workers(request: Request, engine: EngineGiven, access: Viewer) -> HTMLResponse:
+    """The worker processes, and how busy they are."""
+    return await render(
+        request,
+        "node/workers.html",
+        workers=await list_workers(engine, access),
+        slots=engine.settings.worker_slots,
+        wanted=engine.settings.workers,
+        node=await show_node(engine, access),
+    )
+
+
+@router.post("/workers/restart")
+async def restart(request: Request, engine: EngineGiven, access: Administrator) -> Response:
+    """New worker processes with the code as it is now."""
+    await restart_workers(engine, access)
+    note = "New workers start; attempts that run in the old ones end first."
+    return redirect(request, "/workers", note=note)
+
+
+@router.get("/storage")
+async def show_storage_page(request: Request, engine: EngineGiven, access: Viewer) -> HTMLResponse:
+    """What the store takes, and how long messages are kept."""
+    storage = await show_storage(engine, access)
+    return await render(request, "node/storage.html", storage=storage, fault="", path_given="")
+
+
+@router.post("/storage/backup")
+async def back_up(request: Request, engine: EngineGiven, access: Administrator) -> Response:
+    """A copy of the store; what is wrong with its path is said at the field."""
+    path = str((await request.form()).get("path", ""))
+    try:
+        if not path:
+            raise CallerError("say where the copy shall go", code="invalid_request")
+        done = await make_backup(shapes.BackupShape(path=path[:4096]), engine, access)
+    except CallerError as error:
+        storage = await show_storage(engine, access)
+        values = {"storage": storage, "fault": error.detail, "path_given": path}
+        return await render(request, "node/storage.html", status=409, **values)
+    return redirect(request, "/storage", note=f"The copy is complete: {done.path}")
+
+
+@router.get("/settings")
+async def show_settings(
+    request: Request, engine: EngineGiven, access: Administrator
+) -> HTMLResponse:
+    """What the node was started with."""
+    settings = await list_settings(engine, access)
+    node = await show_node(engine, access)
+    return await render(request, "node/settings.html", settings=settings, node=node)

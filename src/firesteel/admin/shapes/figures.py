@@ -1,0 +1,119 @@
+"""Shapes of figures: traffic over time, and what the store takes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from firesteel.admin.shapes.base import Shape
+
+SpanName = Literal["1h", "24h", "7d", "30d"]
+
+
+class DurationsShape(Shape):
+    """Percentiles, in seconds; wrong by an eighth at most. Null where there was nothing."""
+
+    p50_s: float | None
+    p95_s: float | None
+    p99_s: float | None
+
+
+class TrafficPointShape(Shape):
+    """What happened from ``at`` on, for as long as the step."""
+
+    at: datetime
+    accepted: int
+    refused: int
+    """Calls of which nothing was stored: 401, 404 of a switched-off trigger, 429, 400, 503, ..."""
+    succeeded: int
+    failed: int
+    retried: int
+    """Attempts that failed and were made again."""
+    waiting: int
+    """The most that waited at one look; looks are seconds apart."""
+    oldest_waiting_s: int
+    """How long the message had waited that had waited longest."""
+    settled: DurationsShape
+    """From acceptance to the final outcome, without replays."""
+    answered: DurationsShape
+    """Of Request-Response calls, from acceptance to their response."""
+
+
+class TrafficSumShape(Shape):
+    """The whole span in one row."""
+
+    accepted: int
+    refused: int
+    succeeded: int
+    failed: int
+    retried: int
+    settled: DurationsShape
+    answered: DurationsShape
+
+
+class IntegrationTrafficShape(Shape):
+    """Of one integration; points in which nothing happened are left out."""
+
+    integration: str
+    waiting: int
+    """Now."""
+    running: int
+    oldest_waiting_s: float
+    """Of the message that has waited longest; 0 where none waits."""
+    sum: TrafficSumShape
+    points: list[TrafficPointShape]
+
+
+class TrafficShape(Shape):
+    """Figures of a workspace over a span of time that ends now."""
+
+    span: SpanName
+    begins_at: datetime
+    ends_at: datetime
+    step_s: int
+    sum: TrafficSumShape
+    points: list[TrafficPointShape]
+    """Of all integrations together."""
+    integrations: list[IntegrationTrafficShape]
+
+
+class KeptShape(Shape):
+    """What is kept of an integration, and for how long."""
+
+    workspace: str
+    integration: str
+    executions: int
+    """Of messages and replays that are in the store."""
+    purged: int
+    """Let go by retention so far."""
+    history_days: float
+    payloads_days: float
+    """Never longer than the history."""
+
+
+class StorageShape(Shape):
+    """What the store takes on disk, and what bounds it."""
+
+    store_bytes: int
+    reusable_bytes: int
+    """Of these: empty after a purge; new messages take it first."""
+    disk_bytes: int
+    free_bytes: int
+    reserve_bytes: int
+    """Below so much free room new calls get 503."""
+    retention_days: int
+    """Where an integration says nothing else."""
+    integrations: list[KeptShape]
+
+
+class SettingShape(Shape):
+    """A setting of the node, read at its start."""
+
+    name: str
+    variable: str
+    """Of the environment."""
+    value: str | None
+    """As it would be written; null where it is a secret, or none is set."""
+    default: str
+    is_default: bool
+    description: str
