@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from firesteel.model.execution import State
-from firesteel.store.journal import Ended
-from tests.contract.conftest import OpenStore
-from tests.support.hand import ADA, GONE, Hand
+from firesteel.model.message import Message
+from firesteel.store.catalog import TriggerRules
+from firesteel.store.journal import Claim, Ended, NewMessage
+from tests.contract.conftest import OpenStore, Store
+from tests.support.hand import ADA, GONE, REQUEST, Hand
 
 
 async def test_a_lane_that_a_cancelled_one_has_left_is_empty_when_the_others_have_ended(
@@ -70,6 +72,59 @@ async def test_a_failed_execution_without_a_lane_is_not_skipped(hand: Hand) -> N
     await hand.settle(claim, State.FAILED)
     ended = await hand.journal.skip(claim.execution_no, ADA, GONE)
     assert ended == Ended(claim.execution_no, State.FAILED, False)
+
+
+async def test_p09_a_lane_that_is_resumed_while_one_runs_in_it_starts_no_other(hand: Hand) -> None:
+    trigger = await hand.trigger()
+    await hand.accept_many(2, trigger, "a")
+    (running,) = await hand.taken()
+    await hand.journal.pause(trigger, "a", ADA)
+    await hand.journal.resume(trigger, "a", ADA)
+    await hand.accept(trigger, "a")
+    assert hand.claims == []
+    for sequence in (1, 2, 3):
+        assert running.message.sequence == sequence
+        await hand.settle(running)
+        if sequence < 3:
+            (running,) = await hand.taken()
+
+
+async def test_a_paused_trigger_starts_nothing_when_one_of_its_executions_ends(hand: Hand) -> None:
+    trigger = await hand.trigger(concurrency=1)
+    await hand.accept_many(2, trigger)
+    (running,) = await hand.taken()
+    await hand.journal.pause(trigger, None, ADA)
+    await hand.settle(running)
+    assert hand.claims == []
+    await hand.journal.resume(trigger, None, ADA)
+    assert (await hand.taken())[0].message.sequence == 2
+
+
+async def test_p11_what_waits_starts_as_soon_as_the_concurrency_is_raised(hand: Hand) -> None:
+    trigger = await hand.trigger(concurrency=1)
+    await hand.accept_many(3, trigger)
+    await hand.taken()
+    await hand.trigger(concurrency=2)
+    assert (await hand.taken())[0].message.sequence == 2
+    assert hand.claims == []
+
+
+async def test_nothing_starts_before_an_engine_has_granted_slots(store: Store) -> None:
+    claims: list[Claim] = []
+    store.journal.listen(claims.extend, lambda error: None)
+    await store.catalog.ensure_workspace("t37ed")
+    rules = TriggerRules(10, 1000, "continue", None, None)
+    published, _ = await store.catalog.publish(
+        "t37ed", {"name": "orders"}, rules=rules, managed_by="console", actor="ada"
+    )
+    trigger = published.trigger_no
+    for lane in (None, "a"):
+        message = Message(f"{lane!s:0>32}", 0, 1, "shop", REQUEST, b"body")
+        await store.journal.append(NewMessage(trigger, 1, message, lane))
+    assert (claims, store.journal.backlog(trigger)) == ([], (2, 0))
+    store.journal.grant(1)
+    await store.journal.renew()
+    assert len(claims) == 1
 
 
 @pytest.mark.parametrize("lane", [None, "a"])

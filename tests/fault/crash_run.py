@@ -12,7 +12,7 @@ from tests.fault.nemesis import Nemesis, Strike
 from tests.fault.service import Service
 from tests.fault.witness import Witness
 
-REST_S = 120.0
+REST_S = 300.0
 STEPS = 2
 
 

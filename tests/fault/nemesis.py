@@ -27,7 +27,7 @@ Strike = Literal[
 ]
 
 FEWEST, MOST = 5, 40
-PROGRESS_S = 60.0
+PROGRESS_S = 300.0
 START_S = 1.0
 PAUSE_S = 0.5
 JUMP_S = 40 * 86400

@@ -21,8 +21,8 @@ from tests.fault.witness import Witness
 
 TRIGGERS = ("Ordered", "Concurrent", "Answered")
 FEWEST, MOST = 5, 40
-PROGRESS_S = 60.0
-REST_S = 120.0
+PROGRESS_S = 300.0
+REST_S = 300.0
 STEPS = 2
 KEPT = 2
 

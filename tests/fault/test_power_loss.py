@@ -16,8 +16,8 @@ from tests.fault.power_run import FEWEST, PowerRun
 from tests.fault.report import Report
 from tests.fault.scene import Scene
 
-CUTS = {"quick": 3, "full": 100, "soak": 1000}
-PARTS = range(5)
+CUTS = {"quick": 3, "full": 25, "soak": 250}
+PARTS = range(20)
 CALLS_PER_S = 100.0
 
 
@@ -27,7 +27,7 @@ CALLS_PER_S = 100.0
 def test_p03_after_power_loss_every_acknowledged_message_becomes_terminal_once(
     size: Size, part: int, tmp_path: Path, report: Report
 ) -> None:
-    """Five parts make up the 500 cuts of a full run."""
+    """Twenty parts make up the 500 cuts of a full run."""
     seed = random.SystemRandom().randrange(2**32)
     print(f"part {part}, seed {seed}")  # noqa: T201  # pytest shows it when the test fails
     with PowerRun.started(tmp_path, rate=CALLS_PER_S, FIRESTEEL_WORKERS="1") as run:

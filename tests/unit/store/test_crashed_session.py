@@ -94,6 +94,28 @@ async def test_what_was_due_moves_with_a_wall_clock_set_back_after_a_crash(tmp_p
         assert {claim.attempt for claim in await hand.taken(2)} == {1, 2}
 
 
+async def test_what_was_due_moves_with_a_wall_clock_set_back_after_a_good_end(
+    tmp_path: Path,
+) -> None:
+    """From the end of the session, however long before it has said that it lives."""
+    path = tmp_path / "firesteel.db"
+    elapsed = 0.0
+    async with opened(path, monotonic_s=lambda: elapsed) as (hand, _):
+        trigger = await hand.trigger()
+        await hand.accept(trigger)
+        elapsed = 100.0
+        await hand.postpone((await hand.taken())[0], 30.0)
+    elapsed = 0.0
+    back = opened(path, wall_us=lambda: WALL_US - DAY_US, monotonic_s=lambda: elapsed)
+    async with back as (hand, _):
+        elapsed = 29.9
+        await hand.accept(trigger)
+        assert [claim.attempt for claim in await hand.taken()] == [1]
+        elapsed = 30.0
+        await hand.accept(trigger)
+        assert {claim.attempt for claim in await hand.taken(2)} == {1, 2}
+
+
 async def test_nothing_moves_where_the_wall_clock_went_on(tmp_path: Path) -> None:
     path = tmp_path / "firesteel.db"
     async with opened(path) as (hand, _):
