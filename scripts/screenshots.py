@@ -14,14 +14,14 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser.signing_in import signed_in
 from tests.support import chromium
-from tests.support.console_pages import pages
+from tests.support.console_pages import PAGES, address
 from tests.support.demo_node import demo_node
 from tests.support.node import RunningNode
 
 TARGET = Path("build/screenshots")
 WIDE, PHONE = (1280, 800), (390, 844)
 IN_DOCUMENTS = {
-    "overview-day": ("light", "dark"),
+    "overview": ("light", "dark"),
     "trigger": ("light",),
     "message": ("light",),
 }
@@ -48,7 +48,7 @@ def main(names: list[str]) -> int:
 
 
 def _take_all(browser: Browser, node: RunningNode, names: list[str]) -> list[str]:
-    wanted = {name: path for name, path in pages(node).items() if not names or name in names}
+    wanted = {name: address(node, name) for name in PAGES if not names or name in names}
     missing: list[str] = []
     for look in ("light", "dark"):
         for width, height in (WIDE, PHONE):
