@@ -1,5 +1,5 @@
-// data-shown-by="id[=value]": shown only while the field of that id is ticked, or has that value
-// (a radio button counts while it is chosen). What is hidden is not sent.
+// data-shown-by="id[=value,value]": shown only while the field of that id is ticked, or has one of
+// the values (a radio button counts while it is chosen). What is hidden is not sent.
 
 import { once } from "./once.js";
 
@@ -9,7 +9,7 @@ export function shown(root) {
     const field = document.getElementById(id);
     if (!field) return;
     const follow = () => {
-      const on = value === undefined ? field.checked : field.value === value;
+      const on = value === undefined ? field.checked : value.split(",").includes(field.value);
       part.hidden = !on;
       for (const inner of part.querySelectorAll("input, select, textarea")) inner.disabled = !on;
     };

@@ -42,10 +42,10 @@ def snippets(call: Call, base_url: str, *, with_key: bool) -> Snippets:
 
 def _curl(call: Call, url: str, *, with_key: bool) -> str:
     before = ""
-    parts = ["curl"]
+    first = "curl --globoff" if "[" in url else "curl"
+    parts = [f"{first} {shlex.quote(url)}"]
     if call.method != "GET" or call.body is not None:
         parts.append(f"--request {call.method}")
-    parts.append(shlex.quote(url) if "[" not in url else f"--globoff {shlex.quote(url)}")
     if with_key:
         parts.append(f'--header "{API_KEY_HEADER}: ${KEY_VARIABLE}"')
     for name, value in call.headers.items():

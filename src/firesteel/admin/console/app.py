@@ -16,14 +16,32 @@ from firesteel.admin.console.errors import answer_errors
 from firesteel.admin.console.headers import NONCE_KEY, new_nonce, security_headers
 from firesteel.admin.console.notes import Notes
 from firesteel.admin.console.page import templates
-from firesteel.admin.console.pages import home, integration_acts, node, overview, sign_in
+from firesteel.admin.console.pages import (
+    calls,
+    connections,
+    consumer_api,
+    home,
+    integration_acts,
+    node,
+    overview,
+    sign_in,
+)
 
 if TYPE_CHECKING:
     from firesteel.admin.app import Asgi, Receive, Scope, Send
     from firesteel.engine.engine import Engine
     from firesteel.engine.publishing import Publisher
 
-PAGES: Final = (sign_in, home, overview, integration_acts, node)
+PAGES: Final = (
+    sign_in,
+    home,
+    overview,
+    integration_acts,
+    node,
+    calls,
+    connections,
+    consumer_api,
+)
 OPEN: Final = frozenset({"/sign-in"})
 """What is answered without access."""
 
