@@ -71,6 +71,8 @@ def demo_node(folder: Path, *, figures: bool = False) -> Iterator[RunningNode]:
         asyncio.run(_make_up_figures(data / "firesteel.db"))
     with running_node(data, project, **environment) as node:
         _enliven(node)
+        if figures:
+            wait_until(lambda: _counted(node))
         yield node
 
 
@@ -105,6 +107,13 @@ def _settled(node: RunningNode) -> bool:
     return not moving
 
 
+def _counted(node: RunningNode) -> bool:
+    """Whether the last calls are in the figures, which are written every few seconds."""
+    query = "?span=1h&integration=ConfirmShipment"
+    found = node.admin("GET", f"/workspaces/{WORKSPACE}/traffic{query}")
+    return bool(found["sum"]["accepted"] == 3)
+
+
 def _call(node: RunningNode, method: str, path: str, key: str = KEY, **request: object) -> None:
     httpx2.request(
         method,
@@ -123,7 +132,7 @@ async def _make_up_figures(store: Path) -> None:
     chance = random.Random(7)
     now = int(time.time() // 60)
     for minute in range(now - 24 * 60, now):
-        wave = 1.2 + math.sin(minute / 180) + 0.3 * math.sin(minute / 17)
+        wave = 1.6 + math.sin(minute / 180) + 0.3 * math.sin(minute / 17)
         await opened.figures.add(
             minute,
             {

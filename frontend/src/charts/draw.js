@@ -59,6 +59,7 @@ function chartIn(place) {
       {
         ...axis,
         size: 62,
+        space: 26,
         incrs: unit === "seconds" ? SECONDS : undefined,
         values: (_chart, values) => values.map(short),
       },

@@ -1,8 +1,8 @@
 """The figures port: what happened to each trigger, minute by minute, for charts.
 
 They are kept apart from messages, so that a chart costs no look at them and outlives retention.
-Minutes are whole ones since 1970, of the wall clock. What is kept is bounded: minutes for two days,
-then hours for ninety.
+Minutes are whole ones since 1970, of the wall clock. What is kept is bounded: minutes for a day and
+two hours, then hours for 32 days.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Final, Protocol
 
 from firesteel.model.durations import merged
 
-MINUTES_KEPT: Final = 2 * 24 * 60
-HOURS_KEPT: Final = 90 * 24
+MINUTES_KEPT: Final = 26 * 60
+HOURS_KEPT: Final = 32 * 24
 
 
 @dataclass(slots=True)

@@ -260,7 +260,7 @@ token = Table(
 # --- figures for charts --------------------------------------------------------------------------
 
 # What happened to a trigger within one minute (``minute``: whole minutes since 1970), or, once that
-# is two days ago, within the hour that begins with it. The two histograms are counts by classes of
+# is a day ago, within the hour that begins with it. The two histograms are counts by classes of
 # duration, as JSON lists: from acceptance to settlement, and of Request-Response calls to their
 # answer.
 traffic = Table(
