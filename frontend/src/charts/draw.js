@@ -1,5 +1,6 @@
-// Draws a chart into each element with data-chart: {unit, names, columns}, the first column being
-// seconds since 1970. Colours come from the page, so light and dark are drawn anew when they change.
+// Draws a chart into each element with data-chart: {unit, lines, columns}, the first column being
+// seconds since 1970, the others a line each: {name, colour}. Colours come from the page, so charts
+// are drawn anew when the reader switches between light and dark.
 
 import uPlot from "uplot";
 
@@ -42,7 +43,7 @@ export function fit() {
 }
 
 function chartIn(place) {
-  const { unit, names, columns } = JSON.parse(place.dataset.chart);
+  const { unit, lines, columns } = JSON.parse(place.dataset.chart);
   const written = unit === "seconds" ? duration : (value) => NUMBER.format(value);
   const short = unit === "seconds" ? duration : (value) => COMPACT.format(value);
   const text = colour(place, "--fs-grey");
@@ -66,16 +67,16 @@ function chartIn(place) {
     ],
     series: [
       { label: "\u200b", value: (_chart, at) => (at === null ? "" : clock(at)) },
-      ...names.map((name, index) => line(place, name, index, written)),
+      ...lines.map((one) => line(place, one, written)),
     ],
   };
   return new uPlot(options, columns, place);
 }
 
-function line(place, name, index, written) {
-  const stroke = colour(place, `--fs-line-${(index % LINE_COLOURS) + 1}`);
+function line(place, one, written) {
+  const stroke = colour(place, `--fs-line-${(one.colour % LINE_COLOURS) + 1}`);
   return {
-    label: name,
+    label: one.name,
     stroke,
     width: 2,
     spanGaps: false,

@@ -22,10 +22,12 @@ Value = Callable[["shapes.TrafficPointShape"], float | None]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line's name and its values, one for each step; None: a gap."""
+    """A line's name and its values, one for each step; None: a gap. ``colour``: a number that an
+    integration has in every chart."""
 
     name: str
     values: list[float | None]
+    colour: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,8 @@ class Chart:
     def data(self) -> str:
         """For the script that draws it."""
         columns = [self.times, *(line.values for line in self.lines)]
-        names = [line.name for line in self.lines]
-        return json.dumps({"unit": self.unit, "names": names, "columns": columns})
+        lines = [{"name": line.name, "colour": line.colour} for line in self.lines]
+        return json.dumps({"unit": self.unit, "lines": lines, "columns": columns})
 
     @property
     def summary(self) -> str:
@@ -95,33 +97,38 @@ def _by_integration(
 ) -> list[Line]:
     """The busiest by name, and the rest in one line where their values can be added."""
     lines = [
-        _line(traffic, one.integration, one.points, value, gap=0.0) for one in traffic.integrations
+        Line(one.integration, _values(traffic, one.points, value, gap=0.0), number)
+        for number, one in enumerate(traffic.integrations)
     ]
     busy = sorted(lines, key=lambda line: -sum(v or 0 for v in line.values))
     shown = [line for line in busy[:MOST_LINES] if any(line.values)]
     rest = [line for line in busy[MOST_LINES:] if any(line.values)]
     if rest and adds:
         columns = zip(*(line.values for line in rest), strict=True)
-        shown.append(Line("others", [sum(v or 0 for v in column) for column in columns]))
+        sums: list[float | None] = [sum(v or 0 for v in column) for column in columns]
+        shown.append(Line("others", sums, MOST_LINES))
     return sorted(shown, key=lambda line: line.name.lower())
 
 
 def _percentiles(traffic: shapes.TrafficShape) -> list[Line]:
     points = traffic.points
+    wanted: list[tuple[str, Value]] = [
+        ("half", lambda point: point.settled.p50_s),
+        ("95 %", lambda point: point.settled.p95_s),
+        ("99 %", lambda point: point.settled.p99_s),
+    ]
     return [
-        _line(traffic, "half", points, lambda point: point.settled.p50_s, gap=None),
-        _line(traffic, "95 %", points, lambda point: point.settled.p95_s, gap=None),
-        _line(traffic, "99 %", points, lambda point: point.settled.p99_s, gap=None),
+        Line(name, _values(traffic, points, value, gap=None), number)
+        for number, (name, value) in enumerate(wanted)
     ]
 
 
-def _line(
+def _values(
     traffic: shapes.TrafficShape,
-    name: str,
     points: Sequence[shapes.TrafficPointShape],
     value: Value,
     *,
     gap: float | None,
-) -> Line:
+) -> list[float | None]:
     known = {int(point.at.timestamp()): value(point) for point in points}
-    return Line(name, [known.get(at, gap) for at in _times(traffic)])
+    return [known.get(at, gap) for at in _times(traffic)]
