@@ -12,9 +12,13 @@ import { localTimes } from "./behaviours/local_times.js";
 import { menus } from "./behaviours/menus.js";
 import { notes } from "./behaviours/notes.js";
 import { sentByChange } from "./behaviours/sent_by_change.js";
+import { short } from "./behaviours/short.js";
 import { shown } from "./behaviours/shown.js";
+import { unsaved } from "./behaviours/unsaved.js";
 
-const BEHAVIOURS = [localTimes, dialogs, confirmed, copied, menus, notes, sentByChange, shown];
+const BEHAVIOURS = [
+  localTimes, dialogs, confirmed, copied, menus, notes, sentByChange, shown, short, unsaved,
+];
 
 function enliven(root) {
   for (const behaviour of BEHAVIOURS) behaviour(root);

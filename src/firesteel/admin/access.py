@@ -13,11 +13,13 @@ from typing import Literal
 from firesteel.errors import CallerError
 from firesteel.store.journal import Actor
 
-Right = Literal["view", "payloads", "operate", "edit", "administer"]
+Right = Literal["view", "payloads", "reveal", "operate", "edit", "administer"]
 """``view``: lists and states; ``payloads``: what messages hold; ``operate``: replay, cancel, pause;
 ``edit``: publish, keys, connections; ``administer``: secrets, backup, workers, revealing keys."""
 
-ALL_RIGHTS: frozenset[Right] = frozenset({"view", "payloads", "operate", "edit", "administer"})
+ALL_RIGHTS: frozenset[Right] = frozenset(
+    {"view", "payloads", "reveal", "operate", "edit", "administer"}
+)
 LOCAL = "local"
 
 

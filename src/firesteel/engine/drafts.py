@@ -91,6 +91,16 @@ class Drafts:
         )
         return await self._examined(current, saved)
 
+    async def put_file(
+        self, workspace: str, name: str, document: dict[str, Any], *, actor: Actor
+    ) -> ExaminedDraft:
+        """Save what a file says as the draft of an integration that has none; whether it is
+        switched on is a person's to say. Raises CallerError ``changed_meanwhile``."""
+        current = await self._publisher.find(workspace, name)
+        written = {key: value for key, value in document.items() if key != "enabled"}
+        expected = Expected(version=current.version)
+        return await self.put(workspace, name, written, expected=expected, actor=actor)
+
     async def discard(
         self, workspace: str, name: str, *, revision: int | None, actor: Actor
     ) -> None:

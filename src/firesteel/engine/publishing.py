@@ -17,6 +17,7 @@ from firesteel.engine.drafts import Drafts
 from firesteel.engine.ownership import Owner
 from firesteel.engine.publication import Publication, PublishOptions
 from firesteel.errors import CallerError
+from firesteel.model.api_key import check_label
 from firesteel.model.document import InvalidDocument, check_document, parse_document
 from firesteel.store.catalog import TriggerRules
 
@@ -152,7 +153,8 @@ class Publisher:
         """A new key of the trigger: key, secret in clear, warning. An open trigger is closed by
         its first key: a version that declares the key is published with it; without ``close`` it
         stays open until a version that asks for keys is published. Raises CallerError
-        ``expiry_invalid`` where the key would be dead from the start."""
+        ``name_invalid``; ``expiry_invalid`` where the key would be dead from the start."""
+        check_label(wanted.label)
         if wanted.expires_at_us is not None and wanted.expires_at_us <= self._clock.now_us():
             raise CallerError("the day on which the key expires is past", code="expiry_invalid")
         integration = await self.find(workspace, name)
@@ -173,6 +175,7 @@ class Publisher:
         self, workspace: str, name: str, label: str, *, wanted: WantedKey, actor: Actor
     ) -> ApiKey:
         """Give a key another label, secret (None: as it is) or expiry."""
+        check_label(wanted.label)
         trigger_no = (await self.find(workspace, name)).trigger_no
         key = await self.keys.change(trigger_no, label, wanted=wanted, actor=actor.name)
         await self._engine.refresh_routes()

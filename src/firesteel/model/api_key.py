@@ -24,6 +24,8 @@ _SECRET_LENGTH = 43
 _CHECKSUM_LENGTH = 6
 # What a header value can carry without being altered on the way (RFC 9110, section 5.5).
 _CARRIED = re.compile(r"[\x21-\x7e]+")
+LABEL = r"[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]{0,98}[^\s\x00-\x1f\x7f])?"
+_LABEL = re.compile(LABEL, re.ASCII)
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -61,6 +63,17 @@ def check_pasted(secret: str) -> str | None:
     if len(secret) < ADVISED_LENGTH:
         return f"the key is shorter than {ADVISED_LENGTH} characters and may be guessed"
     return None
+
+
+def check_label(label: str) -> str:
+    """The label, which must be one that a document can declare. Raises CallerError
+    ``name_invalid``."""
+    if not _LABEL.fullmatch(label):
+        raise CallerError(
+            "a label has 1 to 100 characters, no control characters, no spaces at its ends",
+            code="name_invalid",
+        )
+    return label
 
 
 def display_prefix(secret: str) -> str:

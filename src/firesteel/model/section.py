@@ -22,6 +22,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from firesteel.model.api_key import LABEL
 from firesteel.model.path import Path, PathError
 from firesteel.model.template import TemplateError, whole_expression
 
@@ -168,7 +169,7 @@ ExpressionText = Annotated[str, BeforeValidator(expression_or())]
 Label = Annotated[
     str,
     matching(
-        r"[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]{0,98}[^\s\x00-\x1f\x7f])?",
+        LABEL,
         "name_invalid",
         "a label has 1 to 100 characters, no control characters, no spaces at its ends",
     ),

@@ -20,11 +20,16 @@ from firesteel.admin.console.pages import (
     calls,
     connections,
     consumer_api,
+    consumers,
     home,
     integration_acts,
+    integrations,
+    keys,
     node,
     overview,
     sign_in,
+    trigger,
+    versions,
 )
 
 if TYPE_CHECKING:
@@ -36,11 +41,16 @@ PAGES: Final = (
     sign_in,
     home,
     overview,
+    integrations,
+    trigger,
+    keys,
+    versions,
     integration_acts,
-    node,
     calls,
-    connections,
+    consumers,
     consumer_api,
+    connections,
+    node,
 )
 OPEN: Final = frozenset({"/sign-in"})
 """What is answered without access."""

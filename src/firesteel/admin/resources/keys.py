@@ -24,7 +24,7 @@ from firesteel.model.api_key import expiry_us
 router = APIRouter(prefix="/workspaces/{workspace}/integrations/{name}/keys", tags=["API keys"])
 
 _UNKNOWN = ("unknown_workspace", "unknown_integration")
-_REFUSED = ("label_taken", "secret_taken", "key_invalid", "expiry_invalid")
+_REFUSED = ("label_taken", "secret_taken", "key_invalid", "expiry_invalid", "name_invalid")
 
 
 @router.get("", responses=responses(*_UNKNOWN))
