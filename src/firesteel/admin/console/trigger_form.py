@@ -109,7 +109,7 @@ def _trigger(old: dict[str, Any], form: FormData) -> dict[str, Any]:
     kept = {
         key: value
         for key, value in found.items()
-        if value is not None and (key not in defaults or value != defaults[key] or key in old)
+        if value not in (None, "") and (key not in defaults or value != defaults[key] or key in old)
     }
     if kept.get("idempotency") is True:  # the default, written out or not
         del kept["idempotency"]

@@ -56,22 +56,25 @@ async def create(
     """Make it, and go on to its trigger page; with a file, its draft holds what the file says."""
     form = await request.form()
     given = {key: str(form.get(key) or "").strip() for key in ("name", "description")}
-    document, faults = None, {}
+    name, faults = given["name"], {}
     try:
         document = await read_upload(form.get("file"))
-        name = given["name"] or str((document or {}).get("name") or "")
+    except InvalidDocument as error:
+        return await _new_page(request, workspace, engine, given, {"file": _said(error)})
+    try:
+        name = name or str((document or {}).get("name") or "")
         new = shapes.NewIntegrationShape(
             name=name[:200], description=given["description"][:10_000] or None
         )
         await create_integration(workspace, new, engine, publisher, Response(), access)
     except InvalidDocument as error:
-        faults = {"file" if document is None and form.get("file") else "name": _said(error)}
+        faults = {"name": _said(error)}
     except CallerError as error:
         if error.code != "name_taken":
             raise
         faults = {"name": f"There is an integration {name} already."}
     if faults:
-        return await _new_page(request, workspace, engine, given=given, faults=faults, status=422)
+        return await _new_page(request, workspace, engine, given, faults)
     to = f"/w/{quoted(workspace)}/integrations/{quoted(name)}"
     if document is None:
         note = "It is made, and switched off until you save it. Messages are only recorded then."
@@ -101,15 +104,13 @@ async def _new_page(
     request: Request,
     workspace: str,
     engine: EngineGiven,
-    *,
     given: dict[str, str] | None = None,
     faults: dict[str, str] | None = None,
-    status: int = 200,
 ) -> HTMLResponse:
     return await render(
         request,
         "integrations/new.html",
-        status=status,
+        status=422 if faults else 200,
         base=engine.public.of(f"/{workspace}/"),
         given=given or {"name": "", "description": ""},
         faults=faults or {},
