@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firesteel.model.difference import LinePair, side_by_side
@@ -26,6 +26,7 @@ def test_what_changed_stands_beside_what_it_was() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(DOCUMENTS, DOCUMENTS)
 def test_either_side_is_the_whole_file(old: dict[str, object], new: dict[str, object]) -> None:
     pairs = side_by_side(old, new)
