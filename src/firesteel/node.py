@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from firesteel.admin.access import LOCAL
+from firesteel.admin.accounts.accounts import Accounts
 from firesteel.admin.app import create_app
 from firesteel.doors import Doors, tls_files
 from firesteel.engine.clock import SystemClock
@@ -126,7 +128,14 @@ class Node:
         self._engine = engine
         self._parts = parts
         self._end: Callable[[int], None] = lambda _code: None
-        self._housekeeper = Housekeeper(engine, lambda: self._end(LOST_STORE_EXIT_CODE))
+        self._accounts = Accounts(
+            parts.people, parts.keyring, clock=parts.clock, settings=handover.settings
+        )
+        self._housekeeper = Housekeeper(
+            engine,
+            lambda: self._end(LOST_STORE_EXIT_CODE),
+            write_uses=self._accounts.write_uses,
+        )
         self._publisher = Publisher(engine, parts)
         self._doors = doors
         self._admin_token = secrets.token_urlsafe(32)
@@ -163,6 +172,7 @@ class Node:
             history=store.history,
             journal=store.journal,
             bulk=store.bulk,
+            people=store.people,
             definitions=definitions,
             connections=connections,
             waiters=waiters,
@@ -205,7 +215,7 @@ class Node:
         await self._engine.bulk.go_on()
         share_the_interpreter()
         spare_the_collector()
-        self._announce()
+        self._announce(await self._first_link())
 
     async def stop(self) -> None:
         """Accept no more, let what runs finish, hand back the rest, close the store (P28)."""
@@ -229,6 +239,7 @@ class Node:
         parts.waiters.stop()
         await self._doors.stop(LISTENER_GRACE_S)
         await self._housekeeper.stop()
+        self._accounts.close()
         await parts.pool.stop()
         with contextlib.suppress(FileNotFoundError):
             (self._settings.data_dir / NODE_FILE).unlink()
@@ -264,7 +275,9 @@ class Node:
                 public_url=self._settings.public_url,
                 bodies_limit_bytes=self._settings.bodies_in_flight_bytes,
             ),
-            AsgiHandler(create_app(self._engine, self._publisher, token=self._admin_token)),
+            AsgiHandler(
+                create_app(self._engine, self._publisher, self._accounts, token=self._admin_token)
+            ),
         )
 
     def _write_node_file(self) -> None:
@@ -275,9 +288,19 @@ class Node:
             node["certificate"] = str(tls.certificate)
         write_private(self._settings.data_dir / NODE_FILE, json.dumps(node))
 
-    def _announce(self) -> None:
+    async def _first_link(self) -> dict[str, str]:
+        """Where the first administrator comes in, while there is none. Callers do not wait for
+        it: a store that takes nothing now is no reason not to start."""
+        with contextlib.suppress(StoreUnavailable):
+            link = await self._accounts.users.first_link(LOCAL)
+            if link is not None:
+                return {"sign_in_url": self._doors.addresses["admin_url"] + link.path}
+        return {}
+
+    def _announce(self, beside: dict[str, str]) -> None:
         """Tell the supervisor."""
-        os.write(self._handover.ready_fd, json.dumps(self._described()).encode() + b"\n")
+        ready = {**self._described(), **beside}
+        os.write(self._handover.ready_fd, json.dumps(ready).encode() + b"\n")
 
     def _described(self) -> dict[str, str]:
         return {**self._doors.addresses, "workspace": self._workspace}

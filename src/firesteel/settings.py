@@ -134,6 +134,20 @@ SETTINGS: tuple[Setting, ...] = (
         "self-signed makes a local certificate in the data directory.",
     ),
     Setting(
+        "session_idle",
+        "session_idle_s",
+        values.duration(60, 366 * 86400),
+        "12h",
+        "How long a browser stays signed in at the console without use.",
+    ),
+    Setting(
+        "session_lifetime",
+        "session_lifetime_s",
+        values.duration(60, 366 * 86400),
+        "7d",
+        "How long a browser stays signed in at the console at most.",
+    ),
+    Setting(
         "shutdown_timeout",
         "shutdown_timeout_s",
         values.duration(1, 3600),
@@ -210,6 +224,8 @@ class Settings:
     tls_cert: Path | None
     tls_key: Path | None
     tls: Literal["off", "self-signed"]
+    session_idle_s: float
+    session_lifetime_s: float
     shutdown_timeout_s: float
     disk_reserve_bytes: int
     bodies_in_flight_bytes: int

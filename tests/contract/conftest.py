@@ -13,6 +13,7 @@ from firesteel.store.catalog import Catalog
 from firesteel.store.figures import Figures
 from firesteel.store.history import History
 from firesteel.store.journal import Journal
+from firesteel.store.people import People
 from firesteel.store.sqlite import store as sqlite_store
 from tests.contract.shop import Clock, Shop, open_shop
 from tests.support.hand import Hand
@@ -33,6 +34,8 @@ class Store(Protocol):
     def figures(self) -> Figures: ...
     @property
     def bulk(self) -> BulkActs: ...
+    @property
+    def people(self) -> People: ...
 
     async def close(self) -> None: ...
 

@@ -11,6 +11,7 @@ import pytest
 
 from firesteel.errors import CallerError
 from firesteel.store.catalog import (
+    AuditFilter,
     Catalog,
     KeyChanges,
     NewApiKey,
@@ -281,7 +282,7 @@ async def test_keys_change_together_or_not_at_all(shop: Catalog, trigger_no: int
     assert (second.label, second.digest, second.sealed) == (other.label, KEY.digest, KEY.sealed)
     assert (first.key_no, second.key_no) == (before[0].key_no, before[1].key_no)
     assert third.label == "third"
-    details = [entry.detail for entry in await shop.audit(3)]
+    details = [entry.detail for entry in await shop.audit(AuditFilter(limit=3))]
     assert details == [
         "label third",
         "label partner, secret replaced",
@@ -350,7 +351,45 @@ async def test_every_change_is_in_the_audit_with_who_and_what(
         ("bert", "key.add", "shop/ItemPrice", "label web shop"),
         ("anna", "integration.publish", "shop/ItemPrice", "version 1"),
     ]
-    assert [e.actor for e in await shop.audit(limit=1, before_no=latest[0].no)] == ["bert"]
+    assert [e.actor for e in await shop.audit(AuditFilter(limit=1, before_no=latest[0].no))] == [
+        "bert"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        (AuditFilter(actor="anna"), [5, 4, 1]),
+        (AuditFilter(actor="ann"), []),
+        (AuditFilter(action="key"), [3, 2]),
+        (AuditFilter(action="key.add"), [2]),
+        (AuditFilter(action="ke"), []),
+        (AuditFilter(action="key_add"), []),
+        (AuditFilter(subject="Price"), [5, 3, 2, 1]),
+        (AuditFilter(subject="100%"), [4]),
+        (AuditFilter(subject="_"), []),
+        (AuditFilter(from_us=3_000_000), [5, 4, 3]),
+        (AuditFilter(until_us=3_000_000), [2, 1]),
+        (AuditFilter(from_us=2_000_000, until_us=5_000_000, actor="anna"), [4]),
+        (AuditFilter(limit=2), [5, 4]),
+        (AuditFilter(limit=2, before_no=4), [3, 2]),
+    ],
+)
+async def test_the_audit_is_filtered_by_actor_action_subject_and_time(
+    open_store: OpenStore, wanted: AuditFilter, found: list[int]
+) -> None:
+    second = 0
+    catalog = (await open_store(wall_us=lambda: second * 1_000_000)).catalog
+    for actor, action, subject in (
+        ("anna", "integration.publish", "shop/ItemPrice"),
+        ("bert", "key.add", "shop/ItemPrice"),
+        ("bert", "key.reveal", "shop/ItemPrice"),
+        ("anna", "integration.publish", "shop/100%"),
+        ("anna", "integration.remove", "shop/ItemPrice"),
+    ):
+        second += 1
+        await catalog.note(actor, action, subject)
+    assert [entry.no for entry in await catalog.audit(wanted)] == found
 
 
 async def test_the_audit_holds_no_secret(shop: Catalog, trigger_no: int) -> None:

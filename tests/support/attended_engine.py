@@ -136,6 +136,7 @@ class AttendedEngine:
             history=store.history,
             journal=store.journal,
             bulk=store.bulk,
+            people=store.people,
             definitions=definitions,
             connections=connections,
             waiters=self.waiters,

@@ -11,6 +11,7 @@ from firesteel.admin.openapi import openapi
 from firesteel.admin.problems import answer_errors
 from firesteel.admin.resources import (
     bulk,
+    audit,
     calls,
     connections,
     consumers,
@@ -20,25 +21,51 @@ from firesteel.admin.resources import (
     integrations,
     keys,
     lanes,
+    me,
     messages,
     node,
+    tokens,
     trials,
+    users,
     versions,
 )
 
 if TYPE_CHECKING:
+    from firesteel.admin.accounts.accounts import Accounts
     from firesteel.engine.engine import Engine
     from firesteel.engine.publishing import Publisher
 
 PREFIX = "/api/v1"
+RESOURCES = (
+    node,
+    figures,
+    integrations,
+    calls,
+    drafts,
+    versions,
+    keys,
+    consumers,
+    connections,
+    finding,
+    messages,
+    bulk,
+    lanes,
+    trials,
+    me,
+    users,
+    tokens,
+    audit,
+)
 _DESCRIPTION = """Firesteel's REST API: what the console and the command line use.
 
-Every request needs `Authorization: Bearer <token>`. Errors are problems (RFC 9457) with a stable
-`type`. Lists of messages come in pages; `next` is the cursor of the page after.
+Every request needs `Authorization: Bearer <token>`, or the session of somebody who is signed in at
+the console; a change by a session carries the token of its pages as `X-CSRF-Token`. Errors are
+problems (RFC 9457) with a stable `type`. Lists of messages come in pages; `next` is the cursor of
+the page after.
 """
 
 
-def create_api(engine: Engine, publisher: Publisher) -> FastAPI:
+def create_api(engine: Engine, publisher: Publisher, accounts: Accounts) -> FastAPI:
     """The application; whoever serves it lets nobody in without a credential."""
     app = FastAPI(
         title="Firesteel",
@@ -52,22 +79,8 @@ def create_api(engine: Engine, publisher: Publisher) -> FastAPI:
     )
     app.state.engine = engine
     app.state.publisher = publisher
-    for resource in (
-        node,
-        figures,
-        integrations,
-        calls,
-        drafts,
-        versions,
-        keys,
-        consumers,
-        connections,
-        finding,
-        messages,
-        bulk,
-        lanes,
-        trials,
-    ):
+    app.state.accounts = accounts
+    for resource in RESOURCES:
         app.include_router(resource.router, prefix=PREFIX)
     answer_errors(app)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]

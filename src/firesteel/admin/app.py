@@ -16,11 +16,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from firesteel.admin.access import Access, Doorkeeper
 from firesteel.admin.health import readiness
+from firesteel.admin.visitor import CSRF_HEADER, Visitor, carries
+from firesteel.errors import StoreUnavailable
 from firesteel.model.problem import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
 
+    from firesteel.admin.accounts.accounts import Accounts
     from firesteel.engine.engine import Engine
     from firesteel.engine.publishing import Publisher
 
@@ -35,17 +38,20 @@ STATIC = "/static/"
 ACCESS_KEY = "firesteel.access"
 
 
-def create_app(engine: Engine, publisher: Publisher, *, token: str) -> AdminApp:
+def create_app(engine: Engine, publisher: Publisher, accounts: Accounts, *, token: str) -> AdminApp:
     """The application of the admin port. ``token``: the local token, which has every right."""
-    return AdminApp(engine, publisher, Doorkeeper(token))
+    return AdminApp(engine, publisher, accounts, Doorkeeper(token, accounts))
 
 
 class AdminApp:
     """An ASGI application; it takes ``http`` scopes."""
 
-    def __init__(self, engine: Engine, publisher: Publisher, doorkeeper: Doorkeeper) -> None:
+    def __init__(
+        self, engine: Engine, publisher: Publisher, accounts: Accounts, doorkeeper: Doorkeeper
+    ) -> None:
         self._engine = engine
         self._publisher = publisher
+        self._accounts = accounts
         self._doorkeeper = doorkeeper
         self._loaded: dict[str, Asgi] = {}
         self._loading = asyncio.Lock()
@@ -68,9 +74,17 @@ class AdminApp:
             await self._to_console(scope, receive, send)
 
     async def _to_api(self, scope: Scope, receive: Receive, send: Send) -> None:
-        access: Access | None = self._doorkeeper.access(_header(scope, b"authorization"))
+        visitor = Visitor(scope, self._engine.settings.trusted_proxies)
+        try:
+            access = await self._doorkeeper.access(visitor)
+        except StoreUnavailable as error:
+            await _refuse(send, Problem.of(error))
+            return
         if access is None and scope["path"] != OPENAPI:
-            await _refuse(send, Problem("unauthorized", "this needs a token of the node"))
+            await _refuse(send, Problem("unauthorized", "this needs a token or a session"))
+            return
+        if access is not None and visitor.changes and not _genuine(visitor, access):
+            await _refuse(send, Problem("forged_request"))
             return
         scope[ACCESS_KEY] = access
         api = await self._part("api")
@@ -100,7 +114,7 @@ class AdminApp:
     def _load_api(self) -> Asgi:
         from firesteel.admin.api import create_api
 
-        return create_api(self._engine, self._publisher)
+        return create_api(self._engine, self._publisher, self._accounts)
 
     def _load_console(self) -> Asgi:
         from firesteel.admin.console.app import create_console
@@ -137,7 +151,9 @@ async def _send(send: Send, status: int, headers: list[tuple[str, str]], body: b
     await send({"type": "http.response.body", "body": body})
 
 
-def _header(scope: Scope, name: bytes) -> str | None:
-    """The only header of that name; None where there is none, or two."""
-    found = [value for key, value in scope["headers"] if key == name]
-    return found[0].decode("latin-1") if len(found) == 1 else None
+def _genuine(visitor: Visitor, access: Access) -> bool:
+    """Whether a change comes from who has the access, and not from a page elsewhere that a browser
+    adds the session's cookie to."""
+    if access.session is None:
+        return True
+    return visitor.of_own_page and carries(access, visitor.header(CSRF_HEADER))

@@ -93,7 +93,9 @@ async def _known(_request: Request, error: Exception) -> Response:
     if code not in PROBLEMS:
         return await _unexpected(_request, error)
     faults = getattr(error, "faults", ())
-    return _response(Problem(code, error.detail, errors=list(faults)[:_MOST_ERRORS]))
+    retry_after_s = getattr(error, "retry_after_s", None)
+    errors = list(faults)[:_MOST_ERRORS]
+    return _response(Problem(code, error.detail, errors=errors, retry_after_s=retry_after_s))
 
 
 async def _invalid(_request: Request, error: Exception) -> Response:

@@ -11,13 +11,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 from firesteel.errors import CallerError
-from firesteel.model.api_key import (
-    ENTROPY_BYTES,
-    check_pasted,
-    display_prefix,
-    expiry_us,
-    generated_key,
-)
+from firesteel.model.api_key import check_pasted, display_prefix, expiry_us, generated_key
+from firesteel.model.generated_secret import ENTROPY_BYTES
 from firesteel.store.catalog import KeyChanges, NewApiKey
 
 if TYPE_CHECKING:

@@ -30,11 +30,19 @@ log = structlog.get_logger(__name__)
 
 class Housekeeper:
     """Starts its rounds with ``start`` and ends them with ``stop``; one failing round is logged
-    and tried again. ``on_lost_lease`` is called once when the session is over."""
+    and tried again. ``on_lost_lease`` is called once when the session is over; ``write_uses``
+    writes what others have noted of last uses."""
 
-    def __init__(self, engine: Engine, on_lost_lease: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        on_lost_lease: Callable[[], None],
+        *,
+        write_uses: Callable[[], Awaitable[None]],
+    ) -> None:
         self._engine = engine
         self._on_lost_lease = on_lost_lease
+        self._write_uses = write_uses
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -95,6 +103,7 @@ class Housekeeper:
         used = self._engine.take_used_keys()
         if used:
             await self._engine.catalog.touch_keys(used)
+        await self._write_uses()
 
     async def _traffic(self) -> None:
         await self._engine.traffic.write(self._engine.routes)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from firesteel.store.figures import Figures
     from firesteel.store.history import History
     from firesteel.store.journal import Journal
+    from firesteel.store.people import People
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Parts:
     history: History
     journal: Journal
     bulk: BulkActs
+    people: People
     definitions: Definitions
     connections: Connections
     waiters: Waiters

@@ -1,27 +1,21 @@
 """API keys: how a secret is made, what a pasted one must be, what of it may be shown.
 
-A generated key is ``fsk_``, 256 random bits in base62 (43 characters) and the CRC-32 of all before
-it in base62 (6 characters): secret scanners find it by its prefix and drop look-alikes by the
-checksum, without asking anyone (P47).
+A generated key is ``fsk_`` with 256 random bits and a checksum, see ``generated_secret`` (P47).
 """
 
 from __future__ import annotations
 
 import re
-import zlib
 from datetime import UTC, date, datetime, timedelta
 
 from firesteel.errors import CallerError
+from firesteel.model import generated_secret
 
 PREFIX = "fsk_"
-ENTROPY_BYTES = 32
 SHORTEST_PASTED = 8
 LONGEST_PASTED = 512
 ADVISED_LENGTH = 20
 
-_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_SECRET_LENGTH = 43
-_CHECKSUM_LENGTH = 6
 # What a header value can carry without being altered on the way (RFC 9110, section 5.5).
 _CARRIED = re.compile(r"[\x21-\x7e]+")
 LABEL = r"[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]{0,98}[^\s\x00-\x1f\x7f])?"
@@ -32,17 +26,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def generated_key(entropy: bytes) -> str:
     """A new key of ``entropy``: 32 bytes of a cryptographic source. ValueError otherwise."""
-    if len(entropy) != ENTROPY_BYTES:
-        raise ValueError("a generated key takes 32 random bytes")
-    key = PREFIX + _base62(int.from_bytes(entropy, "big"), _SECRET_LENGTH)
-    return key + _checksum(key)
+    return generated_secret.generated(PREFIX, entropy)
 
 
 def is_generated(secret: str) -> bool:
     """True where ``secret`` has our prefix, length and checksum."""
-    body, checksum = secret[:-_CHECKSUM_LENGTH], secret[-_CHECKSUM_LENGTH:]
-    right_length = len(body) == len(PREFIX) + _SECRET_LENGTH
-    return right_length and body.startswith(PREFIX) and _checksum(body) == checksum
+    return generated_secret.is_generated(PREFIX, secret)
 
 
 def check_pasted(secret: str) -> str | None:
@@ -80,7 +69,7 @@ def display_prefix(secret: str) -> str:
     """The first characters, by which people tell keys apart: at most a quarter of the secret, and
     of a generated one its prefix and four characters (24 of its 256 bits)."""
     if is_generated(secret):
-        return secret[: len(PREFIX) + 4]
+        return generated_secret.shown_of(PREFIX, secret)
     return secret[: min(4, len(secret) // 4)]
 
 
@@ -103,15 +92,3 @@ def expiry_day(expires_at_us: int) -> str:
     """The inverse of ``expiry_us``: the last day on which the key is taken."""
     last = _EPOCH + timedelta(microseconds=expires_at_us - 1)
     return last.date().isoformat()
-
-
-def _checksum(text: str) -> str:
-    return _base62(zlib.crc32(text.encode("ascii", "replace")), _CHECKSUM_LENGTH)
-
-
-def _base62(number: int, length: int) -> str:
-    digits = []
-    for _ in range(length):
-        number, digit = divmod(number, 62)
-        digits.append(_ALPHABET[digit])
-    return "".join(reversed(digits))

@@ -177,8 +177,20 @@ PROBLEMS: Mapping[str, ProblemType] = {
         "Parameters or body of the request are not as the API describes them; errors lists all "
         "faults.",
     ),
+    "sign_in_refused": ProblemType(
+        401,
+        "Sign-in refused",
+        "Name or password is wrong; that there is no such user, or that the user is disabled, is "
+        "not told apart.",
+    ),
     "forbidden": ProblemType(
         403, "Forbidden", "Whoever is signed in does not have the right to do this."
+    ),
+    "forged_request": ProblemType(
+        403,
+        "Request from elsewhere",
+        "A request with a session's cookie came from another site, or without the token that the "
+        "console's pages send; nothing was done.",
     ),
     "unknown_workspace": ProblemType(404, "Unknown workspace", "There is no such workspace."),
     "unknown_integration": ProblemType(
@@ -213,9 +225,27 @@ PROBLEMS: Mapping[str, ProblemType] = {
     "unknown_bulk": ProblemType(
         404, "Unknown bulk act", "The workspace has no bulk act of that number, or no longer."
     ),
+    "unknown_user": ProblemType(404, "Unknown user", "There is no user of that name."),
+    "unknown_session": ProblemType(
+        404, "Unknown session", "Whoever asks has no session of that id, or it has ended."
+    ),
+    "unknown_token": ProblemType(404, "Unknown token", "There is no API token of that name."),
     "label_taken": ProblemType(409, "Label taken", "The trigger has an API key of that label."),
     "secret_taken": ProblemType(
         409, "Secret taken", "The trigger has an API key with the same secret."
+    ),
+    "user_taken": ProblemType(409, "User taken", "There is a user of that name."),
+    "token_taken": ProblemType(409, "Token taken", "There is an API token of that name."),
+    "last_administrator": ProblemType(
+        409,
+        "Last administrator",
+        "The user is the only administrator who can sign in, so nobody could let another in.",
+    ),
+    "link_invalid": ProblemType(
+        409,
+        "Invalid link",
+        "The one-time link was used already, is over or never was one; or whoever it is for is "
+        "disabled, or there is an administrator already.",
     ),
     "managed_by_files": ProblemType(
         409,
@@ -278,6 +308,15 @@ PROBLEMS: Mapping[str, ProblemType] = {
         "A pasted API key is shorter than 8 characters, longer than 512, or holds characters that "
         "a header cannot carry.",
     ),
+    "password_weak": ProblemType(
+        422,
+        "Weak password",
+        "A password has 12 to 256 characters, and is not the user's name or the same few "
+        "characters again and again.",
+    ),
+    "password_wrong": ProblemType(
+        422, "Wrong password", "The current password is another one; nothing was changed."
+    ),
     "expiry_invalid": ProblemType(
         422, "Invalid expiry", "The expiry is not a date such as 2027-06-30."
     ),
@@ -288,6 +327,13 @@ PROBLEMS: Mapping[str, ProblemType] = {
         422,
         "Missing reference",
         "A ${NAME} is neither a secret of the workspace nor in the node's environment.",
+    ),
+    "too_many_attempts": ProblemType(
+        429,
+        "Too many attempts",
+        "Too many attempts to sign in with this name, from this address, or at once; Retry-After "
+        "says when to go on.",
+        60,
     ),
     "backup_failed": ProblemType(500, "Backup failed", "The copy could not be written."),
     "trials_busy": ProblemType(

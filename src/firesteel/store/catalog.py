@@ -129,6 +129,24 @@ class AuditEntry:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """All conditions that are given hold. ``action`` is one, such as ``key.add``, or a kind of
+    them, such as ``key``; ``subject`` is a part of the entry's. ``until_us`` is exclusive;
+    ``before_no``: the last number of the page before."""
+
+    actor: str | None = None
+    action: str | None = None
+    subject: str | None = None
+    from_us: int | None = None
+    until_us: int | None = None
+    before_no: int | None = None
+    limit: int = 100
+
+
+EVERYTHING = AuditFilter()
+
+
 class Catalog(Protocol):
     """Raises CallerError with codes ``unknown_workspace``, ``unknown_integration``,
     ``unknown_draft``, ``unknown_key``, ``unknown_connection``, ``unknown_secret``, ``label_taken``,
@@ -288,6 +306,6 @@ class Catalog(Protocol):
         """Write an audit entry of an act that changes nothing here: a key revealed, a backup."""
         ...
 
-    async def audit(self, limit: int = 100, before_no: int | None = None) -> Sequence[AuditEntry]:
+    async def audit(self, wanted: AuditFilter = EVERYTHING) -> Sequence[AuditEntry]:
         """Latest first. Every changing method above writes its own entry in its transaction."""
         ...

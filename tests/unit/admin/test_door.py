@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from firesteel.admin.access import ALL_RIGHTS, Access, Doorkeeper
+from firesteel.admin.accounts.accounts import Accounts
 from firesteel.admin.api import create_api
 from firesteel.admin.app import AdminApp
+from firesteel.admin.visitor import Visitor
 from firesteel.errors import CallerError
+from firesteel.settings import load_settings
 from tests.unit.admin.asgi import ask
 
 TOKEN = "a-local-token-of-this-test"
@@ -20,7 +24,9 @@ TOKEN = "a-local-token-of-this-test"
 def app() -> AdminApp:
     # Nothing behind the door is reached by these tests, so there is nothing behind it.
     nothing: Any = None
-    return AdminApp(nothing, nothing, Doorkeeper(TOKEN))
+    engine: Any = SimpleNamespace(settings=load_settings({}, {}, None))
+    accounts = Accounts(nothing, nothing, clock=nothing, settings=engine.settings)
+    return AdminApp(engine, nothing, accounts, Doorkeeper(TOKEN, accounts))
 
 
 def mutations(path: str) -> list[str]:
@@ -47,7 +53,7 @@ def mutations(path: str) -> list[str]:
 
 def paths() -> list[str]:
     nothing: Any = None
-    found = create_api(nothing, nothing).openapi()["paths"]
+    found = create_api(nothing, nothing, nothing).openapi()["paths"]
     return [path.replace("{", "").replace("}", "") for path in found]
 
 
@@ -105,8 +111,10 @@ def test_a_right_that_is_missing_is_refused() -> None:
     assert refused.value.code == "forbidden"
 
 
-def test_the_local_token_has_every_right() -> None:
-    access = Doorkeeper(TOKEN).access(f"Bearer {TOKEN}")
+async def test_the_local_token_has_every_right() -> None:
+    nothing: Any = None
+    headers = [(b"authorization", f"Bearer {TOKEN}".encode())]
+    access = await Doorkeeper(TOKEN, nothing).access(Visitor({"headers": headers}))
 
     assert access is not None
     assert access.rights == ALL_RIGHTS

@@ -7,6 +7,8 @@ from typing import Annotated, cast
 from fastapi import Depends, Path, Request
 
 from firesteel.admin.access import Access, Right
+from firesteel.admin.accounts.accounts import Accounts
+from firesteel.admin.visitor import Visitor
 from firesteel.engine.engine import Engine
 from firesteel.engine.publishing import Publisher
 from firesteel.errors import CallerError
@@ -29,6 +31,15 @@ async def _access(request: Request) -> Access:
     return access
 
 
+async def _accounts(request: Request) -> Accounts:
+    return cast("Accounts", request.app.state.accounts)
+
+
+async def _visitor(request: Request) -> Visitor:
+    engine: Engine = request.app.state.engine
+    return Visitor(request.scope, engine.settings.trusted_proxies)
+
+
 class Needs:
     """A dependency that refuses whoever lacks the right."""
 
@@ -48,10 +59,18 @@ Operator = Annotated[Access, Depends(Needs("operate"))]
 PayloadReader = Annotated[Access, Depends(Needs("payloads"))]
 Editor = Annotated[Access, Depends(Needs("edit"))]
 Administrator = Annotated[Access, Depends(Needs("administer"))]
+Revealer = Annotated[Access, Depends(Needs("reveal"))]
+Anybody = Annotated[Access, Depends(_access)]
+"""Whoever has a credential, whatever their rights."""
+AccountsGiven = Annotated[Accounts, Depends(_accounts)]
+VisitorGiven = Annotated[Visitor, Depends(_visitor)]
 
 WorkspaceName = Annotated[str, Path(description="Name of the workspace.", examples=["demo"])]
 IntegrationName = Annotated[
     str, Path(description="Name of the integration.", examples=["ItemPrice"])
 ]
 KeyLabel = Annotated[str, Path(description="Label of the API key.", examples=["web shop"])]
+UserName = Annotated[str, Path(description="Name of the user.", examples=["anna"])]
+TokenName = Annotated[str, Path(description="Name of the API token.", examples=["deployment"])]
+SessionId = Annotated[str, Path(description="Id of the session.")]
 MessageId = Annotated[str, Path(description="Id of the message, as Firesteel-Message-Id gave it.")]

@@ -9,11 +9,11 @@ from fastapi import APIRouter
 from firesteel.admin import shapes, views
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.given import (
-    Administrator,
     Editor,
     IntegrationName,
     KeyLabel,
     PublisherGiven,
+    Revealer,
     Viewer,
     WorkspaceName,
 )
@@ -107,7 +107,7 @@ async def reveal_key(
     name: IntegrationName,
     label: KeyLabel,
     publisher: PublisherGiven,
-    access: Administrator,
+    access: Revealer,
 ) -> shapes.RevealedShape:
     """The secret in clear. The audit log says who asked."""
     integration = await publisher.find(workspace, name)

@@ -1,12 +1,12 @@
-"""The node itself: workspaces, workers, backup, statistics, audit, schema."""
+"""The node itself: workspaces, workers, backup, statistics, schema."""
 
 from __future__ import annotations
 
 from importlib.metadata import version as package_version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 
 from firesteel.admin import shapes
 from firesteel.admin.problems import responses
@@ -16,7 +16,6 @@ from firesteel.admin.resources.given import (
     Viewer,
     WorkspaceName,
 )
-from firesteel.admin.times import written
 from firesteel.engine.connection_publishing import require_workspace
 from firesteel.errors import CallerError
 
@@ -68,29 +67,6 @@ async def show_statistics(
     return found
 
 
-@router.get("/audit", responses=responses())
-async def list_audit(
-    engine: EngineGiven,
-    _access: Administrator,
-    before: Annotated[int | None, Query(ge=1, description="The last page's ``next``.")] = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
-) -> shapes.AuditPage:
-    """Who changed what, latest first."""
-    entries = await engine.catalog.audit(limit, before)
-    items = [
-        shapes.AuditShape(
-            number=entry.no,
-            at=written(entry.at_us),
-            actor=entry.actor,
-            action=entry.action,
-            subject=entry.subject,
-            detail=entry.detail,
-        )
-        for entry in entries
-    ]
-    return shapes.AuditPage(items=items, next=items[-1].number if len(items) == limit else None)
-
-
 @router.get("/workers", responses=responses())
 async def list_workers(engine: EngineGiven, _access: Viewer) -> list[shapes.WorkerShape]:
     """The worker processes that are connected."""
@@ -103,8 +79,9 @@ async def list_workers(engine: EngineGiven, _access: Viewer) -> list[shapes.Work
 
 
 @router.post("/workers/restart", status_code=202, responses=responses())
-async def restart_workers(engine: EngineGiven, _access: Administrator) -> None:
+async def restart_workers(engine: EngineGiven, access: Administrator) -> None:
     """New worker processes, with the Python code as it is now; running attempts end first."""
+    await engine.catalog.note(access.name, "workers.restart", "node")
     await engine.restart_workers()
 
 

@@ -258,24 +258,6 @@ class StatisticsShape(Shape):
     purged: int
 
 
-class AuditShape(Shape):
-    """Who did what and when."""
-
-    number: int
-    at: datetime
-    actor: str
-    action: str
-    subject: str
-    detail: str
-
-
-class AuditPage(Shape):
-    """Latest first."""
-
-    items: list[AuditShape]
-    next: int | None
-
-
 class WorkerShape(Shape):
     """A worker process."""
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import insert, select, update
 
-from firesteel.errors import CallerError
 from firesteel.store.catalog import (
+    EVERYTHING,
     ApiKey,
     AuditEntry,
+    AuditFilter,
     Draft,
     KeyChanges,
     ManagedBy,
@@ -25,22 +26,22 @@ from firesteel.store.catalog import (
     TriggerRules,
     Version,
 )
-from firesteel.store.schema import audit, setting, workspace
+from firesteel.store.schema import setting, workspace
 from firesteel.store.sqlite import (
     catalog_connections,
     catalog_drafts,
     catalog_integrations,
     catalog_keys,
 )
+from firesteel.store.sqlite.catalog_audit import entries
 from firesteel.store.sqlite.catalog_connections import NewConnection
 from firesteel.store.sqlite.catalog_integrations import Publication
 from firesteel.store.sqlite.catalog_rows import Change, trigger_no
+from firesteel.store.sqlite.changes import Changes
 from firesteel.store.sqlite.clock import Clocks
 from firesteel.store.sqlite.queries import execute, fetch_all, fetch_one
-from firesteel.store.sqlite.readers import Readers
+from firesteel.store.sqlite.readers import LONG_READ_TIMEOUT_S, Readers
 from firesteel.store.sqlite.writer import Writer
-
-T = TypeVar("T")
 
 
 class SqliteCatalog:
@@ -58,6 +59,7 @@ class SqliteCatalog:
         self._writer = writer
         self._read = readers.read
         self._clocks = clocks
+        self._changes = Changes(writer, clocks)
         self._rules_changed = rules_changed
 
     # --- settings and workspaces ----------------------------------------------------------------
@@ -119,10 +121,10 @@ class SqliteCatalog:
             (own,) = catalog_integrations.published(change.connection, workspace, publication.name)
             return own, changed
 
-        return await self._change(actor, work)
+        return await self._changes.run(actor, work)
 
     async def set_enabled(self, workspace: str, name: str, enabled: bool, actor: str) -> None:
-        await self._change(
+        await self._changes.run(
             actor,
             lambda change: catalog_integrations.set_enabled(change, workspace, name, enabled),
         )
@@ -133,7 +135,7 @@ class SqliteCatalog:
             catalog_integrations.remove(change, workspace, name)
             self._rules_changed(number)
 
-        await self._change(actor, work)
+        await self._changes.run(actor, work)
 
     async def versions(self, workspace: str, name: str) -> list[Version]:
         return await self._read(
@@ -167,7 +169,7 @@ class SqliteCatalog:
         expect_revision: int | None = None,
     ) -> Draft:
         new = catalog_drafts.NewDraft(workspace, name, document, base_version, expect_revision)
-        return await self._change(actor, lambda change: catalog_drafts.put(change, new))
+        return await self._changes.run(actor, lambda change: catalog_drafts.put(change, new))
 
     async def delete_draft(
         self, workspace: str, name: str, actor: str, expect_revision: int | None = None
@@ -175,7 +177,7 @@ class SqliteCatalog:
         def work(change: Change) -> None:
             catalog_drafts.discard(change, workspace, name, expect_revision)
 
-        await self._change(actor, work)
+        await self._changes.run(actor, work)
 
     # --- keys -----------------------------------------------------------------------------------
 
@@ -183,22 +185,24 @@ class SqliteCatalog:
         return await self._read(lambda connection: catalog_keys.keys(connection, trigger_no))
 
     async def add_key(self, trigger_no: int, key: NewApiKey, actor: str) -> ApiKey:
-        return await self._change(
+        return await self._changes.run(
             actor, lambda change: catalog_keys.add_key(change, trigger_no, key)
         )
 
     async def change_key(
         self, trigger_no: int, label: str, change: NewApiKey, actor: str
     ) -> ApiKey:
-        return await self._change(
+        return await self._changes.run(
             actor, lambda begun: catalog_keys.change_key(begun, trigger_no, label, change)
         )
 
     async def delete_key(self, trigger_no: int, label: str, actor: str) -> None:
-        await self._change(actor, lambda change: catalog_keys.delete_key(change, trigger_no, label))
+        await self._changes.run(
+            actor, lambda change: catalog_keys.delete_key(change, trigger_no, label)
+        )
 
     async def change_keys(self, trigger_no: int, changes: KeyChanges, actor: str) -> None:
-        await self._change(
+        await self._changes.run(
             actor, lambda change: catalog_keys.change_keys(change, trigger_no, changes)
         )
 
@@ -222,12 +226,12 @@ class SqliteCatalog:
         actor: str,
     ) -> bool:
         new = NewConnection(workspace, name, document, managed_by)
-        return await self._change(
+        return await self._changes.run(
             actor, lambda change: catalog_connections.put_connection(change, new)
         )
 
     async def delete_connection(self, workspace: str, name: str, actor: str) -> None:
-        await self._change(
+        await self._changes.run(
             actor, lambda change: catalog_connections.delete_connection(change, workspace, name)
         )
 
@@ -237,43 +241,21 @@ class SqliteCatalog:
         )
 
     async def put_secret(self, workspace: str, name: str, sealed: bytes, actor: str) -> None:
-        await self._change(
+        await self._changes.run(
             actor, lambda change: catalog_connections.put_secret(change, workspace, name, sealed)
         )
 
     async def delete_secret(self, workspace: str, name: str, actor: str) -> None:
-        await self._change(
+        await self._changes.run(
             actor, lambda change: catalog_connections.delete_secret(change, workspace, name)
         )
 
     # --- audit ----------------------------------------------------------------------------------
 
     async def note(self, actor: str, action: str, subject: str, detail: str = "") -> None:
-        await self._change(actor, lambda change: change.note(action, subject, detail))
+        await self._changes.run(actor, lambda change: change.note(action, subject, detail))
 
-    async def audit(self, limit: int = 100, before_no: int | None = None) -> Sequence[AuditEntry]:
-        c = audit.c
-        latest = select(c.no, c.at_us, c.actor, c.action, c.subject, c.detail)
-        latest = latest.order_by(c.no.desc()).limit(limit)
-        if before_no is not None:
-            latest = latest.where(c.no < before_no)
-        rows = await self._read(lambda connection: fetch_all(connection, latest))
-        return [AuditEntry(*row) for row in rows]
-
-    async def _change(self, actor: str, work: Callable[[Change], T]) -> T:
-        """``work`` in the writer's next transaction."""
-
-        def guarded(connection: sqlite3.Connection) -> T | CallerError:
-            before = connection.total_changes
-            try:
-                return work(Change(connection, self._clocks.wall_us(), actor))
-            except CallerError as refused:
-                if connection.total_changes != before:
-                    raise
-                # Nothing is to be undone: the writer need not doubt what it remembers.
-                return refused
-
-        result = await self._writer.submit(guarded)
-        if isinstance(result, CallerError):
-            raise result
-        return result
+    async def audit(self, wanted: AuditFilter = EVERYTHING) -> Sequence[AuditEntry]:
+        return await self._read(
+            lambda connection: entries(connection, wanted), timeout_s=LONG_READ_TIMEOUT_S
+        )

@@ -13,6 +13,7 @@ from firesteel.store.sqlite.clock import Clocks
 from firesteel.store.sqlite.figures import SqliteFigures
 from firesteel.store.sqlite.history import SqliteHistory
 from firesteel.store.sqlite.journal import SqliteJournal, open_journal
+from firesteel.store.sqlite.people import SqlitePeople
 from firesteel.store.sqlite.safety import check_connection
 
 
@@ -25,6 +26,7 @@ class SqliteStore:
     history: SqliteHistory
     figures: SqliteFigures
     bulk: SqliteBulkActs
+    people: SqlitePeople
 
     async def close(self) -> None:
         """Do what was begun, end the session, give the file back. Safe to repeat."""
@@ -63,4 +65,5 @@ async def open_store(
     )
     figures = SqliteFigures(journal.writer, journal.readers)
     bulk = SqliteBulkActs(journal.writer, journal.readers, clocks=clocks)
-    return SqliteStore(journal, catalog, history, figures, bulk)
+    people = SqlitePeople(journal.writer, journal.readers, clocks=clocks)
+    return SqliteStore(journal, catalog, history, figures, bulk, people)

@@ -1,0 +1,1 @@
+"""Who may use the admin port: users, sessions, links, tokens; no HTTP here."""

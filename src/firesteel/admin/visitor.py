@@ -1,0 +1,137 @@
+"""A request of the admin port as far as it tells who sends it: address, cookie, origin.
+
+Cookies know no ports: those of another service on the same host come along. So the cookie's name
+has the port in it, and where there is TLS the prefix ``__Host-``, by which browsers let no other
+host and no path set it (RFC 6265bis, section 4.1.3.2).
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping, Sequence
+
+    from firesteel.admin.access import Access
+
+COOKIE = "firesteel"
+CSRF_HEADER = "x-csrf-token"
+CSRF_FIELD = "csrf"
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_OWN_SITES = frozenset({"same-origin", "none"})
+UNKNOWN_ADDRESS = "unknown"
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """``scope`` is ASGI's; ``proxies``: networks of proxies that end TLS in front of the node, as
+    in the setting trusted_proxies."""
+
+    scope: MutableMapping[str, Any]
+    proxies: Sequence[str] = ()
+
+    def header(self, name: str) -> str | None:
+        """The only header of that lower-case name; None where there is none, or two."""
+        found = self._all(name)
+        return found[0] if len(found) == 1 else None
+
+    def count(self, name: str) -> int:
+        """How many headers of that lower-case name there are."""
+        return len(self._all(name))
+
+    @cached_property
+    def address(self) -> str:
+        """Whence it comes; a trusted proxy tells it by X-Forwarded-For, of which the last entry is
+        the proxy's own."""
+        if self._by_proxy:
+            forwarded = ",".join(self._all("x-forwarded-for")).rpartition(",")[2].strip()
+            if _is_address(forwarded):
+                return forwarded
+        return self._peer
+
+    @cached_property
+    def secure(self) -> bool:
+        """Whether the browser speaks TLS, to us or to a trusted proxy."""
+        if self.scope.get("scheme") == "https":
+            return True
+        return self._by_proxy and self.header("x-forwarded-proto") == "https"
+
+    @cached_property
+    def cookie_name(self) -> str:
+        """Of the session's cookie."""
+        server = self.scope.get("server")
+        name = f"{COOKIE}-{server[1] if server else 0}"
+        return f"__Host-{name}" if self.secure else name
+
+    @cached_property
+    def session_secret(self) -> str | None:
+        """What the session's cookie holds; None where there is none, or two: then somebody else set
+        one of them."""
+        found = [
+            value.strip()
+            for header in self._all("cookie")
+            for name, equals, value in (part.partition("=") for part in header.split(";"))
+            if equals and name.strip() == self.cookie_name
+        ]
+        return found[0] if len(found) == 1 else None
+
+    @property
+    def changes(self) -> bool:
+        """Whether the request may change something, by its method."""
+        return self.scope["method"] not in _SAFE
+
+    @property
+    def only_listens(self) -> bool:
+        """Whether it is a page's open ear for news, which tells nothing of who sits before it."""
+        return "text/event-stream" in (self.header("accept") or "")
+
+    @property
+    def of_own_page(self) -> bool:
+        """Whether a browser says that it comes from our own pages, or from no page at all; of what
+        is no browser, true. A page of another port on this host is another origin although it is
+        the same site: for cookies' SameSite it would pass."""
+        site = self.header("sec-fetch-site")
+        if site is not None:
+            return site in _OWN_SITES
+        if not self.count("origin"):
+            return True
+        origin, host = self.header("origin"), self.header("host")
+        return bool(origin and host) and urlsplit(origin or "").netloc == host
+
+    @cached_property
+    def _peer(self) -> str:
+        client = self.scope.get("client")
+        return str(client[0]) if client else UNKNOWN_ADDRESS
+
+    @cached_property
+    def _by_proxy(self) -> bool:
+        if not self.proxies or not _is_address(self._peer):
+            return False
+        peer = ipaddress.ip_address(self._peer)
+        return any(peer in ipaddress.ip_network(network) for network in self.proxies)
+
+    def _all(self, name: str) -> list[str]:
+        wanted = name.encode()
+        return [value.decode("latin-1") for key, value in self.scope["headers"] if key == wanted]
+
+
+def carries(access: Access, token: str | None) -> bool:
+    """Whether a change by a session carries the token of its pages. Who has no session needs none:
+    no browser sends a Bearer token by itself."""
+    if access.session is None:
+        return True
+    given = (token or "").encode("utf-8", "surrogatepass")
+    return hmac.compare_digest(given, access.csrf.encode())
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
