@@ -14,9 +14,9 @@ import json
 import uuid
 from typing import TYPE_CHECKING, Any, Literal
 
-from firesteel.admin.access import Access, Doorkeeper
+from firesteel.admin.access import Doorkeeper
 from firesteel.admin.health import readiness
-from firesteel.admin.visitor import CSRF_HEADER, Visitor, carries
+from firesteel.admin.visitor import CSRF_HEADER, Visitor, forged
 from firesteel.errors import StoreUnavailable
 from firesteel.model.problem import Problem
 
@@ -74,7 +74,7 @@ class AdminApp:
             await self._to_console(scope, receive, send)
 
     async def _to_api(self, scope: Scope, receive: Receive, send: Send) -> None:
-        visitor = Visitor(scope, self._engine.settings.trusted_proxies)
+        visitor = self._visitor(scope)
         try:
             access = await self._doorkeeper.access(visitor)
         except StoreUnavailable as error:
@@ -82,13 +82,12 @@ class AdminApp:
             return
         if access is None and scope["path"] != OPENAPI:
             await _refuse(send, Problem("unauthorized", "this needs a token or a session"))
-            return
-        if access is not None and visitor.changes and not _genuine(visitor, access):
+        elif access is not None and forged(visitor, access, visitor.header(CSRF_HEADER)):
             await _refuse(send, Problem("forged_request"))
-            return
-        scope[ACCESS_KEY] = access
-        api = await self._part("api")
-        await api(scope, receive, send)
+        else:
+            scope[ACCESS_KEY] = access
+            api = await self._part("api")
+            await api(scope, receive, send)
 
     async def _to_static(self, scope: Scope, send: Send) -> None:
         from firesteel.admin.console.assets import asset
@@ -100,9 +99,16 @@ class AdminApp:
             await _send(send, 200, list(found.headers), found.body)
 
     async def _to_console(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope[ACCESS_KEY] = self._doorkeeper.access(_header(scope, b"authorization"))
+        try:
+            scope[ACCESS_KEY] = await self._doorkeeper.access(self._visitor(scope))
+        except StoreUnavailable as error:
+            await _refuse(send, Problem.of(error))
+            return
         console = await self._part("console")
         await console(scope, receive, send)
+
+    def _visitor(self, scope: Scope) -> Visitor:
+        return Visitor(scope, self._engine.settings.trusted_proxies)
 
     async def _part(self, name: Literal["api", "console"]) -> Asgi:
         async with self._loading:
@@ -119,7 +125,7 @@ class AdminApp:
     def _load_console(self) -> Asgi:
         from firesteel.admin.console.app import create_console
 
-        return create_console(self._engine, self._publisher)
+        return create_console(self._engine, self._publisher, self._accounts)
 
     async def _live(self) -> tuple[int, str, bytes]:
         return 200, "application/json", b'{"live":true}'
@@ -151,9 +157,7 @@ async def _send(send: Send, status: int, headers: list[tuple[str, str]], body: b
     await send({"type": "http.response.body", "body": body})
 
 
-def _genuine(visitor: Visitor, access: Access) -> bool:
-    """Whether a change comes from who has the access, and not from a page elsewhere that a browser
-    adds the session's cookie to."""
-    if access.session is None:
-        return True
-    return visitor.of_own_page and carries(access, visitor.header(CSRF_HEADER))
+def _header(scope: Scope, name: bytes) -> str | None:
+    """The only header of that name; None where there is none, or two."""
+    found = [value for key, value in scope["headers"] if key == name]
+    return found[0].decode("latin-1") if len(found) == 1 else None

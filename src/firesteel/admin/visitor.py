@@ -120,13 +120,18 @@ class Visitor:
         return [value.decode("latin-1") for key, value in self.scope["headers"] if key == wanted]
 
 
-def carries(access: Access, token: str | None) -> bool:
-    """Whether a change by a session carries the token of its pages. Who has no session needs none:
-    no browser sends a Bearer token by itself."""
-    if access.session is None:
+def forged(visitor: Visitor, access: Access | None, token: str | None) -> bool:
+    """Whether a change may come from a page elsewhere, to which a browser adds our cookie: one of
+    another origin, or one that does not carry the token of the session's pages. Who sends a Bearer
+    token needs neither: no browser does so by itself."""
+    if not visitor.changes or visitor.count("authorization"):
+        return False
+    if not visitor.of_own_page:
         return True
+    if access is None:
+        return False
     given = (token or "").encode("utf-8", "surrogatepass")
-    return hmac.compare_digest(given, access.csrf.encode())
+    return not hmac.compare_digest(given, access.csrf.encode())
 
 
 def _is_address(text: str) -> bool:

@@ -7,6 +7,7 @@ against cross-site requests is derived from the cookie's secret, so that there i
 
 from __future__ import annotations
 
+import contextlib
 import re
 import secrets
 from dataclasses import dataclass
@@ -103,6 +104,13 @@ class Sessions:
                 )
                 return
         raise CallerError("you have no such session", code="unknown_session")
+
+    async def leave(self, user: User, digest: bytes) -> None:
+        """The user signs out; nothing where the session has ended meanwhile."""
+        with contextlib.suppress(CallerError):
+            await self._people.end_sign_ins(
+                user.user_no, digest=digest, keep=None, actor=actor_of(user.name)
+            )
 
     async def end_all(self, user: User, *, keep: bytes | None, actor: str) -> int:
         """All of a user but the one with the digest ``keep``; how many."""

@@ -9,10 +9,11 @@ from __future__ import annotations
 import urllib.parse
 from typing import TYPE_CHECKING, Any, Final
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from firesteel.admin.app import ACCESS_KEY
 from firesteel.admin.console.errors import answer_errors
+from firesteel.admin.console.genuine import genuine
 from firesteel.admin.console.headers import NONCE_KEY, new_nonce, security_headers
 from firesteel.admin.console.notes import Notes
 from firesteel.admin.console.page import templates
@@ -21,6 +22,8 @@ from firesteel.admin.console.pages import (
     connections,
     consumer_api,
     consumers,
+    account,
+    audit,
     home,
     integration_acts,
     integrations,
@@ -30,9 +33,12 @@ from firesteel.admin.console.pages import (
     sign_in,
     trigger,
     versions,
+    tokens,
+    users,
 )
 
 if TYPE_CHECKING:
+    from firesteel.admin.accounts.accounts import Accounts
     from firesteel.admin.app import Asgi, Receive, Scope, Send
     from firesteel.engine.engine import Engine
     from firesteel.engine.publishing import Publisher
@@ -51,16 +57,27 @@ PAGES: Final = (
     consumer_api,
     connections,
     node,
+    account,
+    users,
+    tokens,
+    audit,
 )
-OPEN: Final = frozenset({"/sign-in"})
+OPEN: Final = frozenset({"/sign-in", "/welcome"})
 """What is answered without access."""
 
 
-def create_console(engine: Engine, publisher: Publisher) -> Asgi:
+def create_console(engine: Engine, publisher: Publisher, accounts: Accounts) -> Asgi:
     """The application; it reads who asks from the scope, where the door has put it."""
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app = FastAPI(
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        dependencies=[Depends(genuine)],
+    )
     app.state.engine = engine
     app.state.publisher = publisher
+    app.state.accounts = accounts
     app.state.notes = Notes()
     for page in PAGES:
         app.include_router(page.router)

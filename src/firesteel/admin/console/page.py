@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from firesteel.engine.engine import Engine
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
-CSRF_KEY: Final = "firesteel.csrf"
 WORKSPACE_SETTING: Final = "workspace"
 
 
@@ -88,7 +87,7 @@ def _bare(request: Request) -> dict[str, Any]:
     return {
         "access": access,
         "can": lambda right: access is not None and right in access.rights,
-        "csrf": request.scope.get(CSRF_KEY, ""),
+        "csrf": access.csrf if access is not None else "",
         "nonce": request.scope.get(NONCE_KEY, ""),
         "path": request.url.path,
         "workspace": request.path_params.get("workspace", ""),
