@@ -33,8 +33,11 @@ def openapi(app: FastAPI) -> dict[str, Any]:
             routes=app.routes,
         )
         components = document.setdefault("components", {})
-        components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
-        document["security"] = [{"token": []}]
+        components["securitySchemes"] = {
+            "token": {"type": "http", "scheme": "bearer"},
+            "session": {"type": "apiKey", "in": "header", "name": "X-CSRF-Token"},
+        }
+        document["security"] = [{"token": []}, {"session": []}]
         components.setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
         rights = _rights_by_route(app)
         for path, method, operation in _operations(document):
@@ -48,10 +51,11 @@ def openapi(app: FastAPI) -> dict[str, Any]:
 def _complete(document: dict[str, Any], operation: dict[str, Any], rights: list[str]) -> None:
     _without_default_errors(operation)
     operation["summary"] = operation["summary"].capitalize().replace("openapi", "OpenAPI")
-    if rights:
+    if operation.get("security") != []:
         needed = " and ".join(f"`{right}`" for right in rights)
+        told = f"Needs the right {needed}." if rights else "Needs no right but a credential."
         described = operation.get("description", "")
-        operation["description"] = f"{described}\n\nNeeds the right {needed}.".strip()
+        operation["description"] = f"{described}\n\n{told}".strip()
     for parameter in operation.get("parameters", []):
         _give_example(document, parameter, parameter["name"])
     for content in _contents(operation):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
-from firesteel.admin import shapes_people as shapes
 from firesteel.admin.accounts.sessions import id_of
+from firesteel.admin.shapes import people as shapes
 from firesteel.admin.times import written, written_or_none
 from firesteel.model.api_key import expiry_day
 

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from firesteel.admin import shapes_people as shapes
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.given import Administrator, EngineGiven
+from firesteel.admin.shapes import people as shapes
 from firesteel.admin.times import read, written
 from firesteel.store.catalog import AuditFilter
 

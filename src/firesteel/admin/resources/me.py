@@ -6,11 +6,11 @@ from typing import Literal
 
 from fastapi import APIRouter
 
-from firesteel.admin import shapes_people as shapes
 from firesteel.admin import views_people as views
 from firesteel.admin.access import LOCAL, Access
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.given import AccountsGiven, Anybody, SessionId, VisitorGiven
+from firesteel.admin.shapes import people as shapes
 from firesteel.errors import CallerError
 from firesteel.model.rights import in_order
 from firesteel.store.people import User

@@ -8,13 +8,13 @@ from fastapi import APIRouter, Form, Request
 from pydantic import BaseModel, Field
 from starlette.responses import HTMLResponse, Response
 
-from firesteel.admin import shapes_people as shapes
 from firesteel.admin.access import Access
 from firesteel.admin.accounts.accounts import Accounts
 from firesteel.admin.console.page import redirect, render
 from firesteel.admin.console.pages.sign_in import sentence
 from firesteel.admin.resources import me
 from firesteel.admin.resources.given import AccountsGiven, Anybody, SessionId, VisitorGiven
+from firesteel.admin.shapes import people as shapes
 from firesteel.errors import CallerError
 from firesteel.model.user import LONGEST_PASSWORD, SHORTEST_PASSWORD
 

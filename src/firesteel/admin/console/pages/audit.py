@@ -10,10 +10,10 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field, field_validator
 from starlette.responses import HTMLResponse
 
-from firesteel.admin import shapes_people as shapes
 from firesteel.admin.console.page import fragment, from_htmx, render
 from firesteel.admin.resources import audit
 from firesteel.admin.resources.given import Administrator, EngineGiven
+from firesteel.admin.shapes import people as shapes
 
 router = APIRouter(prefix="/audit", include_in_schema=False)
 

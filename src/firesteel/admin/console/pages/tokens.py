@@ -9,13 +9,13 @@ from fastapi import APIRouter, Form, Request
 from pydantic import BaseModel, Field, field_validator
 from starlette.responses import HTMLResponse, Response
 
-from firesteel.admin import shapes_people as shapes
 from firesteel.admin.access import Access
 from firesteel.admin.accounts.accounts import Accounts
 from firesteel.admin.console.page import redirect, render
 from firesteel.admin.console.pages.sign_in import sentence
 from firesteel.admin.resources import tokens
 from firesteel.admin.resources.given import AccountsGiven, Administrator, TokenName
+from firesteel.admin.shapes import people as shapes
 from firesteel.errors import CallerError
 from firesteel.model.api_token import LONGEST_NAME
 from firesteel.model.rights import Right

@@ -8,11 +8,11 @@ from fastapi import APIRouter, Form, Request
 from pydantic import BaseModel, Field
 from starlette.responses import HTMLResponse, Response
 
-from firesteel.admin import shapes_people as shapes
 from firesteel.admin.console.page import quoted, redirect, render
 from firesteel.admin.console.pages.sign_in import sentence
 from firesteel.admin.resources import users
 from firesteel.admin.resources.given import AccountsGiven, Administrator, UserName
+from firesteel.admin.shapes import people as shapes
 from firesteel.errors import CallerError
 from firesteel.model.rights import Role
 from firesteel.model.user import LONGEST_NAME

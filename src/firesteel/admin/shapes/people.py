@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from firesteel.admin.shapes import Shape
+from firesteel.admin.shapes.base import Shape
 from firesteel.model.api_token import LONGEST_NAME as LONGEST_TOKEN_NAME
 from firesteel.model.rights import Right, Role
 from firesteel.model.user import LONGEST_NAME, LONGEST_PASSWORD
