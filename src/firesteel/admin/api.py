@@ -10,8 +10,8 @@ from fastapi import FastAPI
 from firesteel.admin.openapi import openapi
 from firesteel.admin.problems import answer_errors
 from firesteel.admin.resources import (
-    bulk,
     audit,
+    bulk,
     calls,
     connections,
     consumers,

@@ -18,12 +18,17 @@ from firesteel.admin.console.headers import NONCE_KEY, new_nonce, security_heade
 from firesteel.admin.console.notes import Notes
 from firesteel.admin.console.page import templates
 from firesteel.admin.console.pages import (
+    account,
+    audit,
     calls,
     connections,
     consumer_api,
+<<<<<<< HEAD
     consumers,
     account,
     audit,
+=======
+>>>>>>> 64bc9d0 (Tell of credentials in the REST API's document)
     home,
     integration_acts,
     integrations,
