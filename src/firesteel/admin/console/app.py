@@ -23,12 +23,7 @@ from firesteel.admin.console.pages import (
     calls,
     connections,
     consumer_api,
-<<<<<<< HEAD
     consumers,
-    account,
-    audit,
-=======
->>>>>>> 64bc9d0 (Tell of credentials in the REST API's document)
     home,
     integration_acts,
     integrations,
@@ -36,10 +31,10 @@ from firesteel.admin.console.pages import (
     node,
     overview,
     sign_in,
-    trigger,
-    versions,
     tokens,
+    trigger,
     users,
+    versions,
 )
 
 if TYPE_CHECKING:
