@@ -10,6 +10,7 @@ import { copied } from "./behaviours/copied.js";
 import { dialogs } from "./behaviours/dialogs.js";
 import { localTimes } from "./behaviours/local_times.js";
 import { menus } from "./behaviours/menus.js";
+import { moved } from "./behaviours/moved.js";
 import { notes } from "./behaviours/notes.js";
 import { sentByChange } from "./behaviours/sent_by_change.js";
 import { short } from "./behaviours/short.js";
@@ -18,6 +19,15 @@ import { unsaved } from "./behaviours/unsaved.js";
 
 const BEHAVIOURS = [
   localTimes, dialogs, confirmed, copied, menus, notes, sentByChange, shown, short, unsaved,
+  localTimes,
+  dialogs,
+  confirmed,
+  copied,
+  menus,
+  moved,
+  notes,
+  sentByChange,
+  shown,
 ];
 
 function enliven(root) {

@@ -24,6 +24,7 @@ from firesteel.admin.console.pages import (
     connections,
     consumer_api,
     consumers,
+    data_processing,
     home,
     integration_acts,
     integrations,
@@ -35,6 +36,9 @@ from firesteel.admin.console.pages import (
     trigger,
     users,
     versions,
+    response,
+    steps,
+    workflow,
 )
 
 if TYPE_CHECKING:
@@ -61,6 +65,10 @@ PAGES: Final = (
     users,
     tokens,
     audit,
+    data_processing,
+    workflow,
+    steps,
+    response,
 )
 OPEN: Final = frozenset({"/sign-in", "/welcome"})
 """What is answered without access."""
