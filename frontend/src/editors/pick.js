@@ -13,8 +13,10 @@ export function picks() {
     else if (event.target.matches("[data-takes-paths]")) last = event.target;
   });
   hear("pick", ({ path }) => {
+    const table = document.querySelector("[data-fields-of]");
+    if (table && !table.hidden) return; // it takes the path itself
     const into = last?.isConnected ? last : document.querySelector("textarea[data-editor]");
-    if (!into || into.dataset.table !== undefined) return;
+    if (!into) return;
     if (editorOf(into)) insert(into, inTemplate(into) ? path : wrapped(into, path));
     else write(into, path);
   });

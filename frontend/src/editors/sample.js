@@ -24,16 +24,17 @@ function remember(part) {
     const options = control.options && [...control.options].map((option) => option.value);
     if (!options || options.includes(value)) control.value = value;
   }
-  part.addEventListener("change", () => {
+  const save = () =>
     keep(key, Object.fromEntries(controls.map((control) => [control.name, control.value])));
-  });
+  part.addEventListener("change", save);
+  part.addEventListener("input", save);
   for (const control of controls) control.dispatchEvent(new Event("change", { bubbles: true }));
 }
 
 function draw(tree, found) {
   if (!found.sees) return;
   const open = new Set(
-    [...tree.querySelectorAll("details[open]")].map((part) => part.dataset.path),
+    [...tree.querySelectorAll("[aria-expanded=true]")].map((toggle) => toggle.dataset.path),
   );
   const drawn = tree.childElementCount > 0;
   const list = document.createElement("ul");
@@ -55,20 +56,29 @@ function node(parts, value, isOpen) {
   const path = pathText(parts);
   const item = document.createElement("li");
   const inner = entries(value);
-  if (!inner.length) {
+  if (inner.length) {
+    const list = document.createElement("ul");
+    for (const [name, child] of inner) list.append(node([...parts, name], child, isOpen));
+    item.append(toggle(path, list, isOpen(path)), picker(parts, path, value), list);
+  } else {
     item.append(picker(parts, path, value));
-    return item;
   }
-  const details = document.createElement("details");
-  details.dataset.path = path;
-  details.open = isOpen(path);
-  const summary = document.createElement("summary");
-  summary.append(picker(parts, path, value));
-  const list = document.createElement("ul");
-  for (const [name, child] of inner) list.append(node([...parts, name], child, isOpen));
-  details.append(summary, list);
-  item.append(details);
   return item;
+}
+
+function toggle(path, list, open) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "fs-toggle";
+  button.dataset.path = path;
+  button.setAttribute("aria-label", `What is in ${path}`);
+  const show = (on) => {
+    button.setAttribute("aria-expanded", String(on));
+    list.hidden = !on;
+  };
+  button.addEventListener("click", () => show(list.hidden));
+  show(open);
+  return button;
 }
 
 function entries(value) {
@@ -76,22 +86,25 @@ function entries(value) {
   return kindOf(value) === "object" ? Object.entries(value) : [];
 }
 
+/** Shows the last name of the path; its whole name, for screen readers, holds all of the path. */
 function picker(parts, path, value) {
+  const last = typeof parts.at(-1) === "number" ? `[${parts.at(-1)}]` : parts.at(-1);
+  const above = parts.length > 1 ? pathText(parts.slice(0, -1)) : "";
+  const joint = above && typeof parts.at(-1) !== "number" ? "." : "";
   const button = document.createElement("button");
   button.type = "button";
   button.className = "fs-pick";
   button.title = `Use ${path}`;
-  button.setAttribute("aria-label", `Use ${path}`);
-  const name = document.createElement("span");
-  name.className = "fs-pick-name";
-  name.textContent = parts.at(-1);
-  const shown = document.createElement("span");
-  shown.className = "fs-pick-value";
-  shown.textContent = shortText(value);
-  button.append(name, shown);
-  button.addEventListener("click", (event) => {
-    event.preventDefault();
-    tell("pick", { parts, path });
-  });
+  const shown = shortText(value);
+  button.setAttribute("aria-label", `Use ${above}${joint}${last} ${shown}`.trim());
+  button.append(part("fs-pick-name", last), " ", part("fs-pick-value", shown));
+  button.addEventListener("click", () => tell("pick", { parts, path }));
   return button;
+}
+
+function part(style, text) {
+  const made = document.createElement("span");
+  made.className = style;
+  made.textContent = text;
+  return made;
 }

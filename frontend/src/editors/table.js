@@ -99,7 +99,7 @@ class Table {
 
   /** A path was clicked: into the row that is worked on, else into a new one of its name. */
   pick({ parts, path }) {
-    if (this.part.hidden || this.inner.hidden) return;
+    if (this.part.hidden || this.inner.hidden) return; // pick.js takes it where the text is shown
     const named = String(parts.findLast((part) => typeof part === "string"));
     const same = this.rows.find((row) => row.name.value === named && !row.value.value);
     let row = this.active ?? same ?? this.add(this.free(named));
