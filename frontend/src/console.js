@@ -18,7 +18,6 @@ import { shown } from "./behaviours/shown.js";
 import { unsaved } from "./behaviours/unsaved.js";
 
 const BEHAVIOURS = [
-  localTimes, dialogs, confirmed, copied, menus, notes, sentByChange, shown, short, unsaved,
   localTimes,
   dialogs,
   confirmed,
@@ -28,6 +27,8 @@ const BEHAVIOURS = [
   notes,
   sentByChange,
   shown,
+  short,
+  unsaved,
 ];
 
 function enliven(root) {

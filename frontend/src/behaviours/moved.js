@@ -5,6 +5,13 @@ import { once } from "./once.js";
 
 const KEYS = { ArrowUp: "up", ArrowDown: "down" };
 
+/** Not before: when the browser scrolls to the page's target, it takes the focus from elsewhere. */
+function focusAfterLoad(link) {
+  const focus = () => requestAnimationFrame(() => link.focus());
+  if (document.readyState === "complete") focus();
+  else addEventListener("load", focus, { once: true });
+}
+
 export function moved(root) {
   once(root, "[data-step]", "moved", (step) => {
     step.addEventListener("keydown", (event) => {
@@ -14,6 +21,6 @@ export function moved(root) {
       const button = step.querySelector(`form[data-move="${to}"] button`);
       if (!button.disabled) button.click();
     });
-    if (`#${step.id}` === decodeURIComponent(location.hash)) step.querySelector("a").focus();
+    if (`#${step.id}` === decodeURIComponent(location.hash)) focusAfterLoad(step.querySelector("a"));
   });
 }

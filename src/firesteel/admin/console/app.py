@@ -31,13 +31,13 @@ from firesteel.admin.console.pages import (
     keys,
     node,
     overview,
+    response,
     sign_in,
+    steps,
     tokens,
     trigger,
     users,
     versions,
-    response,
-    steps,
     workflow,
 )
 
