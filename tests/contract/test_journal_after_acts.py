@@ -47,7 +47,11 @@ async def test_p09_a_replay_in_an_empty_lane_keeps_what_comes_after_it_waiting(h
     await hand.accept(trigger, "a")
     assert hand.claims == []
     await hand.settle(replay)
-    assert (await hand.taken())[0].message.sequence == 2
+    (claim,) = await hand.taken()
+    assert claim.message.sequence == 2
+    await hand.settle(claim)
+    await hand.accept(trigger, "a")
+    assert (await hand.taken())[0].message.sequence == 3
 
 
 async def test_p09_a_replay_that_waits_for_a_slot_keeps_its_place(hand: Hand) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -48,6 +49,25 @@ async def test_p04_a_read_behind_such_a_one_is_given_up_in_its_own_time(readers:
     )
     assert [type(error) for error in told] == [StoreUnavailable, StoreUnavailable]
     assert await readers.read(one) == 1
+
+
+async def test_p04_a_read_that_meets_what_sqlite_takes_for_damage_is_no_defect(
+    tmp_path: Path,
+) -> None:
+    """A read that fails with EIO is told so: https://sqlite.org/rescode.html#ioerr_corruptfs."""
+    store = tmp_path / "store.db"
+    with contextlib.closing(sqlite3.connect(store)) as connection:
+        connection.execute("CREATE TABLE t (a)")
+        connection.execute("INSERT INTO t VALUES (zeroblob(100))")
+        connection.commit()
+        (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+    with store.open("r+b") as file:
+        file.seek(page_bytes)
+        file.write(b"\xff" * page_bytes)
+    readers = Readers(store)
+    with pytest.raises(StoreUnavailable, match="cannot be read now"):
+        await readers.read(lambda connection: connection.execute("SELECT a FROM t").fetchall())
+    await readers.close()
 
 
 async def test_p04_a_store_that_cannot_be_read_is_unavailable_and_no_defect(

@@ -109,3 +109,20 @@ def test_p35_a_directory_without_write_permission_is_refused(tmp_path: Path) -> 
 
 def test_the_file_system_of_this_machine_is_known(tmp_path: Path) -> None:
     assert file_system_of(tmp_path) is not None
+
+
+def test_p04_damage_is_told_from_a_disk_that_cannot_be_read(tmp_path: Path) -> None:
+    store = tmp_path / "store.db"
+    store.write_bytes(b"x")
+    assert safety.can_be_read(store)
+    (tmp_path / "store.db-wal").mkdir()  # to read a directory fails, whoever reads
+    assert not safety.can_be_read(store)
+
+
+def test_p04_what_sqlite_takes_for_damage_is_the_stores_and_not_for_now() -> None:
+    error = sqlite3.DatabaseError("database disk image is malformed")
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    assert safety.is_damaged(error)
+    assert safety.is_unusable(error)
+    assert not safety.is_for_now(error)
+    assert not safety.is_unusable(sqlite3.IntegrityError("of the statement"))

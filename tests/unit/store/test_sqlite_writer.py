@@ -20,7 +20,7 @@ from firesteel.errors import (
     StoreUnavailable,
 )
 from firesteel.store.journal import Accepted
-from firesteel.store.migrations import migrate
+from firesteel.store.migrations import PAGE_BYTES, migrate
 from firesteel.store.sqlite import mirror
 from firesteel.store.sqlite.clock import Clocks
 from firesteel.store.sqlite.journal import open_journal
@@ -116,6 +116,32 @@ async def test_p09_calls_that_follow_the_end_of_a_lanes_head_are_not_rolled_back
 
 
 # --- disk, queue, lock --------------------------------------------------------------------------
+
+
+async def test_p04_what_sqlite_takes_for_damage_refuses_calls_and_is_no_defect_of_theirs(
+    store: SqliteStore, hand: Hand, tmp_path: Path
+) -> None:
+    """A read that fails with EIO is told so: https://sqlite.org/rescode.html#ioerr_corruptfs."""
+    trigger = await hand.trigger()
+    await hand.accept(trigger)
+    writer = store.journal.writer
+    await writer.submit(lambda connection: connection.execute("PRAGMA shrink_memory"))
+    for name in ("store.db", "store.db-wal"):
+        damage(tmp_path / name)
+    with pytest.raises((StoreUnavailable, OutcomeUnknown)):
+        await writer.submit(
+            lambda connection: connection.execute("SELECT * FROM payload").fetchall()
+        )
+    with pytest.raises(StoreUnavailable):
+        await hand.accept(trigger)
+
+
+def damage(file: Path) -> None:
+    """All but its first page."""
+    size = file.stat().st_size
+    with file.open("r+b") as opened:
+        opened.seek(PAGE_BYTES)
+        opened.write(b"\xff" * max(size - PAGE_BYTES, 0))
 
 
 async def test_p04_a_full_disk_refuses_calls_and_accepting_resumes_by_itself(

@@ -14,7 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from firesteel.errors import OperatorError, StoreUnavailable
-from firesteel.store.sqlite.safety import cannot_write, is_for_now
+from firesteel.store.sqlite.safety import (
+    can_be_read,
+    cannot_write,
+    is_damaged,
+    is_for_now,
+    is_unusable,
+)
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -45,7 +51,8 @@ def migrate(path: Path) -> bool:
         _upgrade(connection)
         return True
     except sqlite3.DatabaseError as error:
-        if is_for_now(error):
+        connection.close()
+        if is_for_now(error) or (is_damaged(error) and not can_be_read(path)):
             name = error.sqlite_errorname
             raise StoreUnavailable(f"the store's file cannot be used now: {name}") from error
         raise OperatorError(
@@ -112,7 +119,7 @@ def _upgrade(raw: sqlite3.Connection) -> None:
             "the store was written by a newer release of Firesteel", code="store_newer"
         ) from error
     except SQLAlchemyError as error:
-        if isinstance(error, DBAPIError) and is_for_now(error.orig):
+        if isinstance(error, DBAPIError) and is_unusable(error.orig):
             raise StoreUnavailable("the store's file cannot be written to now") from error
         raise OperatorError(
             "the store could not be brought to this release's form; it was left as it was",

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from firesteel.errors import StoreUnavailable
 from firesteel.store.sqlite.connection import open_reader
-from firesteel.store.sqlite.safety import is_for_now
+from firesteel.store.sqlite.safety import is_unusable
 
 T = TypeVar("T")
 
@@ -81,7 +81,7 @@ class Readers:
             finally:
                 self._free.put(connection)
         except sqlite3.Error as error:
-            if is_for_now(error):
+            if is_unusable(error):
                 raise StoreUnavailable("the store cannot be read now") from error
             raise
 

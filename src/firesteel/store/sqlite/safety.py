@@ -63,6 +63,10 @@ _FOR_NOW_IN_SQLITE = frozenset(
 )
 
 
+# Looked at where SQLite calls a file damaged: enough to see whether its disk can be read.
+_LOOKED_AT_BYTES = 16 * 1024 * 1024
+
+
 def check_directory(directory: Path) -> None:
     """Make the data directory (mode 0700) where there is none, and see that it will do.
 
@@ -99,6 +103,31 @@ def is_for_now(error: BaseException | None) -> bool:
     Extended codes have the kind in the low byte."""
     code = getattr(error, "sqlite_errorcode", None)
     return code is not None and code & 0xFF in _FOR_NOW_IN_SQLITE
+
+
+def is_damaged(error: BaseException | None) -> bool:
+    """Whether SQLite calls the file damaged. It does so too where a read failed with EIO
+    (https://sqlite.org/rescode.html#ioerr_corruptfs), and tells no more: see ``can_be_read``."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF == sqlite3.SQLITE_CORRUPT
+
+
+def is_unusable(error: BaseException | None) -> bool:
+    """Whether an error of SQLite is the store's, damage included, and not the statement's."""
+    return is_for_now(error) or is_damaged(error)
+
+
+def can_be_read(path: Path) -> bool:
+    """Whether the disk gives the first bytes of the store's file and of its log. Not while this
+    process has connections to it: closing a file drops their locks."""
+    try:
+        for file in (path, path.with_name(f"{path.name}-wal")):
+            if file.exists():
+                with file.open("rb") as opened:
+                    opened.read(_LOOKED_AT_BYTES)
+    except OSError:
+        return False
+    return True
 
 
 def check_connection(connection: sqlite3.Connection) -> None:

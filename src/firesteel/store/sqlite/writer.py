@@ -8,8 +8,8 @@ calls, the larger the groups.
 What may go wrong, and what the callers are told:
 
 - A command is refused by a rule (a FiresteelError): its own error; the others are not touched.
-- A statement fails before the commit (disk full, I/O error): the transaction is rolled back, all
-  of it fails with StoreUnavailable, the thread goes on.
+- A statement fails before the commit (disk full, I/O error, damage): the transaction is rolled
+  back, all of it fails with StoreUnavailable, the thread goes on.
 - The commit fails with "disk full": nothing of it reached the log's end: as above. Calls are tried
   at once, what is due by itself (retries) after a while that doubles: each try reads the tables
   anew.
@@ -34,6 +34,7 @@ from typing import Any, Protocol, TypeVar
 from firesteel.errors import FiresteelError, InternalError, OutcomeUnknown, StoreUnavailable
 from firesteel.pending import Pending
 from firesteel.store.sqlite.connection import open_writer
+from firesteel.store.sqlite.safety import is_damaged
 from firesteel.store.sqlite.sessions import Replaced
 
 A = TypeVar("A")
@@ -308,7 +309,7 @@ class Writer:
             self._ledger.reload()
         except Exception as worse:  # noqa: BLE001  # nobody knows what runs: the store is lost
             return self._lose(commands, worse)
-        of_the_store = isinstance(error, sqlite3.OperationalError)
+        of_the_store = _is_of_the_store(error)
         if not of_the_store and len(commands) > 1:
             return self._apply_singly(commands)
         if of_the_store or not commands:
@@ -356,16 +357,22 @@ def _is_full(error: BaseException) -> bool:
 
 
 def _is_of_the_disk(error: BaseException) -> bool:
-    """Full, or an I/O error (its extended codes have it in the low byte)."""
+    """Full, or an I/O error (its extended codes have it in the low byte), or what SQLite takes for
+    damage."""
     code = getattr(error, "sqlite_errorcode", None) or 0
-    return code & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+    return code & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR) or is_damaged(error)
+
+
+def _is_of_the_store(error: BaseException) -> bool:
+    """Not the command's own."""
+    return isinstance(error, sqlite3.OperationalError) or is_damaged(error)
 
 
 def _as_error(error: BaseException) -> BaseException:
     """The error as callers of the store know it."""
     if isinstance(error, FiresteelError) or not isinstance(error, Exception):
         return error
-    if isinstance(error, sqlite3.OperationalError):
+    if _is_of_the_store(error):
         told: FiresteelError = StoreUnavailable("the store cannot commit now")
     else:
         told = InternalError("the store could not apply this command")
