@@ -22,7 +22,7 @@ from typing import Any
 import httpx2
 
 KEY = "test-key-0123456789abcdef"
-START_S = 60.0
+START_S = 180.0
 WAIT_S = 60.0
 POLL_S = 0.01
 AUTHENTICATION = [{"api_key": {"label": "tester", "value": KEY}}]
@@ -182,11 +182,16 @@ def launch_node(data_dir: Path, project: Path | None = None, **environment: str)
 
 
 def start_node(data_dir: Path, project: Path | None = None, **environment: str) -> RunningNode:
-    """Start ``firesteel serve`` and wait until it says that it is ready."""
+    """Start ``firesteel serve`` and wait until it says that it is ready; one that does not in time
+    is ended."""
     node = launch_node(data_dir, project, **environment)
     deadline = time.monotonic() + START_S
     while True:
-        line = node.lines.get(timeout=max(deadline - time.monotonic(), 0.1))
+        try:
+            line = node.lines.get(timeout=max(deadline - time.monotonic(), 0.1))
+        except queue.Empty:
+            node.kill()
+            line = ""
         node.output.append(line)
         if "is ready" in line:
             return node
