@@ -8,6 +8,8 @@ import "htmx.org/dist/ext/hx-sse.js";
 import { confirmed } from "./behaviours/confirmed.js";
 import { copied } from "./behaviours/copied.js";
 import { dialogs } from "./behaviours/dialogs.js";
+import { filled } from "./behaviours/filled.js";
+import { live } from "./behaviours/live.js";
 import { localTimes } from "./behaviours/local_times.js";
 import { menus } from "./behaviours/menus.js";
 import { moved } from "./behaviours/moved.js";
@@ -16,9 +18,11 @@ import { sentByChange } from "./behaviours/sent_by_change.js";
 import { short } from "./behaviours/short.js";
 import { shown } from "./behaviours/shown.js";
 import { unsaved } from "./behaviours/unsaved.js";
+import { zoned } from "./behaviours/zoned.js";
 
 const BEHAVIOURS = [
   localTimes,
+  filled,
   dialogs,
   confirmed,
   copied,
@@ -29,6 +33,8 @@ const BEHAVIOURS = [
   shown,
   short,
   unsaved,
+  live,
+  zoned,
 ];
 
 function enliven(root) {

@@ -95,7 +95,8 @@ def test_every_part_is_reached_by_the_keyboard_and_seen_there(visit: Visit) -> N
     page.evaluate("document.activeElement.blur()")
     reached: set[str] = set()
 
-    for _ in range(len(wanted) + 10):
+    # A field for a date and a time has a stop for each of its parts.
+    for _ in range(len(wanted) + 40):
         page.keyboard.press("Tab")
         focused = page.evaluate(FOCUSED)
         assert focused["shown"], f"its focus is not to be seen: {focused['html']}"

@@ -1,7 +1,7 @@
 """An edited replay: what a person changed of a message, made into what the execution runs on.
 
 The message stays as it was received, with its sequence, lane and consumer; the edit belongs to the
-new execution (docs/decisions/0017).
+new execution (docs/decisions/0019).
 """
 
 from __future__ import annotations

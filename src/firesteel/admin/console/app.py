@@ -25,10 +25,14 @@ from firesteel.admin.console.pages import (
     consumer_api,
     consumers,
     data_processing,
+    failed,
     home,
     integration_acts,
     integrations,
     keys,
+    lanes,
+    message,
+    messages,
     node,
     overview,
     response,
@@ -69,6 +73,10 @@ PAGES: Final = (
     workflow,
     steps,
     response,
+    messages,
+    message,
+    failed,
+    lanes,
 )
 OPEN: Final = frozenset({"/sign-in", "/welcome"})
 """What is answered without access."""
