@@ -15,7 +15,7 @@ PAGES: Final = {
     "integrations": f"{_W}/integrations",
     "new-integration": f"{_W}/integrations/new",
     "trigger": _INTEGRATION,
-    "trigger-of-the-console": f"{_W}/integrations/ConfirmShipment",
+    "trigger-of-files": f"{_W}/integrations/StockAtHand",
     "data-processing": f"{_INTEGRATION}/data",
     "data-processing-of-the-console": f"{_W}/integrations/ConfirmShipment/data",
     "workflow": f"{_INTEGRATION}/workflow",

@@ -77,7 +77,7 @@ def demo_node(folder: Path, *, figures: bool = False) -> Iterator[RunningNode]:
 
 
 def _enliven(node: RunningNode) -> None:
-    """Integrations of the console, and messages in every state."""
+    """Integrations of the console, messages in every state, and people."""
     put = f"/workspaces/{WORKSPACE}"
     node.admin("PUT", f"{put}/connections/ledger", json={"http": "http://127.0.0.1:9"})
     for document in (_LEDGER, _SHIPMENT):
@@ -97,6 +97,10 @@ def _enliven(node: RunningNode) -> None:
         for number in range(3):
             body = {"order_no": f"S-{number % 2}", "parcels": number}
             _call(node, "POST", name, secret, json=body)
+    node.admin("POST", f"{put}/integrations/ItemPrice/take-over")
+    for name, role in (("ada", "admin"), ("bo", "operator")):
+        node.admin("POST", "/users", json={"name": name, "role": role, "payloads": True})
+    node.admin("POST", "/tokens", json={"name": "nightly export", "scopes": ["view"]})
     wait_until(lambda: _settled(node))
 
 
