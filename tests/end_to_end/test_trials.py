@@ -124,6 +124,42 @@ def test_tries_leave_no_execution_behind(node: RunningNode) -> None:
     assert executions() == before
 
 
+def test_without_a_document_it_is_the_draft_s(node: RunningNode) -> None:
+    node.admin(
+        "PUT",
+        "/workspaces/test/integrations/Mine",
+        json={"name": "Mine", "workflow": {"steps": [{"name": "one", "map": 1}]}},
+    )
+    draft = {"name": "Mine", "workflow": {"steps": [{"name": "one", "map": 2}]}}
+    node.admin("PUT", "/workspaces/test/integrations/Mine/draft", json=draft)
+    found = node.admin("POST", "/workspaces/test/integrations/Mine/steps/one/try", json={})
+    assert found["value"] == "2"
+
+
+def test_a_stored_message_needs_the_right_to_payloads_and_a_try_the_right_to_edit(
+    node: RunningNode,
+) -> None:
+    message = sent(node)
+
+    def refused(scopes: list[str], path: str, **wanted: Any) -> int:
+        name = f"{'-'.join(scopes)} {path} {'message' in wanted}".replace("/", " ")
+        token = node.admin("POST", "/tokens", json={"name": name, "scopes": scopes})["secret"]
+        answer = node.client.post(
+            f"{node.address['admin_url']}/api/v1/workspaces/test/integrations/Price{path}",
+            headers={"Authorization": f"Bearer {token}"},
+            json=wanted,
+        )
+        return answer.status_code
+
+    what = {"data_processing": "1"}
+    assert refused(["view", "payloads"], "/preview", **what) == 403
+    assert refused(["view", "payloads", "operate"], "/steps/total/try") == 403
+    assert refused(["view", "edit"], "/preview", **what) == 200
+    assert refused(["view", "edit"], "/preview", **what, message=message) == 403
+    assert refused(["view", "edit"], "/steps/total/try", message=message) == 403
+    assert refused(["view", "edit", "payloads"], "/preview", **what, message=message) == 200
+
+
 def test_what_is_not_there_is_refused(node: RunningNode) -> None:
     assert problem(node, "/steps/nothing/try") == "unknown_step"
     assert problem(node, "/preview", data_processing="1", message="0" * 32) == "unknown_message"

@@ -27,7 +27,8 @@ class TrialShape(Shape):
 
     document: dict[str, Any] | None = Field(
         default=None,
-        description="The integration as it is being edited; left out: the published one.",
+        description="The integration as it is being edited; left out: its draft, else the "
+        "published one.",
     )
     message: str | None = Field(
         default=None, description="Id of a stored message; needs the right to see payloads."

@@ -122,6 +122,8 @@ async def scene_of(
     document = wanted.document
     if document is None:
         document = (await publisher.find(workspace, name)).document
+        draft = await engine.catalog.draft(workspace, name)
+        document = document if draft is None else draft.document
     sample: PastedSample | StoredSample = PastedSample()
     if wanted.message is not None:
         access.require("payloads")
