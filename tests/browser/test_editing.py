@@ -183,8 +183,13 @@ def test_names_are_completed_from_the_sample(page: Page, node: RunningNode) -> N
     for _ in range(3):
         page.keyboard.press("ArrowLeft")
     page.keyboard.type("input.li")
-    expect(page.locator(".cm-tooltip-autocomplete [role=option]")).to_have_text(["lineslist"])
-    expect(page.locator(".cm-tooltip-autocomplete")).to_be_visible()
+    options = page.locator(".cm-tooltip-autocomplete [role=option]")
+    expect(options).to_have_text(["lineslist"])
+    page.keyboard.press("Escape")
+    for _ in "input.li":
+        page.keyboard.press("Backspace")
+    page.keyboard.type("steps.")
+    expect(options).to_have_text(["pricenull", "total"])  # the second one of the document alone
 
 
 def test_a_pasted_call_is_a_sample(page: Page, node: RunningNode) -> None:

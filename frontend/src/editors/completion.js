@@ -42,7 +42,7 @@ function named(seen, path) {
     label: nameText(name),
     type: kindOf(item) === "object" ? "namespace" : "property",
     detail: item === undefined ? "" : kindOf(item),
-    info: shortText(item ?? null) || undefined,
+    info: item === undefined ? undefined : shortText(item) || undefined,
     boost: path ? 0 : order(name),
   }));
 }

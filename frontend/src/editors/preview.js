@@ -48,9 +48,20 @@ function begin(form) {
 }
 
 function show(found) {
-  nowSeen(found.sees);
+  nowSeen(withNames(found));
   markFaults(found.faults);
   tell("preview", found);
+}
+
+/** What expressions see, with the names that the document gives although the sample lacks them. */
+function withNames({ sees, names }) {
+  if (!sees) return null;
+  const known = { ...sees };
+  for (const [part, list] of Object.entries(names)) {
+    if (!(part in known)) continue;
+    known[part] = { ...Object.fromEntries(list.map((name) => [name, undefined])), ...known[part] };
+  }
+  return known;
 }
 
 /** The page's piece that an address answers to the fields of a form. */

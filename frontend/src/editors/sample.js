@@ -5,6 +5,7 @@
 import { keep, kept, hear, tell } from "./heard.js";
 import { kindOf, pathText, shortText } from "./paths.js";
 
+const RAW = new Set(["body_text", "body_base64"]);
 const OPEN = new Set(["input", "steps", "body", "query", "item"]);
 
 export function samples(root) {
@@ -48,7 +49,7 @@ function roots(sees) {
   const order = ["input", "steps", "item", "index", "query", "body"];
   const rank = ([name]) => (order.includes(name) ? order.indexOf(name) : order.length);
   return Object.entries(sees)
-    .filter(([, value]) => value !== null)
+    .filter(([name, value]) => value !== null && !(RAW.has(name) && sees.body !== null))
     .sort((one, other) => rank(one) - rank(other));
 }
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 PREVIEWS_AT_ONCE = 4
 APART_AT_ONCE = 2
+SAMPLE_BYTES = 10 * 1024 * 1024
+"""It goes to a worker with every few keystrokes."""
 FUNCTIONS_TIMEOUT_S = 20.0
 TRY_TIMEOUT_S = 30.0
 OUTSIDE = ("sql", "http", "python")
@@ -165,6 +167,10 @@ class Trials:
             found = runs[sample.run]
         if found.message is None:
             raise CallerError(code="payload_purged")
+        if len(found.message.body) > SAMPLE_BYTES:
+            limit = f"{SAMPLE_BYTES // 1024**2} MiB"
+            detail = f"the message's body is over {limit}: paste a part of it instead"
+            raise CallerError(detail, code="invalid_request")
         return found.message, found.journal
 
     def _pasted(self, scene: Scene, sample: PastedSample) -> Message:

@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse
 from firesteel.admin import shapes_trials as trials
 from firesteel.admin.access import Access
 from firesteel.admin.console.draft import Editing, load
+from firesteel.admin.console.editing import step_lists
 from firesteel.admin.console.editing.documents import TypedWrongly, pretty
 from firesteel.admin.console.editing.samples import sample_of
 from firesteel.admin.console.page import fragment
@@ -26,6 +27,7 @@ from firesteel.admin.resources.given import (
 from firesteel.admin.resources.trials import preview_integration
 from firesteel.engine.engine import Engine
 from firesteel.engine.publishing import Publisher
+from firesteel.model.findings import items, mapping
 
 INVALID = "typed_wrongly"
 
@@ -89,13 +91,17 @@ def typed_wrongly(error: TypedWrongly) -> trials.PreviewedShape:
     )
 
 
-def preview_values(found: trials.PreviewedShape) -> dict[str, Any]:
+def preview_values(found: trials.PreviewedShape, document: dict[str, Any]) -> dict[str, Any]:
     """What ``editing/preview.html`` shows: ``preview``, its value in lines, and ``told``, which the
-    page's scripts read."""
+    page's scripts read: ``names`` are those that the document gives, whatever the sample has."""
+    declared = items(mapping(document.get("trigger")).get("query_parameters"))
     told = {
         "faults": [fault.model_dump() for fault in found.faults],
         "sees": found.sees,
-        "missing": found.missing,
+        "names": {
+            "query": [str(mapping(item).get("name", "")) for item in declared],
+            "steps": step_lists.names(document),
+        },
     }
     body = found.response.body.text if found.response else None
     return {
@@ -107,9 +113,11 @@ def preview_values(found: trials.PreviewedShape) -> dict[str, Any]:
     }
 
 
-def preview_piece(request: Request, found: trials.PreviewedShape) -> HTMLResponse:
+def preview_piece(
+    request: Request, found: trials.PreviewedShape, document: dict[str, Any]
+) -> HTMLResponse:
     """The piece of a page that shows a preview."""
-    return fragment(request, "editing/preview.html", **preview_values(found))
+    return fragment(request, "editing/preview.html", **preview_values(found, document))
 
 
 def _is_json(found: trials.PreviewedShape) -> bool:

@@ -162,11 +162,15 @@ _SAID: Final[dict[str, Callable[[dict[str, Any], dict[str, Any]], str]]] = {
     "http": _http,
     "map": lambda step, _: _text(step.get("map")),
     "python": lambda step, _: _text(step.get("python")),
-    "choose": lambda step, _: f"{len(items(step.get('choose')))} branches",
+    "choose": lambda step, _: _counted(len(items(step.get("choose"))), "branch", "branches"),
     "for_each": lambda _, body: _text(body.get("items")),
     "call": lambda _, body: _text(body.get("integration")),
     "fail": lambda _, body: _text(body.get("message")),
 }
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
 
 
 def _text(value: Any) -> str:

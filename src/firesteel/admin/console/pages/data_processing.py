@@ -52,7 +52,7 @@ async def preview_data_processing(request: Request, place: PlaceGiven) -> Respon
     source = document.get("data_processing", DEFAULT)
     found = await previewed(place, form, document, {"data_processing": source})
     if from_htmx(request):
-        return preview_piece(request, found)
+        return preview_piece(request, found, editing.document)
     typed = replace(editing, document=document, etag=str(form.get("etag") or editing.etag))
     return await _page(place, typed, form, preview=found)
 
@@ -72,7 +72,7 @@ async def _page(
     preview: trials.PreviewedShape | None = None,
 ) -> Response:
     sample = await sample_form(place.engine, place.access, place.names, given, editing.document)
-    shown = preview_values(preview) if preview else {"preview": None}
+    shown = preview_values(preview, editing.document) if preview else {"preview": None}
     return await render(
         place.request,
         "editing/data_processing.html",

@@ -64,7 +64,7 @@ async def preview_response(request: Request, place: PlaceGiven) -> Response:
     except TypedWrongly as error:
         found = typed_wrongly(error)
     if from_htmx(request):
-        return preview_piece(request, found)
+        return preview_piece(request, found, editing.document)
     typed = replace(editing, etag=str(form.get("etag") or editing.etag))
     return await _page(place, typed, form, fields=_typed(form), preview=found)
 
@@ -120,7 +120,7 @@ async def _page(
     preview: trials.PreviewedShape | None = None,
 ) -> Response:
     sample = await sample_form(place.engine, place.access, place.names, given, editing.document)
-    shown = preview_values(preview) if preview else {"preview": None}
+    shown = preview_values(preview, editing.document) if preview else {"preview": None}
     return await render(
         place.request,
         "editing/response.html",

@@ -102,7 +102,7 @@ async def preview_step(request: Request, place: PlaceGiven) -> Response:
     except TypedWrongly as error:
         found = typed_wrongly(error)
     if from_htmx(request):
-        return preview_piece(request, found)
+        return preview_piece(request, found, editing.document)
     return await _again(place, editing, form, found, 200)
 
 
@@ -192,7 +192,7 @@ async def _page(
 ) -> Response:
     sample = await sample_form(place.engine, place.access, place.names, given, editing.document)
     tried = {"tried": None, "refused": "", "tried_value": ""} | values
-    shown = preview_values(preview) if preview else {"preview": None}
+    shown = preview_values(preview, editing.document) if preview else {"preview": None}
     pointer = _pointer(editing.document, edited.before)
     return await render(
         place.request,
