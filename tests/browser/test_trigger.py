@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.axe import violations
 from tests.support.http_server import HttpServer
@@ -458,6 +458,31 @@ def test_the_switch_turns_a_trigger_off_and_on(page: Page, node: RunningNode, na
     press(page, "Switch on")
     expect(page.get_by_text("calls are accepted")).to_be_visible()
     assert httpx2.post(f"{node.public_url}/test/{name}").status_code == 202
+
+
+def test_who_may_only_look_sees_everything_and_no_way_to_change_it(
+    browser: Browser, node: RunningNode, name: str
+) -> None:
+    node.admin("POST", f"{INTEGRATIONS}/{name}/keys", json={"label": "shop", "close": False})
+    trigger = {"authentication": [{"api_key": {}}], "query_parameters": [{"name": "item"}]}
+    node.admin("PUT", f"{INTEGRATIONS}/{name}/draft", json={"trigger": trigger})
+    made = node.admin("POST", "/tokens", json={"name": f"looks-{name}"[:60], "scopes": ["view"]})
+    headers = {"Authorization": f"Bearer {made['secret']}"}
+    context = browser.new_context(base_url=node.address["admin_url"], extra_http_headers=headers)
+    page = context.new_page()
+
+    open_page(page, name)
+    expect(page.get_by_label("Name", exact=True)).to_have_value("item")
+    expect(page.get_by_role("region", name="API keys")).to_contain_text("shop")
+    expect(page.locator("main").get_by_role("button", disabled=False)).to_have_count(1)  # copies
+    page.goto(f"/w/test/integrations/{name}/versions")
+    expect(page.get_by_role("button", name="Roll back to this")).to_have_count(0)
+    page.goto("/w/test/integrations")
+    expect(page.get_by_role("link", name="New integration")).to_have_count(0)
+    answer = page.goto("/w/test/integrations/new")
+    assert answer is not None
+    assert answer.status == 403
+    context.close()
 
 
 def test_consumers_are_listed_with_their_keys(page: Page, node: RunningNode, name: str) -> None:

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from tests.support.http_server import HttpServer
-from tests.support.node import ProjectFolder, RunningNode
+from tests.support.node import ProjectFolder, RunningNode, running_node
 
 WORK = {"steps": [{"name": "answer", "map": {"item": "{% input.query.item %}"}}]}
 TRIGGER = {"request_response": True, "query_parameters": [{"name": "item", "required": True}]}
@@ -117,6 +117,13 @@ def test_warnings_stand_beside_faults(node: RunningNode, name: str) -> None:
         "parameter_unused",
         "timeout_long",
     }
+
+
+def test_a_draft_is_not_saved_under_another_name(node: RunningNode, name: str) -> None:
+    refused = ask(node, "PUT", f"/{name}/draft", json={"name": "Other", "description": "x"})
+    assert code(refused) == (422, "integration_invalid")
+    assert faults(refused) == {("/name", "name_invalid")}
+    assert code(ask(node, "GET", f"/{name}/draft")) == (404, "unknown_draft")
 
 
 def test_two_people_who_edit_are_told_of_each_other(node: RunningNode, name: str) -> None:
@@ -282,6 +289,31 @@ def test_an_exported_integration_declares_its_keys_and_no_secret(
     assert "label: web shop" in text.text
     assert "label: later" in text.text
     assert added["secret"] not in text.text
+
+
+def test_a_file_that_was_exported_behaves_the_same_on_an_empty_node(
+    node: RunningNode, name: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    ask(node, "POST", f"/{name}/keys", json={"label": "web shop", "close": False})
+    trigger = {**TRIGGER, "authentication": [{"api_key": {}}], "ordered_delivery": True}
+    save(node, name, trigger=trigger, workflow=WORK, search={"item": "query.item"})
+    publish(node, name).raise_for_status()
+    folder, data = tmp_path_factory.mktemp("exported"), tmp_path_factory.mktemp("empty")
+    data.chmod(0o700)
+    (folder / "integrations").mkdir()
+    (folder / "integrations" / f"{name}.yaml").write_text(ask(node, "GET", f"/{name}/export").text)
+
+    with running_node(data, folder, FIRESTEEL_WORKERS="1") as other:
+        for running in (node, other):
+            revealed = ask(running, "POST", f"/{name}/keys/web shop/reveal").json()
+            headers = {"x-api-key": revealed["secret"]}
+            url = f"{running.public_url}/test/{name}"
+            assert running.client.get(f"{url}?item=A-1").status_code == 401
+            assert running.client.get(url, headers=headers).status_code == 400
+            answer = running.client.get(f"{url}?item=A-1", headers=headers)
+            assert (answer.status_code, answer.json()) == (200, {"item": "A-1"})
+        documents = [ask(one, "GET", f"/{name}").json()["document"] for one in (node, other)]
+        assert documents[0] == documents[1]
 
 
 def test_the_list_tells_of_drafts_and_messages(node: RunningNode, name: str) -> None:

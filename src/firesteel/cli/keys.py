@@ -23,23 +23,35 @@ def add(
         str | None,
         typer.Option("--value", help="Your own secret; - reads it from standard input."),
     ] = None,
+    same_as: Annotated[
+        str | None,
+        typer.Option(
+            "--same-as",
+            help="Use the secret of another trigger's key: INTEGRATION/LABEL; it is not printed.",
+        ),
+    ] = None,
     expires: EXPIRES = None,
 ) -> None:
-    """Add an API key; without --value one is generated and printed.
+    """Add an API key; without --value or --same-as one is generated and printed.
 
     [bold]Examples[/bold]
 
       firesteel key add ItemPrice "web shop"
 
       firesteel key add ItemPrice "web shop" --value - --expires 2027-06-30 < secret.txt
+
+      firesteel key add StockAtHand "web shop" --same-as "ItemPrice/web shop"
     """
     if value == "-":
         value = typer.get_text_stream("stdin").read().rstrip("\r\n")
     body: dict[str, Any] = {"label": label, "value": value, "expires": expires}
+    if same_as is not None:
+        integration, _, other = same_as.partition("/")
+        body["same_as"] = {"integration": integration, "label": other}
     added = session.client.post(session.path("integrations", name, "keys"), body)
     if added["warning"]:
         session.output.warn(added["warning"])
-    session.output.result(added, added["secret"])
+    session.output.result(added, added["secret"] or f"added {label}")
 
 
 def list_keys(session: Session, name: NAME) -> None:

@@ -50,6 +50,8 @@ def test_a_key_that_is_added_opens_the_trigger_and_a_deleted_one_does_not(
     listed = {item["label"]: item for item in cli.json("key", "list", "Echo")}
     assert secret.startswith(listed["friend"]["prefix"])
     assert secret not in json.dumps(listed)
+    assert cli("key", "add", "Orders", "friend", "--same-as", "Echo/friend") == 0, cli.err
+    assert "fsk_" not in cli.out
     assert cli("key", "delete", "Echo", "friend") == 0
     assert node.call("Echo", headers={"x-api-key": secret}).status_code == 401
 

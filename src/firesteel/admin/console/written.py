@@ -65,6 +65,12 @@ def part(value: str) -> str:
     return urllib.parse.quote(value, safe="")
 
 
+def person(actor: str) -> str:
+    """Who did something, as the audit log names them (``user:anna``), for people: ``anna``."""
+    kind, _, name = actor.partition(":")
+    return {"user": name, "token": f"the token {name}"}.get(kind, actor) if name else actor
+
+
 FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "number": number,
     "size": size,
@@ -73,4 +79,5 @@ FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "moment": moment,
     "iso": iso,
     "part": part,
+    "person": person,
 }

@@ -16,7 +16,7 @@ from firesteel.admin.resources.given import (
     Viewer,
     WorkspaceName,
 )
-from firesteel.admin.resources.integrations import Document
+from firesteel.admin.resources.integrations import Document, other_name
 
 router = APIRouter(
     prefix="/workspaces/{workspace}/integrations/{name}/draft", tags=["integrations"]
@@ -39,7 +39,10 @@ async def show_draft(
     return views.draft(found)
 
 
-@router.put("", responses=responses(*_UNKNOWN, "managed_by_files", "changed_meanwhile"))
+@router.put(
+    "",
+    responses=responses(*_UNKNOWN, "managed_by_files", "changed_meanwhile", "integration_invalid"),
+)
 async def save_draft(  # what FastAPI gives it
     workspace: WorkspaceName,
     name: IntegrationName,
@@ -50,8 +53,11 @@ async def save_draft(  # what FastAPI gives it
     if_match: IfMatch = None,
 ) -> shapes.DraftShape:
     """Save a draft, faults and all; nothing that is published changes. ``If-Match`` takes the ETag
-    of the draft, or of the published version where there was no draft. API keys stand beside a
+    of the draft, or of the published version where there was no draft. Only a document with another
+    name than the one in the address is refused. API keys stand beside a
     draft: it declares those that the trigger has, and secrets in it are dropped."""
+    if document.get("name", name) != name:
+        raise other_name()
     saved = await publisher.drafts.put(
         workspace, name, document, expected=expected(if_match), actor=access.actor()
     )

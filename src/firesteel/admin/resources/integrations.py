@@ -118,8 +118,7 @@ async def publish_integration(
     """Publish a document: a new version where it differs from the published one, and API keys as it
     declares them. With ``dry_run`` everything is checked and nothing changed."""
     if document.get("name", name) != name:
-        detail = "the document's name is not the one in the address"
-        raise InvalidDocument([Fault("", 0, 0, "/name", "name_invalid", detail)])
+        raise other_name()
     done = await publisher.publish(
         workspace,
         {"name": name, **document},
@@ -180,3 +179,9 @@ async def remove_integration(
 ) -> None:
     """Remove an integration and its API keys. Its messages stay until retention ends."""
     await publisher.remove(workspace, name, managed_by=managed_by, actor=access.actor())
+
+
+def other_name() -> InvalidDocument:
+    """The fault of a document that is sent to the address of another integration."""
+    detail = "the document's name is not the one in the address"
+    return InvalidDocument([Fault("", 0, 0, "/name", "name_invalid", detail)])
