@@ -7,9 +7,9 @@ import pytest
 from firesteel.model.execution import State
 from firesteel.model.message import Message
 from firesteel.store.catalog import TriggerRules
-from firesteel.store.journal import Claim, Ended, NewMessage
+from firesteel.store.journal import Claim, Ended, NewMessage, Settlement
 from tests.contract.conftest import OpenStore, Store
-from tests.support.hand import ADA, GONE, REQUEST, Hand
+from tests.support.hand import ADA, GONE, OK, REQUEST, Hand
 
 
 async def test_a_lane_that_a_cancelled_one_has_left_is_empty_when_the_others_have_ended(
@@ -67,6 +67,20 @@ async def test_p09_a_replay_that_waits_for_a_slot_keeps_its_place(hand: Hand) ->
     assert (replay.execution_no, hand.claims) == (number, [])
     await hand.settle(replay)
     assert (await hand.taken())[0].message.sequence == 2
+
+
+async def test_an_act_finds_what_was_put_just_before_it(hand: Hand) -> None:
+    """All of it in one transaction, if the store makes groups."""
+    trigger = await hand.trigger()
+    await hand.accept(trigger, "a")
+    (claim,) = await hand.taken()
+    no, journal = claim.execution_no, hand.journal
+    settling = journal.settle(Settlement(no, claim.epoch, State.SUCCEEDED, OK))
+    replaying = journal.replay(no, claim.version_no, ADA)
+    assert await settling
+    number, _ = await replaying
+    (replay,) = await hand.taken()
+    assert replay.execution_no == number
 
 
 async def test_a_failed_execution_without_a_lane_is_not_skipped(hand: Hand) -> None:
