@@ -123,13 +123,15 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 def _allowed(request: Request) -> str:
-    """The methods of all routes at this address: Starlette tells those of the first one only."""
-    found: set[str] = set()
+    """The methods of all routes at this address: Starlette tells those of the first one only. A
+    path that is written out counts before one with a parameter, as OpenAPI has it."""
+    found: dict[int, set[str]] = {}
     for context in iter_route_contexts(request.app.routes):
-        pattern, _, _ = compile_path(context.path or "")
+        path = context.path or ""
+        pattern, _, _ = compile_path(path)
         if pattern.match(request.scope["path"]):
-            found |= set(context.methods or ())
-    return ", ".join(sorted(found))
+            found.setdefault(path.count("{"), set()).update(context.methods or ())
+    return ", ".join(sorted(found[min(found)])) if found else ""
 
 
 async def _unexpected(_request: Request, error: Exception) -> Response:

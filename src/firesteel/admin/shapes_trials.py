@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from firesteel.admin.shapes import FailureShape, ResponseShape, Shape
+from firesteel.admin.shapes.scalars import Flag, Whole
 
 MAX_BODY_CHARACTERS = 1024 * 1024
 MAX_RESULTS_CHARACTERS = 4 * 1024 * 1024
@@ -33,7 +34,9 @@ class TrialShape(Shape):
     message: str | None = Field(
         default=None, description="Id of a stored message; needs the right to see payloads."
     )
-    run: int | None = Field(default=None, ge=1, description="Of which execution; left out: latest.")
+    run: Whole | None = Field(
+        default=None, ge=1, description="Of which execution; left out: latest."
+    )
     sample: SampleShape | None = None
     results: str = Field(
         default="{}",
@@ -41,7 +44,7 @@ class TrialShape(Shape):
         description="JSON text of an object: results of earlier steps by name, as tries gave them. "
         "They go before those that the message's execution journaled.",
     )
-    index: int = Field(default=0, ge=0, description="Which item of `for_each` stands for all.")
+    index: Whole = Field(default=0, ge=0, description="Which item of `for_each` stands for all.")
 
 
 class PreviewShape(TrialShape):
@@ -59,7 +62,7 @@ class PreviewShape(TrialShape):
     response: dict[str, Any] | None = Field(
         default=None, description="As in the integration file: status, headers, body or text."
     )
-    sees: bool = Field(default=False, description="Tell what expressions see, shortened.")
+    sees: Flag = Field(default=False, description="Tell what expressions see, shortened.")
 
 
 class PlacedFaultShape(Shape):
@@ -92,7 +95,7 @@ class TryShape(TrialShape):
     sql: Literal["roll_back", "commit"] = Field(
         default="roll_back", description="Whether the database keeps what `sql` steps do."
     )
-    act: bool = Field(
+    act: Flag = Field(
         default=False,
         description="Must be true for a step that acts for real: `http`, `python`, `sql` with "
         "`commit`.",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from pydantic import ValidationError
 
 from firesteel.admin.callers.samples import body_sample, parameter_sample
-from firesteel.admin.shapes.callers import CallShape, TryShape
+from firesteel.admin.shapes.callers import CallShape, TryCallShape
 from firesteel.errors import CallerError
 from firesteel.model.document import parse_document
 from firesteel.model.trigger import BodySchema
@@ -27,7 +27,7 @@ WITH_BODY: Final = ("POST", "PUT", "PATCH")
 TYPED: Final = "typed"
 NO_KEY: Final = "none"
 _LABEL: Final = "label:"
-_Shape = TypeVar("_Shape", CallShape, TryShape)
+_Shape = TypeVar("_Shape", CallShape, TryCallShape)
 _INPUTS: Final = {"integer": "number", "number": "text", "date": "date"}
 
 
@@ -73,7 +73,7 @@ def call_of(values: Mapping[str, str], declared: list[str]) -> CallShape:
     return _shape(CallShape, **_call(values, declared))
 
 
-def trial_of(values: Mapping[str, str], declared: list[str]) -> TryShape:
+def trial_of(values: Mapping[str, str], declared: list[str]) -> TryCallShape:
     """The call with the key that was chosen. Raises CallerError ``invalid_request``."""
     key = values.get("key", NO_KEY)
     given = _call(values, declared)
@@ -82,7 +82,7 @@ def trial_of(values: Mapping[str, str], declared: list[str]) -> TryShape:
         given["key_label"] = key.removeprefix(_LABEL)
     elif key == TYPED:
         given["key_secret"] = values.get("key_secret", "").strip() or None
-    return _shape(TryShape, **given)
+    return _shape(TryCallShape, **given)
 
 
 def _shape(kind: type[_Shape], **given: Any) -> _Shape:

@@ -51,12 +51,12 @@ TrialsGiven = Annotated[Trials, Depends(_trials)]
 async def try_trigger(
     workspace: WorkspaceName,
     name: IntegrationName,
-    wanted: shapes.TryShape,
+    wanted: shapes.TryCallShape,
     engine: EngineGiven,
     publisher: PublisherGiven,
     trials: TrialsGiven,
     access: Operator,
-) -> shapes.TriedShape:
+) -> shapes.TriedCallShape:
     """Call the trigger at its real address, as a consumer does: the call becomes a message and its
     workflow runs. A key is used without being shown; the audit log says who called with which."""
     integration = await publisher.find(workspace, name)
@@ -113,7 +113,7 @@ def _encoded(text: str) -> bytes:
 async def _key(
     publisher: Publisher,
     integration: PublishedIntegration,
-    wanted: shapes.TryShape,
+    wanted: shapes.TryCallShape,
     access: Access,
 ) -> str | None:
     """The secret to call with; the audit log knows of the call before it is made."""
@@ -133,7 +133,7 @@ def _typed(secret: str | None) -> str | None:
     return secret
 
 
-def _tried(tried: Tried, url: str, *, whole: bool) -> shapes.TriedShape:
+def _tried(tried: Tried, url: str, *, whole: bool) -> shapes.TriedCallShape:
     headers = [
         pair
         for pair in tried.headers
@@ -141,7 +141,7 @@ def _tried(tried: Tried, url: str, *, whole: bool) -> shapes.TriedShape:
     ]
     shown = whole and tried.status is not None
     sequence = tried.header("firesteel-sequence")
-    return shapes.TriedShape(
+    return shapes.TriedCallShape(
         url=url,
         status=tried.status,
         failure=tried.failure,

@@ -52,7 +52,7 @@ class CallShape(Shape):
     """As bytes."""
 
 
-class TryShape(CallShape):
+class TryCallShape(CallShape):
     """A call to make now; with the key of ``key_label`` or ``key_secret``, or without one."""
 
     key_label: LabelText | None = None
@@ -63,7 +63,7 @@ class TryShape(CallShape):
     """How long the answer is waited for."""
 
 
-class TriedShape(Shape):
+class TriedCallShape(Shape):
     """What came of a call."""
 
     url: str

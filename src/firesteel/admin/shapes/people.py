@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from firesteel.admin.shapes.base import Shape
+from firesteel.admin.shapes.scalars import Day, Flag
 from firesteel.model.api_token import LONGEST_NAME as LONGEST_TOKEN_NAME
 from firesteel.model.rights import Right, Role
 from firesteel.model.user import LONGEST_NAME, LONGEST_PASSWORD
@@ -58,17 +59,17 @@ class NewUserShape(Shape):
 
     name: UserNameText
     role: Role
-    payloads: bool = False
-    reveal: bool = False
+    payloads: Flag = False
+    reveal: Flag = False
 
 
 class UserChangesShape(Shape):
     """What is left out stays."""
 
     role: Role | None = None
-    payloads: bool | None = None
-    reveal: bool | None = None
-    enabled: bool | None = None
+    payloads: Flag | None = None
+    reveal: Flag | None = None
+    enabled: Flag | None = None
     """False ends all sessions of the user."""
 
 
@@ -133,7 +134,7 @@ class NewTokenShape(Shape):
     name: TokenNameText
     scopes: list[Right] = Field(min_length=1, max_length=6, examples=[["view", "edit"]])
     """What may be done with it: rights that who asks has too."""
-    expires: date | None = None
+    expires: Day | None = None
 
 
 class AddedTokenShape(TokenShape):
