@@ -178,3 +178,37 @@ def test_code_is_listed_and_tried_as_it_is_on_disk(node: RunningNode, tmp_path: 
     (folder / "workflows" / "later.py").write_text("def one() -> int:\n    return 1\n")
     found = node.admin("GET", "/workspaces/test/functions")
     assert {item["reference"] for item in found["functions"]} == {"pricing:price", "later:one"}
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        b'{"document": {"name": "\\ud800"}, "data_processing": "1"}',
+        b'{"template": "\\udfff"}',
+        b'{"results": "[", "data_processing": "1"}',
+        b'{"index": 123456789012345678901234567890, "data_processing": "1"}',
+        b'{"document": ' + b'{"a":' * 900 + b"1" + b"}" * 900 + b', "data_processing": "1"}',
+    ],
+)
+def test_what_no_worker_can_be_sent_is_refused(node: RunningNode, wanted: bytes) -> None:
+    url = f"{node.address['admin_url']}/api/v1/workspaces/test/integrations/Price/preview"
+    headers = {
+        "Authorization": f"Bearer {node.address['token']}",
+        "content-type": "application/json",
+    }
+    answer = node.client.post(url, headers=headers, content=wanted)
+    assert answer.status_code in (200, 400), answer.text
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"trigger": 1, "workflow": 2, "data_processing": 3},
+        {"workflow": {"steps": [None, 1, {"name": None}, {"choose": 1}, {"for_each": []}]}},
+        {"workflow": {"steps": [{"name": "a", "choose": [{"when": 1, "steps": {}}], "when": 2}]}},
+        {"workflow": {"steps": [{"name": "a", "for_each": {"items": {"b": 1}, "steps": [{}]}}]}},
+    ],
+)
+def test_a_document_of_any_form_is_answered(node: RunningNode, document: dict[str, Any]) -> None:
+    found = trial(node, "/preview", document=document, template="{% input %}")
+    assert isinstance(found["faults"], list)

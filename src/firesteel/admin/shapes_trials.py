@@ -44,7 +44,9 @@ class TrialShape(Shape):
         description="JSON text of an object: results of earlier steps by name, as tries gave them. "
         "They go before those that the message's execution journaled.",
     )
-    index: Whole = Field(default=0, ge=0, description="Which item of `for_each` stands for all.")
+    index: Whole = Field(
+        default=0, ge=0, le=1_000_000, description="Which item of `for_each` stands for all."
+    )
 
 
 class PreviewShape(TrialShape):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -223,6 +224,13 @@ async def _asked(folder: Path, step: dict[str, Any], timeout_s: float) -> frames
 async def test_code_that_ends_the_process_has_no_answer(folder: Path) -> None:
     answer = await _asked(folder, {"name": "s", "python": "pricing:dies"}, 30.0)
     assert answer == ENDED
+
+
+async def test_a_result_keeps_every_digit(folder: Path) -> None:
+    step = {"name": "s", "map": "{% input %}"}
+    journal = [JournalEntry("s", "map", 1, 0, 0, encode_result(Decimal("1.50")))]
+    steps = [step, {"name": "t", "map": {"a": "{% steps.s %}"}}]
+    assert (await tried(folder, steps, "t", journal=journal)).value == b'{"a":1.50}'
 
 
 async def test_a_half_written_step_is_not_done(folder: Path) -> None:

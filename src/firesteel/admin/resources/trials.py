@@ -130,6 +130,7 @@ async def scene_of(
         sample = StoredSample(wanted.message, wanted.run)
     elif wanted.sample is not None:
         sample = _pasted(wanted.sample)
+    _refuse_unwritable(wanted)
     _refuse_no_object(wanted.results)
     return Scene(workspace, name, document, sample, wanted.results.encode(), wanted.index)
 
@@ -141,6 +142,15 @@ def _pasted(sample: shapes.SampleShape) -> PastedSample:
     return PastedSample(
         sample.method.upper(), sample.query, headers, sample.body.encode("utf-8", "replace")
     )
+
+
+def _refuse_unwritable(wanted: shapes.TrialShape) -> None:
+    """What JSON lets through and no worker can be sent: half a surrogate pair, endless nesting."""
+    try:
+        json.dumps(wanted.model_dump(), ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError, ValueError) as error:
+        detail = "a text has half a surrogate pair, or the document is nested too deeply"
+        raise CallerError(detail, code="invalid_request") from error
 
 
 def _refuse_no_object(results: str) -> None:

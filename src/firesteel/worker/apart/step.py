@@ -19,7 +19,6 @@ from firesteel.model.expressions import of_step, steps
 from firesteel.model.fault import value_at
 from firesteel.model.json_exact import dumps
 from firesteel.model.section import Reading
-from firesteel.model.step_result import as_json
 from firesteel.model.steps import Step
 from firesteel.model.template import TemplateError, sources
 from firesteel.worker.capture import Captured
@@ -78,6 +77,7 @@ async def try_step(frame: frames.Try, folder: Path | None) -> frames.Tried:
     try:
         async with asyncio.timeout(frame.timeout_s) as limit:
             left_out, value = await _done(frame, folder, captured)
+        written = b"" if left_out else dumps(value)
     except TimeoutError as error:
         failure = failure_of(error)
         if limit.expired():
@@ -86,7 +86,6 @@ async def try_step(frame: frames.Try, folder: Path | None) -> frames.Tried:
         return _failed(frame, failure, captured, started_s)
     except BaseException as error:  # noqa: BLE001  # whatever it is, it is the answer
         return _failed(frame, failure_of(error, code="step_failed"), captured, started_s)
-    written = b"" if left_out else dumps(as_json(value))
     return frames.Tried(
         frame.request_no,
         left_out=left_out,
