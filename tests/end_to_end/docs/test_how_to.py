@@ -59,6 +59,10 @@ def test_api_keys_are_rotated_as_the_page_says(tmp_path: Path) -> None:
     walk("rotate-api-keys", tmp_path)
 
 
+def test_an_api_is_handed_out_as_the_page_says(tmp_path: Path) -> None:
+    walk("hand-out-an-api", tmp_path)
+
+
 def test_failed_messages_are_replayed_as_the_page_says(tmp_path: Path) -> None:
     walk("replay-failed-messages", tmp_path)
 
