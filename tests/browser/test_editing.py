@@ -202,6 +202,19 @@ def test_a_pasted_call_is_a_sample(page: Page, node: RunningNode) -> None:
     expect(page.get_by_label("Body", exact=True)).to_have_value('{"a": 41}')
 
 
+def test_a_message_is_used_as_the_sample(page: Page, node: RunningNode) -> None:
+    made(node, "Sampled", data_processing="body.n")
+    sent = [
+        node.client.post(f"{node.public_url}/test/Sampled", json={"n": number})
+        for number in range(21)
+    ]
+    first = sent[0].headers["firesteel-message-id"]
+    page.goto(f"/w/test/messages/{first}")
+    page.get_by_role("link", name="Use as sample").click()
+    expect(preview(page)).to_have_text("0")
+    expect(page.get_by_label("Message", exact=True)).to_have_value(first)
+
+
 def test_steps_are_added_tried_moved_and_published(page: Page, node: RunningNode) -> None:
     address = made(node, "Built", data_processing='{"item": query.item}')
     page.goto(f"{address}/workflow")
