@@ -95,6 +95,16 @@ def test_what_a_form_shows_of_a_step_is_the_same_step_again(step: dict[str, Any]
     assert step_of(step_lists.kind_of(step), posted(step), step) == step
 
 
+@pytest.mark.parametrize(
+    "step", [{}, {"name": 1, "retry": 2, "when": 3}, {"sql": 1}, {"choose": {}}, {"http": []}]
+)
+def test_a_step_of_any_form_is_shown(step: dict[str, Any]) -> None:
+    kind = step_lists.kind_of(step) or "map"
+    assert kind in fields_of(step, kind)
+    assert step_lists.summary(step)
+    assert isinstance(parts_of(step), dict)
+
+
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: str(step["name"]))
 def test_what_cannot_be_taken_is_shown_as_it_was_typed(step: dict[str, Any]) -> None:
     kind = step_lists.kind_of(step)

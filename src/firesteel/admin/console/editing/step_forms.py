@@ -44,9 +44,9 @@ KINDS: Final = (
 )
 
 
-def fields_of(step: dict[str, Any]) -> dict[str, Any]:
-    """What the form shows of a step, by field."""
-    kind = kind_of(step)
+def fields_of(step: dict[str, Any], otherwise: str = "") -> dict[str, Any]:
+    """What the form shows of a step, by field; ``otherwise``: its kind where it has none yet."""
+    kind = kind_of(step) or otherwise
     shown = {
         "name": step.get("name", ""),
         "when": step.get("when") or "",

@@ -203,7 +203,7 @@ async def _page(
         kind=_KINDS[edited.kind],
         before=edited.before,
         into=edited.into,
-        fields=fields or fields_of(edited.step),
+        fields=fields or fields_of(edited.step, edited.kind),
         pointer=pointer,
         in_loop="/for_each/" in (pointer or "") or _is_loop(editing.document, edited.into),
         connections=await place.engine.catalog.connections(place.workspace),
