@@ -10,15 +10,19 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from pydantic import ValidationError
+
 from firesteel.model.findings import items, mapping
 from firesteel.model.held_keys import UNDECIDED
+from firesteel.model.section import Reading
+from firesteel.model.trigger import Trigger
 
 if TYPE_CHECKING:
     from starlette.datastructures import FormData
 
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 TYPES: Final = ("string", "integer", "number", "boolean", "date")
-DEFAULT_METHODS: Final = ["GET", "POST"]
+DEFAULT_METHODS: Final = ("GET", "POST")
 DEFAULT_TIMEOUT: Final = "30s"
 DEFAULT_KEY: Final = "headers.idempotency-key"
 DEFAULT_WINDOW: Final = "96h"
@@ -96,24 +100,28 @@ def _trigger(old: dict[str, Any], form: FormData) -> dict[str, Any]:
         **limits,
         "idempotency": _idempotency(form),
     }
-    defaults = {
-        "methods": DEFAULT_METHODS,
-        "authentication": [],
-        "ordered_delivery": False,
-        "request_response": False,
-        "query_parameters": [],
-        "undeclared": "keep",
-        "body": "any",
-        "idempotency": True,
-    }
-    kept = {
-        key: value
-        for key, value in found.items()
-        if value not in (None, "") and (key not in defaults or value != defaults[key] or key in old)
-    }
-    if kept.get("idempotency") is True:  # the default, written out or not
-        del kept["idempotency"]
+    new = {key: value for key, value in found.items() if value not in (None, "")}
+    return _as_written(old, new)
+
+
+def _as_written(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """``new``, but what means the same as before stays as it was written, or left out."""
+    kept = {}
+    for key in [*old, *(key for key in new if key not in old)]:
+        means = _meaning(key, new)
+        source = old if means is not None and means == _meaning(key, old) else new
+        if key in source:
+            kept[key] = source[key]
     return kept
+
+
+def _meaning(key: str, trigger: dict[str, Any]) -> dict[str, Any] | None:
+    """What one key of a trigger says, with every default; None where it has faults."""
+    one = {key: trigger[key]} if key in trigger else {}
+    try:
+        return Trigger.model_validate(one, context=Reading()).model_dump()
+    except ValidationError:
+        return None
 
 
 def _authentication(old: dict[str, Any], form: FormData) -> list[Any]:
@@ -232,7 +240,7 @@ def _idempotency(form: FormData) -> Any:
         found["key"] = key
     if window and window != DEFAULT_WINDOW:
         found["window"] = window
-    return found or True
+    return found
 
 
 def _retention(form: FormData) -> dict[str, str] | None:
@@ -261,4 +269,4 @@ def _count(form: FormData, name: str) -> Any:
 
 
 def _text(form: FormData, name: str) -> str:
-    return str(form.get(name) or "").strip()
+    return str(form.get(name) or "").replace("\r\n", "\n").strip()

@@ -91,7 +91,7 @@ def view(editing: Editing) -> TriggerView:
     retention, body = mapping(document.get("retention")), trigger.get("body", "any")
     timeout = _text(mapping(waits).get("timeout", DEFAULT_TIMEOUT))
     return TriggerView(
-        methods=list(items(trigger.get("methods", DEFAULT_METHODS))),
+        methods=list(items(trigger.get("methods", list(DEFAULT_METHODS)))),
         authentication=asks_for_keys(document),
         ordered=ordered not in (None, False),
         ordered_key=_text(mapping(ordered).get("key")),
