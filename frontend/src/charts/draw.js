@@ -52,6 +52,7 @@ function chartIn(place) {
   const options = {
     width: place.clientWidth,
     height: HEIGHT,
+    padding: [null, 26, null, null],
     cursor: { y: false, points: { size: 6 } },
     legend: { show: true, live: true },
     scales: { y: { range: (_chart, _least, most) => [0, most > 0 ? most * 1.08 : 1] } },
