@@ -21,17 +21,19 @@ class Idleness:
     def __init__(self, group: int) -> None:
         self._group = group
         self._ticks = -1
-        self._since = self._looked_at = time.monotonic()
+        self._looks = 0
+        self._looked_at = time.monotonic()
 
     def seconds(self) -> float:
-        """For how long none of them has run; looks at them now and then only."""
+        """For how long none of them has run, at least: as many looks as have seen so, a quarter of
+        a second apart. Who looks may be short of processor time too."""
         now = time.monotonic()
         if now - self._looked_at >= LOOK_S:
             self._looked_at = now
             ticks = self._used()
-            if ticks is None or ticks != self._ticks:
-                self._ticks, self._since = ticks or 0, now
-        return now - self._since
+            known, self._ticks = self._ticks, -1 if ticks is None else ticks
+            self._looks = self._looks + 1 if ticks == known else 0
+        return self._looks * LOOK_S
 
     def _used(self) -> int | None:
         """Processor time of all threads; None where one of them runs, or would."""

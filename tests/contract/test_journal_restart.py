@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from firesteel.store.journal import LaneFull
 from tests.contract.conftest import OpenStore
-from tests.support.hand import Hand
+from tests.support.hand import ADA, Hand
 
 
 async def test_p07_what_waits_is_counted_anew_at_a_restart(open_store: OpenStore) -> None:
@@ -76,3 +76,27 @@ async def test_a_lane_is_held_after_a_restart_by_what_waits_or_ran_in_it(
     await hand.journal.recover()
     (again,) = await hand.taken()
     assert (again.message.sequence, again.attempt) == (2, 2)
+
+
+async def test_p10_what_was_interrupted_in_a_paused_lane_waits_until_that_lane_is_resumed(
+    open_store: OpenStore,
+) -> None:
+    store = await open_store()
+    hand = Hand(store.journal, store.catalog)
+    trigger, other = await hand.trigger("one"), await hand.trigger("other")
+    for number, lane in ((trigger, "held"), (trigger, "free"), (other, "held")):
+        await hand.accept(number, lane)
+    await hand.taken(3)
+    await hand.journal.pause(trigger, "held", ADA)
+    await store.close()
+    store = await open_store()
+    hand = Hand(store.journal, store.catalog)
+    assert await hand.journal.recover() == 3
+    started = await hand.taken(2)
+    assert {(claim.trigger_no, claim.message.sequence) for claim in started} == {
+        (trigger, 2),
+        (other, 1),
+    }
+    assert hand.claims == []
+    await hand.journal.resume(trigger, "held", ADA)
+    assert (await hand.taken())[0].message.sequence == 1
