@@ -38,11 +38,17 @@ FROM copy c, result r WHERE r.execution_no = :template
 _EXECUTIONS = """
 INSERT INTO execution (no, message_no, run, trigger_no, version_no, lane_key, position, state, turn,
     epoch, attempt, counted, interruptions, alone, first_started_at_us, started_at_us,
-    settled_at_us)
+    settled_at_us, failure)
 SELECT c.no, c.no, 1, e.trigger_no, e.version_no, c.lane, c.no, e.state,
     e.state = 'waiting' AND (c.lane IS NULL OR c.i <= :lanes), e.epoch, e.attempt, e.counted, 0, 0,
-    e.first_started_at_us, e.started_at_us, e.settled_at_us
+    e.first_started_at_us, e.started_at_us, e.settled_at_us, e.failure
 FROM copy c, execution e WHERE e.no = :template
+"""
+# Every thousandth has the value of the message that is copied.
+_SEARCHES = """
+INSERT INTO search (trigger_no, name, value, message_no)
+SELECT s.trigger_no, s.name, CASE WHEN c.i % 1000 THEN s.value || '-' || c.i ELSE s.value END, c.no
+FROM copy c, search s WHERE s.message_no = :template
 """
 
 
@@ -62,7 +68,8 @@ class BigStore:
             given = self._of(connection, trigger)
             given |= {"count": count, "lanes": lanes, "older_us": older_days * _DAY_US}
             connection.execute("BEGIN")
-            for statement in (*_AGEING, _COPIES, _MESSAGES, _PAYLOADS, _RESULTS, _EXECUTIONS):
+            made = (_COPIES, _MESSAGES, _PAYLOADS, _RESULTS, _EXECUTIONS, _SEARCHES)
+            for statement in (*_AGEING, *made):
                 connection.execute(statement, given)
             connection.execute(
                 "UPDATE integration SET last_sequence = last_sequence + :count WHERE no = :trigger",

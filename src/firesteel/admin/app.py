@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from firesteel.admin.access import Doorkeeper
@@ -36,6 +37,8 @@ API = "/api/v1"
 OPENAPI = f"{API}/openapi.json"
 STATIC = "/static/"
 ACCESS_KEY = "firesteel.access"
+STILL_KEY = "firesteel.still"
+"""In the scope: asks the door again, for an answer that goes on for minutes."""
 
 
 def create_app(engine: Engine, publisher: Publisher, accounts: Accounts, *, token: str) -> AdminApp:
@@ -86,6 +89,7 @@ class AdminApp:
             await _refuse(send, Problem("forged_request"))
         else:
             scope[ACCESS_KEY] = access
+            scope[STILL_KEY] = partial(self._doorkeeper.access, visitor)
             api = await self._part("api")
             await api(scope, receive, send)
 
@@ -99,8 +103,10 @@ class AdminApp:
             await _send(send, 200, list(found.headers), found.body)
 
     async def _to_console(self, scope: Scope, receive: Receive, send: Send) -> None:
+        visitor = self._visitor(scope)
         try:
-            scope[ACCESS_KEY] = await self._doorkeeper.access(self._visitor(scope))
+            scope[ACCESS_KEY] = await self._doorkeeper.access(visitor)
+            scope[STILL_KEY] = partial(self._doorkeeper.access, visitor)
         except StoreUnavailable as error:
             await _refuse(send, Problem.of(error))
             return

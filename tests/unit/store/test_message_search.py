@@ -9,10 +9,15 @@ from typing import Any
 
 import pytest
 
-from firesteel.model.execution import State
+from firesteel.model.execution import Failure, State
 from firesteel.store.history import MessageFilter
 from firesteel.store.migrations import migrate
-from firesteel.store.sqlite.message_search import questions
+from firesteel.store.sqlite import payload_scan
+from firesteel.store.sqlite.failure_groups import failure_groups
+from firesteel.store.sqlite.message_rows import summaries, targets
+from firesteel.store.sqlite.message_search import among, numbers_of_page, questions
+from firesteel.store.sqlite.queries import Prepared
+from firesteel.store.sqlite.results import encode_failure
 
 MESSAGES = "sqlite_autoindex_message_2"  # (trigger_no, sequence)
 REPLAYS = "SCAN execution USING INDEX uq_execution_replay"  # few, and no others are in it
@@ -102,3 +107,75 @@ def test_a_page_reads_no_more_than_it_shows(
     """The first question yields its rows in order; sorting would read all before the first."""
     first = plans(connection, MessageFilter(**conditions))[0]
     assert not any("TEMP B-TREE" in step for step in first)
+
+
+def test_no_list_reads_a_payload_or_what_an_execution_left(
+    connection: sqlite3.Connection,
+) -> None:
+    """Traced: every table that SQLite reads for lists, counts, groups, bulk acts and live rows."""
+    fill(connection)
+    read: set[str] = set()
+
+    def seen(action: int, table: str | None, *_more: object) -> int:
+        if action == sqlite3.SQLITE_READ and table is not None:
+            read.add(table)
+        return sqlite3.SQLITE_OK
+
+    connection.set_authorizer(seen)
+    for conditions in (
+        {},
+        {"state": State.FAILED, "failure_code": "broken", "unrepeated": True},
+        {"consumer": "a"},
+        {"sequence": 1},
+        {"search": ("order_no", "A1")},
+        {"received_from_us": 0},
+    ):
+        filter = MessageFilter(workspace="w", **conditions)  # type: ignore[arg-type]
+        numbers = numbers_of_page(connection, filter)
+        assert numbers == [1], conditions
+        assert len(summaries(connection, numbers)) == 1
+        assert len(targets(connection, numbers)) == 1
+        assert among(connection, filter, numbers) == {1}
+        assert failure_groups(connection, filter, 10).looked_at == 1
+    assert {"execution", "message", "search"} <= read
+    assert not read & {"payload", "result", "replay_edit", "entry", "attempt"}
+
+
+INTEGRATION = """
+INSERT INTO integration (no, workspace_no, name, managed_by, created_at_us, concurrency,
+    max_waiting, on_failure)
+VALUES (1, 1, 'i', 'files', 0, 1, 1, 'continue')
+"""
+EXECUTION = """
+INSERT INTO execution (no, message_no, run, trigger_no, version_no, position, state, failure)
+VALUES (1, 1, 1, 1, 1, 1, 'failed', ?)
+"""
+
+
+def fill(connection: sqlite3.Connection) -> None:
+    """One message that has failed."""
+    for text in (
+        "INSERT INTO workspace VALUES (1, 'w', 0)",
+        INTEGRATION,
+        "INSERT INTO version VALUES (1, 1, 1, '{}', 0, 'ada')",
+        "INSERT INTO message VALUES (1, 'm1', 1, 1, 5, 'a', NULL)",
+        "INSERT INTO payload VALUES (1, x'00', x'00')",
+        "INSERT INTO search VALUES (1, 'order_no', 'A1', 1)",
+    ):
+        connection.execute(text)
+    failure = encode_failure(Failure("unknown", "broken", "it broke"))
+    connection.execute(EXECUTION, (failure,))
+
+
+def test_a_search_for_a_text_looks_at_one_execution_at_a_time(
+    connection: sqlite3.Connection,
+) -> None:
+    statement = Prepared.of(payload_scan._statement([b"a", b"b"]))
+    plan = [
+        row[3]
+        for row in connection.execute(
+            f"EXPLAIN QUERY PLAN {statement.text}", statement.bound(number=1)
+        )
+    ]
+    assert not [step for step in plan if step.startswith("SCAN")]
+    assert all("INTEGER PRIMARY KEY" in step for step in plan), plan

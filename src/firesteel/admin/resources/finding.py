@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final
 
@@ -12,6 +12,8 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 
 from firesteel.admin import shapes, views
+from firesteel.admin.access import Access
+from firesteel.admin.app import STILL_KEY
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.given import EngineGiven, PayloadReader, Viewer, WorkspaceName
 from firesteel.admin.selection import filter_of, refuse_unknown_names
@@ -23,7 +25,9 @@ from firesteel.store.history import MessageFilter
 
 router = APIRouter(prefix="/workspaces/{workspace}/messages", tags=["messages"])
 
-HEARTBEAT_S: Final = 15.0
+# After so long without news the connection is kept awake, and the door is asked again whether this
+# reader is still let in.
+HEARTBEAT_S: Final = 10.0
 # Changes of so long are told together: a busy list is read from the store four times a second.
 GATHER_S: Final = 0.25
 # One piece of a search: so many executions, and about so long.
@@ -62,7 +66,8 @@ async def stream_messages(
     """What changes in a list of messages, as server-sent events, without payloads."""
     await require_workspace(engine.catalog, workspace)
     filter = filter_of(workspace, query)
-    watch = Watch(engine, filter, engine.feed.listen(_concerns(engine, filter)))
+    listener = engine.feed.listen(_concerns(engine, filter))
+    watch = Watch(engine, filter, listener, request.scope.get(STILL_KEY))
     came_back = request.headers.get("last-event-id") is not None
     return StreamingResponse(
         watch.events(query.seconds, came_back=came_back),
@@ -110,17 +115,22 @@ class Watch:
     engine: Engine
     filter: MessageFilter
     listener: Listener
+    still: Callable[[], Awaitable[Access | None]] | None
 
     async def events(self, seconds: float, *, came_back: bool) -> AsyncIterator[str]:
-        """The text of the stream. It ends after ``seconds``, and when the node stops; whoever comes
-        back may have missed something."""
+        """The text of the stream. It ends after ``seconds``, when the node stops, and when who
+        asked is let in no more; whoever comes back may have missed something."""
         try:
             yield "retry: 1000\n\n"
             if came_back:
                 yield _event("reload")
             loop = asyncio.get_running_loop()
-            until = loop.time() + seconds
+            until, asked = loop.time() + seconds, loop.time()
             while (left := until - loop.time()) > 0:
+                if loop.time() - asked >= HEARTBEAT_S:
+                    if not await self._still_let_in():
+                        break
+                    asked = loop.time()
                 news = await self.listener.news(min(left, HEARTBEAT_S))
                 if news is None:
                     yield ": still here\n\n"
@@ -132,6 +142,13 @@ class Watch:
             yield _event("end")
         finally:
             self.listener.close()
+
+    async def _still_let_in(self) -> bool:
+        """A session may have ended meanwhile, or a right been taken away."""
+        if self.still is None:
+            return True
+        access = await self.still()
+        return access is not None and "view" in access.rights
 
     async def _told(self, news: News) -> str:
         if news.reload:
