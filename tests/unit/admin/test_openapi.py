@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from firesteel.admin.api import create_api
 from firesteel.model.problem import MEDIA_TYPE, PROBLEMS
-from tests.support.openapi import assert_valid, operations
+from tests.support.openapi import assert_valid, operations, resolve
 
 ALWAYS = ("unauthorized", "forbidden", "invalid_request", "store_unavailable", "internal_error")
 
@@ -81,3 +82,41 @@ def test_every_route_with_an_address_of_something_says_what_is_missing(
     for path, method, operation in operations(document):
         if "{" in path:
             assert "404" in operation["responses"], (method, path)
+
+
+def test_every_whole_number_that_is_taken_fits_into_a_store(document: dict[str, Any]) -> None:
+    free = [
+        place
+        for path, method, operation in operations(document)
+        for name, schema in taken(operation)
+        for place in unbounded(document, schema, f"{method} {path} {name}")
+    ]
+    assert free == []
+
+
+def taken(operation: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Name and schema of each parameter, and of the body."""
+    for parameter in operation.get("parameters", []):
+        yield parameter["name"], parameter["schema"]
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        yield "body", content["schema"]
+
+
+def unbounded(
+    document: dict[str, Any], schema: Any, place: str, seen: tuple[str, ...] = ()
+) -> Iterator[str]:
+    """Places of integers without a greatest value."""
+    if not isinstance(schema, dict):
+        return
+    reference = schema.get("$ref")
+    if isinstance(reference, str) and reference not in seen:
+        inner = resolve(document, reference)
+        yield from unbounded(document, inner, place, (*seen, reference))
+    if schema.get("type") == "integer" and not {"maximum", "exclusiveMaximum"} & set(schema):
+        yield place
+    for key in ("anyOf", "oneOf", "allOf", "prefixItems"):
+        for inner in schema.get(key, []):
+            yield from unbounded(document, inner, place, seen)
+    for name, inner in schema.get("properties", {}).items():
+        yield from unbounded(document, inner, f"{place}.{name}", seen)
+    yield from unbounded(document, schema.get("items"), place, seen)

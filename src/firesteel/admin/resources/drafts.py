@@ -100,6 +100,7 @@ async def publish_draft(  # what FastAPI gives it
     over: Annotated[
         int | None,
         Query(
+            le=2**63 - 1,
             ge=1,
             description="Replace this published version, although the draft is not based on it.",
         ),

@@ -29,8 +29,8 @@ def _time(value: Any) -> Any:
 
 Flag = Annotated[bool, Field(strict=True)]
 """true or false, in a body."""
-Whole = Annotated[int, BeforeValidator(_number)]
-"""A whole number, in a body."""
+Whole = Annotated[int, Field(le=2**63 - 1), BeforeValidator(_number)]
+"""A whole number that a store can hold, in a body."""
 Number = Annotated[float, BeforeValidator(_number)]
 """A number, in a body."""
 Day = Annotated[date, BeforeValidator(_time)]
