@@ -13,7 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    expect,
+    sync_playwright,
+)
 
 from tests.browser.signing_in import signed_in
 from tests.support import chromium
@@ -21,6 +28,9 @@ from tests.support.http_server import HttpServer
 from tests.support.node import ProjectFolder, RunningNode, running_node
 
 PATIENCE_MS = 30_000
+"""On a busy machine a page is slow to come, and a try of a step starts a process."""
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="module")

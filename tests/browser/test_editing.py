@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
 import sqlalchemy as sa
 from playwright.sync_api import Browser, Locator, Page, expect
 
@@ -43,17 +41,6 @@ def create(customer: Customer) -> dict:
     \"\"\"Makes a customer.\"\"\"
     return {"city": customer.address.city}
 """
-
-
-PATIENCE_MS = 30_000
-
-
-@pytest.fixture(autouse=True, scope="module")
-def patience() -> Iterator[None]:
-    """A try starts a process, which takes a while on a busy machine."""
-    expect.set_options(timeout=PATIENCE_MS)
-    yield
-    expect.set_options(timeout=5_000)
 
 
 def fill(project: ProjectFolder, sink: HttpServer) -> None:
