@@ -18,6 +18,8 @@ from firesteel.cli import (
     project_commands,
     send,
     serve,
+    tokens,
+    users,
     workers,
 )
 from firesteel.cli.command import local, on_node, with_settings
@@ -78,6 +80,8 @@ def _add_node_commands(app: typer.Typer) -> None:
         ("messages", "Messages and their executions.", messages.COMMANDS),
         ("lanes", "Lanes: what waits, and why.", lanes.COMMANDS),
         ("workers", "Worker processes.", workers.COMMANDS),
+        ("user", "Users of the console and the REST API.", users.COMMANDS),
+        ("token", "API tokens of machines.", tokens.COMMANDS),
         ("secrets", "Secrets of a workspace, for ${NAME}.", node_commands.SECRET_COMMANDS),
     )
     for name, help_text, commands in groups:
