@@ -253,7 +253,11 @@ def test_every_command_and_option_that_an_example_uses_exists() -> None:
             if name is None:
                 wrong.append(f"{block}: {line}")
                 continue
-            options = {option for parameter in known[name].params for option in parameter.opts}
+            options = {
+                option
+                for parameter in known[name].params
+                for option in (*parameter.opts, *parameter.secondary_opts)
+            }
             used = {word for word in words if re.fullmatch(r"-[a-zA-Z]|--[a-z-]+", word)}
             wrong += [f"{block}: {option}" for option in sorted(used - options - {"--help"})]
     assert wrong == []

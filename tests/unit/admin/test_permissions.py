@@ -20,7 +20,8 @@ from firesteel.admin.console.app import create_console
 from firesteel.store.people import User, UserRights
 from tests.unit.admin.conftest import Client, Office
 
-# Before each route the right that it needs, or several joined by ``+``; ``anybody``: a credential, ``open``: nothing.
+# Before each route the right that it needs, or several joined by ``+``; ``anybody``: a credential,
+# ``open``: nothing.
 TABLE = """
 view        GET    /api/v1/node
 view        GET    /api/v1/workspaces
