@@ -205,8 +205,8 @@ def test_a_message_is_used_as_the_sample(page: Page, node: RunningNode) -> None:
 def test_steps_are_added_tried_moved_and_published(page: Page, node: RunningNode) -> None:
     address = made(node, "Built", data_processing='{"item": query.item}')
     page.goto(f"{address}/workflow")
+    expect(page.get_by_text("Add the first step")).to_be_hidden()
     page.get_by_label("A list of steps").check()
-    page.get_by_role("button", name="Save as draft").click()
     page.get_by_text("Add the first step").click()
     page.get_by_role("link", name="Database").click()
 
