@@ -23,7 +23,7 @@ from firesteel.model.rights import Right
 router = APIRouter(prefix="/tokens", include_in_schema=False)
 
 SCOPES: Final[tuple[tuple[Right, str], ...]] = (
-    ("view", "see lists, states and settings"),
+    ("view", "see lists and states"),
     ("payloads", "see what messages hold"),
     ("reveal", "see API keys in clear"),
     ("operate", "replay, cancel, skip, pause"),

@@ -20,7 +20,7 @@ from firesteel.model.user import LONGEST_NAME
 router = APIRouter(prefix="/users", include_in_schema=False)
 
 ROLES: Final[tuple[tuple[Role, str], ...]] = (
-    ("viewer", "Viewer: sees lists, states and settings"),
+    ("viewer", "Viewer: sees lists and states"),
     ("operator", "Operator: also replays, cancels, pauses"),
     ("editor", "Editor: also publishes integrations and adds API keys"),
     ("admin", "Administrator: also users, tokens, connections, secrets, the node"),
