@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from firesteel.model.findings import items, mapping
 from firesteel.model.held_keys import UNDECIDED
+from firesteel.model.integration import Integration
 from firesteel.model.section import Reading
 from firesteel.model.trigger import Trigger
 
@@ -43,7 +44,11 @@ def changed(document: dict[str, Any], form: FormData) -> dict[str, Any]:
     }
     kept = {key: value for key, value in document.items() if key not in parts}
     new = {key: value for key, value in parts.items() if value not in (None, "", [])}
-    return {**kept, **new}
+    whole = {**kept, **new}
+    # In the order of the reference, so that nothing seems to have moved beside what was there.
+    order = Integration.keys()
+    known = [key for key in order if key in whole]
+    return {key: whole[key] for key in [*known, *(key for key in whole if key not in known)]}
 
 
 def with_act(document: dict[str, Any], act: str) -> dict[str, Any]:
