@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -59,13 +59,23 @@ _RESPONSE = "SELECT response FROM result WHERE execution_no = ?"
 class SqliteHistory:
     """The History port for the file at ``path``, whose writer and readers are given."""
 
-    def __init__(self, path: Path, writer: Writer, readers: Readers, *, clocks: Clocks) -> None:
+    def __init__(
+        self,
+        path: Path,
+        writer: Writer,
+        readers: Readers,
+        *,
+        clocks: Clocks,
+        steady_us: Callable[[], int],
+    ) -> None:
+        """``steady_us``: the journal's clock, by which keys end; retention has another one."""
         self._path = path
         self._writer = writer
         self._read = readers.read
         self._scans = Readers(path, threads=1)
         self._scanning = 0
         self._clock = RetentionClock(clocks)
+        self._steady_us = steady_us
         self._progress = retention.Progress()
 
     async def close(self) -> None:
@@ -170,7 +180,7 @@ class SqliteHistory:
         for piece in retention.pieces(expired):
             gone += await self._writer.submit(partial(retention.delete_piece, piece=piece))
         gone += await self._writer.submit(
-            partial(retention.delete_idempotency, now_us=now_us, most=batch)
+            partial(retention.delete_idempotency, now_us=self._steady_us(), most=batch)
         )
         if len(expired) < batch:
             self._progress.end_round()

@@ -198,7 +198,8 @@ def delete_piece(connection: sqlite3.Connection, piece: Sequence[Expired]) -> in
 
 
 def delete_idempotency(connection: sqlite3.Connection, now_us: int, most: int) -> int:
-    """Delete keys whose window is over; how many. In the writer's thread."""
+    """Delete keys whose window is over by the store's steady clock; how many. In the writer's
+    thread."""
     c = idempotency.c
     over = select(c.trigger_no, c.consumer, c.key).where(c.expires_at_us <= now_us).limit(most)
     keys = fetch_all(connection, over)

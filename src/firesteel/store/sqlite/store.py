@@ -53,7 +53,9 @@ async def open_store(
     """
     journal = await open_journal(path, wall_us=wall_us, monotonic_s=monotonic_s, boot=boot)
     clocks = Clocks(wall_us, monotonic_s)
-    history = SqliteHistory(path, journal.writer, journal.readers, clocks=clocks)
+    history = SqliteHistory(
+        path, journal.writer, journal.readers, clocks=clocks, steady_us=journal.steady_us
+    )
     try:
         await journal.writer.submit(check_connection)
         await history.begin()
