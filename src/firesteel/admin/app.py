@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
     Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+Part = Literal["api", "console"]
+
 API = "/api/v1"
 OPENAPI = f"{API}/openapi.json"
 STATIC = "/static/"
@@ -56,7 +58,7 @@ class AdminApp:
         self._publisher = publisher
         self._accounts = accounts
         self._doorkeeper = doorkeeper
-        self._loaded: dict[str, Asgi] = {}
+        self._parts: dict[Part, asyncio.Task[Asgi]] = {}
         self._loading = asyncio.Lock()
         self._open: dict[str, Callable[[], Awaitable[tuple[int, str, bytes]]]] = {
             "/health/live": self._live,
@@ -116,12 +118,21 @@ class AdminApp:
     def _visitor(self, scope: Scope) -> Visitor:
         return Visitor(scope, self._engine.settings.trusted_proxies)
 
-    async def _part(self, name: Literal["api", "console"]) -> Asgi:
+    async def _part(self, name: Part) -> Asgi:
+        """Loaded once, also where whoever asked for it first goes away meanwhile."""
+        if name not in self._parts:
+            load = self._load_api if name == "api" else self._load_console
+            self._parts[name] = asyncio.create_task(self._load(load))
+        loading = self._parts[name]
+        try:
+            return await asyncio.shield(loading)
+        except Exception:
+            self._parts.pop(name, None)
+            raise
+
+    async def _load(self, load: Callable[[], Asgi]) -> Asgi:
         async with self._loading:
-            if name not in self._loaded:
-                load = self._load_api if name == "api" else self._load_console
-                self._loaded[name] = await asyncio.to_thread(load)
-        return self._loaded[name]
+            return await asyncio.to_thread(load)
 
     def _load_api(self) -> Asgi:
         from firesteel.admin.api import create_api

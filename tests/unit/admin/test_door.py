@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from firesteel.admin import api
 from firesteel.admin.access import ALL_RIGHTS, Access, Doorkeeper
 from firesteel.admin.accounts.accounts import Accounts
 from firesteel.admin.api import create_api
@@ -118,3 +121,27 @@ async def test_the_local_token_has_every_right() -> None:
 
     assert access is not None
     assert access.rights == ALL_RIGHTS
+
+
+async def test_what_a_request_began_to_load_is_loaded_once_although_it_went_away(
+    app: AdminApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, may_go_on = threading.Event(), threading.Event()
+    loaded = []
+
+    def create(*_parts: Any) -> Any:
+        began.set()
+        assert may_go_on.wait(30)
+        loaded.append(create_api(*_parts))
+        return loaded[-1]
+
+    monkeypatch.setattr(api, "create_api", create)
+    authorization = {"authorization": f"Bearer {TOKEN}"}
+    first = asyncio.create_task(ask(app, "GET", "/api/v1/nothing", headers=authorization))
+    assert await asyncio.to_thread(began.wait, 30)
+    first.cancel()
+    await asyncio.wait((first,))
+    second = asyncio.create_task(ask(app, "GET", "/api/v1/nothing", headers=authorization))
+    may_go_on.set()
+    status, _, _ = await second
+    assert (status, len(loaded)) == (404, 1)
