@@ -100,3 +100,18 @@ async def test_p10_what_was_interrupted_in_a_paused_lane_waits_until_that_lane_i
     assert hand.claims == []
     await hand.journal.resume(trigger, "held", ADA)
     assert (await hand.taken())[0].message.sequence == 1
+
+
+async def test_an_interrupted_attempt_is_on_record(open_store: OpenStore) -> None:
+    store = await open_store()
+    hand = Hand(store.journal, store.catalog)
+    accepted = await hand.accept(await hand.trigger())
+    await hand.taken()
+    await store.close()
+    store = await open_store()
+    assert await store.journal.recover() == 1
+    (detail,) = await store.history.executions(accepted.message_id)
+    (interrupted,) = detail.attempts
+    assert interrupted.attempt == 1
+    assert interrupted.failure is not None
+    assert interrupted.failure.code == "interrupted"
