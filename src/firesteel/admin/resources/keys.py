@@ -67,7 +67,7 @@ async def add_key(
     return shapes.AddedKeyShape(**views.key(key).model_dump(), secret=shown, warning=warning)
 
 
-@router.patch("/{label}", responses=responses(*_UNKNOWN, "unknown_key", *_REFUSED))
+@router.patch("/{label:path}", responses=responses(*_UNKNOWN, "unknown_key", *_REFUSED))
 async def change_key(
     workspace: WorkspaceName,
     name: IntegrationName,
@@ -89,7 +89,7 @@ async def change_key(
     return views.key(changed)
 
 
-@router.delete("/{label}", status_code=204, responses=responses(*_UNKNOWN, "unknown_key"))
+@router.delete("/{label:path}", status_code=204, responses=responses(*_UNKNOWN, "unknown_key"))
 async def delete_key(
     workspace: WorkspaceName,
     name: IntegrationName,
@@ -101,7 +101,7 @@ async def delete_key(
     await publisher.delete_key(workspace, name, label, actor=access.actor())
 
 
-@router.post("/{label}/reveal", responses=responses(*_UNKNOWN, "unknown_key"))
+@router.post("/{label:path}/reveal", responses=responses(*_UNKNOWN, "unknown_key"))
 async def reveal_key(
     workspace: WorkspaceName,
     name: IntegrationName,
