@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from firesteel.admin import shapes
+from firesteel.admin.masking import masked_document
 from firesteel.admin.selection import selection_of
 from firesteel.admin.times import written, written_or_none
 from firesteel.model.api_key import expiry_day
@@ -159,13 +160,15 @@ def key(item: ApiKey) -> shapes.KeyShape:
     )
 
 
-def connection(item: StoredConnection) -> shapes.ConnectionShape:
-    """A connection as it was written."""
+def connection(item: StoredConnection, *, whole: bool) -> shapes.ConnectionShape:
+    """A connection as it was written (``whole``), or without what could be a secret."""
+    document = item.document if whole else masked_document(item.document)
     return shapes.ConnectionShape(
         name=item.name,
         managed_by=item.managed_by,
         changed_at=written(item.changed_at_us),
-        document=item.document,
+        document=document,
+        masked=document != item.document,
     )
 
 

@@ -134,6 +134,8 @@ def export(
 ) -> None:
     """Write the node's integrations and connections as files. API keys stay on the node.
 
+    A connection that holds a password in clear is written for who has the right to administer.
+
     [bold]Examples[/bold]
 
       firesteel export my-integrations
@@ -263,6 +265,15 @@ def _exported(session: Session) -> dict[str, str]:
         shown = session.client.get(session.path("integrations", item["name"]))
         files[f"integrations/{item['name']}.yaml"] = write_yaml(shown["document"])
     connections = session.client.get(session.path("connections"))
+    masked = [item["name"] for item in connections if item["masked"]]
+    if masked:
+        raise CommandFailed(
+            f"these connections hold secrets in clear, which are not shown: {', '.join(masked)}",
+            exit_code=Exit.REFUSED,
+            code="forbidden",
+            hint="export as an administrator, or write the secrets as ${NAME} and keep the values"
+            " as secrets of the workspace",
+        )
     if connections:
         documents = {item["name"]: item["document"] for item in connections}
         files["connections.yaml"] = write_yaml(documents)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.end_to_end.cli.conftest import CommandLine
 from tests.support.node import ProjectFolder, RunningNode
 
@@ -170,6 +172,26 @@ def test_export_overwrites_a_changed_file_only_with_force(cli: CommandLine, tmp_
     assert file.read_text() == "name: Echo\n"
     assert cli("export", "mine", "--force") == 0
     assert "request_response" in file.read_text()
+
+
+def test_export_refuses_a_connection_whose_password_is_not_shown(
+    cli: CommandLine, node: RunningNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = "/workspaces/test/connections/erp"
+    node.admin("PUT", path, json={"sql": "postgresql://erp:hunter2@db/erp"})
+    token = cli.json("token", "add", "reader", "--scope", "view")["secret"]
+    assert cli("export", "whole") == 0
+    assert "hunter2" in (tmp_path / "whole" / "connections.yaml").read_text()
+
+    with monkeypatch.context() as reader:
+        reader.setenv("FIRESTEEL_URL", node.address["admin_url"])
+        reader.setenv("FIRESTEEL_TOKEN", token)
+        refused = cli("export", "masked")
+
+    assert (refused, (tmp_path / "masked").exists()) == (5, False)
+    assert "erp" in cli.err
+    assert "${NAME}" in cli.err
+    node.admin("DELETE", path)
 
 
 def test_files_do_not_overwrite_what_the_console_manages_unless_told_to(

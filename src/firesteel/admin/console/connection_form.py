@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 KINDS = ("sql", "http")
-_PASSWORD = re.compile(r"(?P<before>://[^/?#@:]*:)(?P<password>[^/?#@]*)@")
-_REFERENCE = re.compile(r"\$\{[^}]*\}")
 
 
 def values_of(document: dict[str, Any]) -> dict[str, str]:
@@ -46,17 +43,6 @@ def document_of(values: Mapping[str, str]) -> dict[str, Any]:
         if values.get(name, "").strip():
             document[name] = values[name].strip()
     return document
-
-
-def masked(url: str) -> str:
-    """An address without a password that stands in it in clear, as no password should."""
-
-    def hide(found: re.Match[str]) -> str:
-        password = found["password"]
-        shown = password if _REFERENCE.fullmatch(password) else "•••"
-        return f"{found['before']}{shown}@"
-
-    return _PASSWORD.sub(hide, url)
 
 
 def _header(line: str) -> tuple[str, str]:

@@ -36,18 +36,22 @@ _OWNED = ("managed_by_files", "managed_by_console")
 
 @router.get("/connections", responses=responses("unknown_workspace"))
 async def list_connections(
-    workspace: WorkspaceName, publisher: PublisherGiven, _access: Viewer
+    workspace: WorkspaceName, publisher: PublisherGiven, access: Viewer
 ) -> list[shapes.ConnectionShape]:
-    """The workspace's connections by name, with ``${NAME}`` unresolved."""
-    return [views.connection(item) for item in await publisher.connections.all(workspace)]
+    """The workspace's connections by name, with ``${NAME}`` unresolved; what else could be a
+    secret is only for administrators."""
+    whole = access.may("administer")
+    stored = await publisher.connections.all(workspace)
+    return [views.connection(item, whole=whole) for item in stored]
 
 
 @router.get("/connections/{name}", responses=responses("unknown_workspace", "unknown_connection"))
 async def show_connection(
-    workspace: WorkspaceName, name: ConnectionName, publisher: PublisherGiven, _access: Viewer
+    workspace: WorkspaceName, name: ConnectionName, publisher: PublisherGiven, access: Viewer
 ) -> shapes.ConnectionShape:
-    """One connection."""
-    return views.connection(await publisher.connections.find(workspace, name))
+    """One connection, as in the list."""
+    found = await publisher.connections.find(workspace, name)
+    return views.connection(found, whole=access.may("administer"))
 
 
 @router.put(

@@ -204,12 +204,15 @@ class RevealedShape(Shape):
 
 
 class ConnectionShape(Shape):
-    """A connection as it was written, ``${NAME}`` unresolved."""
+    """A connection as it was written, ``${NAME}`` unresolved. ``masked``: for who has no right to
+    administer, passwords and options in its URL and values of headers that stand in clear are
+    hidden, so that the document is not the one that is in force."""
 
     name: str
     managed_by: ManagedBy
     changed_at: datetime
     document: dict[str, Any]
+    masked: bool
 
 
 class ConnectionResultShape(Shape):

@@ -8,7 +8,7 @@ from firesteel.admin import views
 from firesteel.errors import CallerError
 
 
-def _refuse(*_given: Any) -> Any:
+def _refuse(*_given: Any, **_named: Any) -> Any:
     raise CallerError(code="target_exists")
 
 

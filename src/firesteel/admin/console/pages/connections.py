@@ -7,8 +7,9 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from firesteel.admin import shapes
-from firesteel.admin.console.connection_form import document_of, masked, values_of
+from firesteel.admin.console.connection_form import document_of, values_of
 from firesteel.admin.console.page import fragment, from_htmx, quoted, redirect, render
+from firesteel.admin.masking import masked_document
 from firesteel.admin.resources import connections
 from firesteel.admin.resources.connections import ConnectionName, SecretName
 from firesteel.admin.resources.given import (
@@ -57,8 +58,6 @@ async def show_connection(
         return await _form(request, name, values=values_of({}))
     found = await connections.show_connection(workspace, name, publisher, access)
     values = values_of(found.document)
-    if "administer" not in access.rights:
-        values = {**values, "url": masked(values["url"]), "headers": ""}
     return await _form(request, name, values=values, managed_by=found.managed_by)
 
 
@@ -162,8 +161,7 @@ async def delete_secret(
 
 
 def _listed(item: shapes.ConnectionShape) -> dict[str, Any]:
-    values = values_of(item.document)
-    return {**item.model_dump(), **values, "url": masked(values["url"])}
+    return {**item.model_dump(), **values_of(masked_document(item.document))}
 
 
 async def _form(request: Request, name: str, **shown: Any) -> Response:
