@@ -374,3 +374,13 @@ async def test_people_outlive_a_restart_and_their_secrets_are_in_no_audit(
     text = repr(await second.catalog.audit())
     for secret in ("hash of", "digest", "fst_"):
         assert secret not in text
+
+
+async def test_an_attempt_that_failed_is_in_the_audit_log(people: People, catalog: Catalog) -> None:
+    await people.refuse_sign_in("anna", "from 10.0.0.1")
+    await people.refuse_sign_in(None, "from 10.0.0.2")
+    latest = [(e.actor, e.action, e.subject, e.detail) for e in await catalog.audit()][:2]
+    assert latest == [
+        ("nobody", "user.refuse", "nobody", "from 10.0.0.2"),
+        ("nobody", "user.refuse", "anna", "from 10.0.0.1"),
+    ]

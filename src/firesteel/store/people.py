@@ -96,6 +96,10 @@ class NewToken:
     expires_at_us: int | None
 
 
+NOBODY = "nobody"
+"""How the audit log names who did not get in, and a user that there is not."""
+
+
 def actor_of(user: str) -> str:
     """How the audit log names a user."""
     return f"user:{user}"
@@ -166,6 +170,11 @@ class People(Protocol):
     async def begin_sign_in(self, sign_in: SignIn) -> None:
         """``unknown_user`` where the user has gone or is disabled. Sign-ins that have expired are
         forgotten."""
+        ...
+
+    async def refuse_sign_in(self, user: str | None, detail: str) -> None:
+        """Write an audit entry of an attempt that failed. ``user``: the one whose name was given;
+        None where nobody has it: what was typed may be a password, and is not kept."""
         ...
 
     async def sign_in(self, digest: bytes) -> tuple[SignIn, User] | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from firesteel.errors import CallerError
 from firesteel.model.api_token import is_token
 from tests.unit.admin.conftest import PASSWORD, Client, Office
 
@@ -218,6 +219,18 @@ async def test_the_cookie_of_a_session_opens_only_under_the_name_of_its_port_and
     secret = anna.headers["cookie"].partition("=")[2]
     for name in ("firesteel", "firesteel-3", "__Host-firesteel-2", "Firesteel-2"):
         assert (await anna("GET", "/api/v1/me", cookie=f"{name}={secret}")).status == 401
+
+
+async def test_a_sign_in_that_fails_is_audited_without_what_was_typed(office: Office) -> None:
+    await office.user("anna", "admin")
+    for name in ("Anna", "my own password"):
+        with pytest.raises(CallerError, match="name or password"):
+            await office.accounts.users.sign_in(name, "hunter2 hunter2", "10.0.0.9")
+    entries = (await office.local("GET", "/api/v1/audit?action=user.refuse")).json["items"]
+    assert [(e["actor"], e["subject"], e["detail"]) for e in entries] == [
+        ("nobody", "nobody", "from 10.0.0.9"),
+        ("nobody", "anna", "from 10.0.0.9"),
+    ]
 
 
 # --- tokens -------------------------------------------------------------------------------------

@@ -62,3 +62,11 @@ def test_an_address_is_limited_whatever_the_names_and_an_ipv6_host_is_its_networ
     with pytest.raises(TooManyAttempts):
         kept.begin("another", "2001:db8::ffff")
     kept.begin("another", "2001:db8:0:1::1")
+
+
+def test_the_audit_log_is_told_of_so_many_failures_in_a_window() -> None:
+    now = [0.0]
+    kept = Attempts(lambda: now[0])
+    assert [kept.noted() for _ in range(attempts.NOTED + 1)] == [True] * attempts.NOTED + [False]
+    now[0] = attempts.WINDOW_S
+    assert kept.noted()

@@ -1,5 +1,7 @@
 """How often somebody may try to sign in: by name, and by address.
 
+How many failures the audit log is told of in that time is bounded too, wherever they come from.
+
 Attempts that fail count for a quarter of an hour; one that succeeds clears its name. Whoever is at
 a limit is told when to go on, before any password is looked at, and whether the name exists makes
 no difference.
@@ -21,6 +23,7 @@ WINDOW_S = 15 * 60
 PER_NAME = 10
 PER_ADDRESS = 50
 MOST_KEPT = 10_000
+NOTED = 200
 
 
 class TooManyAttempts(CallerError):
@@ -39,6 +42,7 @@ class Attempts:
     def __init__(self, now_s: Callable[[], float]) -> None:
         self._names = _Window(PER_NAME, now_s)
         self._addresses = _Window(PER_ADDRESS, now_s)
+        self._noted = _Window(NOTED, now_s)
 
     def begin(self, name: str, address: str) -> None:
         """An attempt, counted as failed until it has succeeded, so that many at once are no way
@@ -50,6 +54,13 @@ class Attempts:
             raise TooManyAttempts(detail, math.ceil(wait_s))
         self._names.add(name)
         self._addresses.add(network)
+
+    def noted(self) -> bool:
+        """Whether there is room for one more failure in the audit log, which is taken then."""
+        if self._noted.wait_s("") > 0:
+            return False
+        self._noted.add("")
+        return True
 
     def succeeded(self, name: str, address: str) -> None:
         """The last attempt was right."""

@@ -129,6 +129,9 @@ class Users:
         stored = user.password_hash if user is not None and user.enabled else None
         checked = await self._passwords.check(password, stored)
         if user is None or stored is None or not checked.fits:
+            if self._attempts.noted():
+                known = None if user is None else user.name
+                await self._people.refuse_sign_in(known, f"from {address}")
             raise CallerError("name or password is wrong", code="sign_in_refused")
         self._attempts.succeeded(wanted, address)
         if checked.rehashed is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from firesteel.store.people import (
+    NOBODY,
     Link,
     NewToken,
     SignIn,
@@ -88,6 +89,11 @@ class SqlitePeople:
             people_visits.begin(own, sign_in)
 
         await self._changes.run("", work)
+
+    async def refuse_sign_in(self, user: str | None, detail: str) -> None:
+        await self._changes.run(
+            NOBODY, lambda change: change.note("user.refuse", user or NOBODY, detail)
+        )
 
     async def sign_in(self, digest: bytes) -> tuple[SignIn, User] | None:
         return await self._read(lambda connection: people_visits.find(connection, digest))
