@@ -7,6 +7,7 @@ import pytest
 from firesteel.errors import CallerError
 from firesteel.model.execution import State
 from firesteel.store.bulk import Bulk, NewBulk, Step
+from firesteel.store.catalog import AuditFilter
 from firesteel.store.history import MessageFilter
 from firesteel.store.journal import Actor
 from tests.contract.shop import ANNA, START_US, Shop
@@ -41,7 +42,7 @@ async def test_a_bulk_act_is_kept_with_its_filter_and_who_began_it(shop: Shop) -
     )
     assert await shop.store.bulk.running() == [begun]
     assert await shop.store.bulk.show("elsewhere", begun.no) is None
-    (entry, *_) = await shop.store.catalog.audit(1)
+    (entry, *_) = await shop.store.catalog.audit(AuditFilter(limit=1))
     assert (entry.actor, entry.action, entry.subject) == (
         *("anna", "bulk.replay"),
         f"shop/{begun.no}",
@@ -76,7 +77,7 @@ async def test_steps_add_up_until_it_has_ended(shop: Shop) -> None:
     (shown,) = await shop.store.bulk.latest("shop")
     assert (shown.state, shown.at_no, shown.done, shown.passed_over) == ("cancelled", 20, 5, 1)
     assert shown.ended_at_us == START_US
-    (entry, *_) = await shop.store.catalog.audit(1)
+    (entry, *_) = await shop.store.catalog.audit(AuditFilter(limit=1))
     assert (entry.actor, entry.action, entry.detail) == ("bo", "bulk.cancel_job", "enough")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from firesteel.model.execution import State
+from firesteel.store.catalog import AuditFilter
 from firesteel.store.journal import Actor, Edit
 from tests.contract.shop import ANNA, DAY_US, Clock, Shop
 
@@ -59,7 +60,7 @@ async def test_the_audit_log_tells_who_edited_which_parts_and_nothing_of_them(sh
     failed = await shop.done(State.FAILED)
     await shop.store.journal.replay(failed.execution_no, shop.version_no, Actor("bo"), EDIT)
     await shop.replay(failed.execution_no)
-    plain, edited, *_ = await shop.store.catalog.audit(5)
+    plain, edited, *_ = await shop.store.catalog.audit(AuditFilter(limit=5))
     assert (edited.actor, edited.action, edited.detail) == (
         *("bo", "execution.replay"),
         "edited body, input",
