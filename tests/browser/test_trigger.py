@@ -174,6 +174,66 @@ def test_an_open_trigger_a_key_that_is_missing_and_what_is_not_decided_are_told(
     assert node.admin("GET", f"{INTEGRATIONS}/{name}")["version"] == 1
 
 
+def test_a_key_keeps_the_authentication_and_takes_back_that_there_is_none(
+    page: Page, node: RunningNode, name: str
+) -> None:
+    open_page(page, name)
+    add_authentication(page)
+    press(page, "Save as draft")
+    expect(page.locator("#faults")).to_contain_text("the trigger has none yet")
+    add_key(page, "first")
+    expect(page.locator("#faults")).to_have_count(0)
+    press(page, "Save")
+    expect(page.get_by_text("Version 2 is in force")).to_be_visible()
+
+
+def test_a_key_that_is_added_before_saving_keeps_the_authentication_in_the_draft(
+    page: Page, node: RunningNode, name: str
+) -> None:
+    open_page(page, name)
+    page.get_by_label("Description").fill("typed, not saved")
+    add_authentication(page)
+    add_key(page, "first")
+    expect(page.get_by_text("Unpublished draft")).to_be_visible()
+    expect(page.locator("#faults")).to_have_count(0)
+    expect(page.get_by_label("Description")).to_have_value("typed, not saved")
+    kept = draft(node, name)["document"]
+    assert kept["trigger"] == {"authentication": [{"api_key": {"label": "first"}}]}
+    assert "description" not in kept
+
+    press(page, "Save")
+    expect(page.get_by_text("Version 2 is in force")).to_be_visible()
+    assert httpx2.post(f"{node.public_url}/test/{name}").status_code == 401
+
+
+def test_a_key_does_not_hide_that_somebody_else_has_changed_the_draft(
+    page: Page, node: RunningNode, name: str
+) -> None:
+    open_page(page, name)
+    add_authentication(page)
+    node.admin("PUT", f"{INTEGRATIONS}/{name}/draft", json={"description": "theirs"})
+    add_key(page, "first")
+    kept = draft(node, name)["document"]
+    assert (kept["description"], len(kept["trigger"]["authentication"])) == ("theirs", 1)
+    press(page, "Save")
+    expect(page.locator("#conflict")).to_contain_text("has changed this integration")
+
+
+def test_a_new_query_parameter_is_found_fault_with_only_after_a_save(
+    page: Page, node: RunningNode, name: str
+) -> None:
+    open_page(page, name)
+    press(page, "Add query parameter")
+    expect(page.get_by_role("group", name="Query parameter 1")).to_be_visible()
+    expect(page.locator("#faults")).to_have_count(0)
+    expect(page.locator("#parameters .invalid-feedback")).to_have_count(0)
+    press(page, "Save as draft")
+    expect(page.locator("#faults")).to_contain_text("/trigger/query_parameters/0/name")
+    press(page, "Add query parameter")
+    expect(page.get_by_role("group", name="Query parameter 2")).to_be_visible()
+    expect(page.locator("#parameters .invalid-feedback")).to_have_count(1)
+
+
 def test_senders_that_wait_less_and_parameters_that_nothing_uses_are_named(
     page: Page, node: RunningNode, name: str
 ) -> None:

@@ -177,6 +177,27 @@ async def examined(request: Request, editing: Editing, document: dict[str, Any])
     )
 
 
+def told_before(shown: Editing, saved: Editing) -> Editing:
+    """``shown``, which is not saved, with those of its faults that ``saved`` has too: what was just
+    added is not found fault with before it could be filled in."""
+    told = {(item.pointer, item.detail) for item in saved.faults}
+    return replace(
+        shown, faults=[item for item in shown.faults if (item.pointer, item.detail) in told]
+    )
+
+
+async def keep(request: Request, editing: Editing, document: dict[str, Any], sent: str) -> Editing:
+    """The integration after the document was saved as its draft. Its ``etag`` is the new one only
+    where ``sent``, what the form is based on, was that of ``editing``: of what others have changed
+    meanwhile, whoever saves that form is told.
+    """
+    publisher, access = _publisher(request), _access(request)
+    workspace, name = editing.workspace, editing.name
+    await save_draft(workspace, name, document, publisher, Response(), access, editing.etag)
+    kept = await load(request, workspace, name)
+    return kept if sent == editing.etag else replace(kept, etag=sent)
+
+
 async def save(
     request: Request,
     editing: Editing,

@@ -72,6 +72,15 @@ def with_act(document: dict[str, Any], act: str) -> dict[str, Any]:
     return {**document, "trigger": trigger}
 
 
+def with_authentication(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with API keys asked for, in the order of the reference."""
+    trigger = {**mapping(document.get("trigger")), "authentication": [UNDECIDED]}
+    order = Trigger.keys()
+    known = [key for key in order if key in trigger]
+    ordered = {key: trigger[key] for key in [*known, *(key for key in trigger if key not in order)]}
+    return {**document, "trigger": ordered}
+
+
 def shown(value: Any) -> str:
     """A value of ``default`` or ``enum`` as the form shows it; a list has a line for each."""
     if isinstance(value, list):

@@ -1,7 +1,8 @@
 """API keys on the trigger page: added, copied, relabelled, deleted. Each acts at once.
 
 With htmx only the list and its dialogs are put in anew, so that what stands unsaved in the page's
-form is left alone; without scripts the whole page comes.
+form is left alone; without scripts the whole page comes. Who adds a key while "Add authentication"
+is not saved yet means both: the authentication is kept in the draft with it.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 
 from firesteel.admin import shapes
-from firesteel.admin.console.draft import load
+from firesteel.admin.console.draft import Editing, keep, load
 from firesteel.admin.console.page import fragment, from_htmx
 from firesteel.admin.console.pages.key_values import key_values
 from firesteel.admin.console.pages.trigger import trigger_page
+from firesteel.admin.console.trigger_form import with_authentication
 from firesteel.admin.resources.given import (
     ACCESS_KEY,
     Editor,
@@ -28,6 +30,7 @@ from firesteel.admin.resources.given import (
 )
 from firesteel.admin.resources.keys import add_key, change_key, delete_key, reveal_key
 from firesteel.errors import CallerError
+from firesteel.model.held_keys import asks_for_keys
 
 router = APIRouter(prefix="/w/{workspace}/integrations/{name}/keys", include_in_schema=False)
 
@@ -49,7 +52,8 @@ async def add(
         added = await add_key(workspace, name, new, publisher, access)
     except CallerError as error:
         return await _keys(request, key_fault=error.detail, key_form=dict(form), key_dialog=ADD)
-    return await _keys(request, added=added)
+    kept = await _with_authentication(request, form)
+    return await _keys(request, kept, added=added)
 
 
 @router.post("/change")
@@ -104,15 +108,28 @@ async def reveal(
     return await _keys(request, revealed=revealed)
 
 
-async def _keys(request: Request, **values: Any) -> Response:
+async def _with_authentication(request: Request, form: Mapping[str, Any]) -> Editing | None:
+    """The draft that asks for keys now, as the page already showed it; None where it did before, or
+    the page shows none."""
+    workspace, name = (request.path_params[part] for part in ("workspace", "name"))
+    editing = await load(request, workspace, name)
+    wanted = form.get("authentication") == "api_key" and editing.may_edit
+    if not wanted or asks_for_keys(editing.document):
+        return None
+    sent = str(form.get("etag") or editing.etag)
+    return await keep(request, editing, with_authentication(editing.document), sent)
+
+
+async def _keys(request: Request, kept: Editing | None = None, **values: Any) -> Response:
+    """The list; with ``kept``, a draft that was just saved, also what the page says of it."""
     workspace, name = (request.path_params[part] for part in ("workspace", "name"))
     engine, publisher = request.app.state.engine, request.app.state.publisher
     access = request.scope[ACCESS_KEY]
-    editing = await load(request, workspace, name)
+    editing = kept or await load(request, workspace, name)
     if not from_htmx(request):
         return await trigger_page(request, editing, (engine, publisher, access), **values)
     found = {**await key_values(editing, engine, publisher, access), **values}
-    return fragment(request, "trigger/keys_changed.html", editing=editing, **found)
+    return fragment(request, "trigger/keys_changed.html", editing=editing, kept=kept, **found)
 
 
 def _new_key(form: Mapping[str, Any]) -> shapes.NewKeyShape:

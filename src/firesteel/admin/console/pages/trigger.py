@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse
 
 from firesteel.admin.access import Access
 from firesteel.admin.console import trigger_form
-from firesteel.admin.console.draft import Editing, examined, load, save
+from firesteel.admin.console.draft import Editing, examined, load, save, told_before
 from firesteel.admin.console.page import render
 from firesteel.admin.console.pages.key_values import key_values
 from firesteel.admin.console.trigger_view import view
@@ -76,7 +76,8 @@ async def edit_trigger(
     editing = await load(request, workspace, name)
     sent = str(form.get("etag") or editing.etag)
     document = trigger_form.with_act(trigger_form.changed(editing.document, form), act)
-    shown = replace(await examined(request, editing, document), etag=sent)
+    found = told_before(await examined(request, editing, document), editing)
+    shown = replace(found, etag=sent)
     given = (engine, publisher, access)
     return await trigger_page(request, shown, given, unsaved=True, act=act)
 
