@@ -157,20 +157,22 @@ class RunningNode:
 
 def launch_node(data_dir: Path, project: Path | None = None, **environment: str) -> RunningNode:
     """Start ``firesteel serve``; it is not ready yet."""
-    command = [sys.executable, "-m", "firesteel", "serve"]
-    if project is not None:
-        command += ["--project", str(project)]
+    words = ["serve"] if project is None else ["serve", "--project", str(project)]
+    return launch(words, data_dir, **{"FIRESTEEL_WORKSPACE": "test", **environment})
+
+
+def launch(words: list[str], data_dir: Path, **environment: str) -> RunningNode:
+    """Start a command of ``firesteel`` that runs a node; it is not ready yet."""
     settings = {
         "FIRESTEEL_PORT": "0",
         "FIRESTEEL_ADMIN_PORT": "0",
         "FIRESTEEL_DATA_DIR": str(data_dir),
-        "FIRESTEEL_WORKSPACE": "test",
         "FIRESTEEL_WORKERS": "2",
         "FIRESTEEL_DISK_RESERVE": "0B",
         **environment,
     }
     process = subprocess.Popen(
-        command,
+        [sys.executable, "-m", "firesteel", *words],
         env={**os.environ, **settings},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -184,7 +186,11 @@ def launch_node(data_dir: Path, project: Path | None = None, **environment: str)
 def start_node(data_dir: Path, project: Path | None = None, **environment: str) -> RunningNode:
     """Start ``firesteel serve`` and wait until it says that it is ready; one that does not in time
     is ended."""
-    node = launch_node(data_dir, project, **environment)
+    return until_ready(launch_node(data_dir, project, **environment))
+
+
+def until_ready(node: RunningNode) -> RunningNode:
+    """The node, once it says that it is ready; one that does not in time is ended."""
     deadline = time.monotonic() + START_S
     while True:
         try:
