@@ -41,6 +41,7 @@ STATIC = "/static/"
 ACCESS_KEY = "firesteel.access"
 STILL_KEY = "firesteel.still"
 """In the scope: asks the door again, for an answer that goes on for minutes."""
+_UNKEPT = {b"cache-control": b"no-store", b"x-content-type-options": b"nosniff"}
 
 
 def create_app(engine: Engine, publisher: Publisher, accounts: Accounts, *, token: str) -> AdminApp:
@@ -79,6 +80,7 @@ class AdminApp:
             await self._to_console(scope, receive, send)
 
     async def _to_api(self, scope: Scope, receive: Receive, send: Send) -> None:
+        send = _unkept(send)
         visitor = self._visitor(scope)
         try:
             access = await self._doorkeeper.access(visitor)
@@ -155,6 +157,19 @@ class AdminApp:
         from firesteel.admin.metrics import CONTENT_TYPE, exposition
 
         return 200, CONTENT_TYPE, await exposition(self._engine)
+
+
+def _unkept(send: Send) -> Send:
+    """Nothing that the REST API answers is kept by a browser or a proxy: it may be a payload or a
+    secret."""
+
+    async def with_headers(event: MutableMapping[str, Any]) -> None:
+        if event["type"] == "http.response.start":
+            given = [pair for pair in event["headers"] if pair[0].lower() not in _UNKEPT]
+            event["headers"] = [*given, *_UNKEPT.items()]
+        await send(event)
+
+    return with_headers
 
 
 async def _refuse(send: Send, problem: Problem) -> None:

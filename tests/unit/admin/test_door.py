@@ -7,6 +7,7 @@ import json
 import threading
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -15,10 +16,12 @@ from firesteel.admin.access import ALL_RIGHTS, Access, Doorkeeper
 from firesteel.admin.accounts.accounts import Accounts
 from firesteel.admin.api import create_api
 from firesteel.admin.app import AdminApp
+from firesteel.admin.console.pages.sign_in import own_path
 from firesteel.admin.visitor import Visitor
 from firesteel.errors import CallerError
 from firesteel.settings import load_settings
 from tests.unit.admin.asgi import ask
+from tests.unit.admin.conftest import Office
 
 TOKEN = "a-local-token-of-this-test"
 
@@ -145,3 +148,43 @@ async def test_what_a_request_began_to_load_is_loaded_once_although_it_went_away
     may_go_on.set()
     status, _, _ = await second
     assert (status, len(loaded)) == (404, 1)
+
+
+async def test_nothing_of_the_rest_api_is_kept_on_the_way(office: Office) -> None:
+    for client in (office.local, office.nobody):
+        for path in ("me", "nothing", "settings", "audit?limit=none"):
+            answer = await client("GET", f"/api/v1/{path}")
+            assert answer.headers["cache-control"] == "no-store", path
+            assert answer.headers["x-content-type-options"] == "nosniff", path
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["/w/demo/messages?state=failed&consumer=web%20shop", "/w/demo/consumers/web%20a%2Fb/api"],
+)
+async def test_the_way_over_the_sign_in_leads_to_the_whole_address(
+    office: Office, address: str
+) -> None:
+    sent = await office.nobody("GET", address, accept="text/html")
+    (to,) = parse_qs(urlsplit(sent.headers["location"]).query)["next"]
+    assert to == address
+    assert own_path(to) == address
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "nowhere/a", ""])
+async def test_a_path_to_which_no_backup_can_be_written_is_refused(
+    office: Office, name: str
+) -> None:
+    refused = await office.local("POST", "/api/v1/backup", {"path": f"{office.folder}/{name}"})
+    assert refused.code in ("invalid_request", "target_exists")
+
+
+async def test_a_backup_replaces_nothing(office: Office) -> None:
+    link, file = office.folder / "link", office.folder / "file"
+    file.write_text("mine")
+    link.symlink_to(office.folder / "absent")
+    for path in (link, file):
+        refused = await office.local("POST", "/api/v1/backup", {"path": str(path)})
+        assert (refused.status, refused.code) == (409, "target_exists")
+    assert file.read_text() == "mine"
+    assert not (office.folder / "absent").exists()

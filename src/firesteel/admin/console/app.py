@@ -123,13 +123,21 @@ class _Guard:
             await self._app(scope, receive, with_headers)
 
 
+def _asked(scope: Scope) -> str:
+    """The address as it was written, with its query."""
+    path, query = urllib.parse.quote(scope["path"]), scope["query_string"].decode("latin-1")
+    written = scope.get("raw_path")
+    path = path if written is None else written.decode("latin-1")
+    return f"{path}?{query}" if query else path
+
+
 async def _to_sign_in(scope: Scope, send: Send) -> None:
     """A browser is sent to sign in, and from there back to the page that it asked for; an act is
     not repeated. Whoever asked for no page gets 401, by which htmx goes there too (P43)."""
     headers = dict(scope["headers"])
     to = "/sign-in"
     if scope["method"] == "GET" and scope["path"] != "/" and b"hx-request" not in headers:
-        to += "?" + urllib.parse.urlencode({"next": scope["path"]})
+        to += "?" + urllib.parse.urlencode({"next": _asked(scope)})
     browsing = b"text/html" in headers.get(b"accept", b"") and b"hx-request" not in headers
     location = (b"location" if browsing else b"hx-redirect", to.encode())
     status = 303 if browsing else 401

@@ -95,9 +95,13 @@ async def make_backup(
     if "\0" in target.path or not path.is_absolute():
         raise CallerError("the path must be absolute", code="invalid_request")
     # One look at a local path each, no more than the log's.
-    if not path.parent.is_dir():
+    try:
+        exists, has_folder = path.exists(), path.parent.is_dir()  # noqa: ASYNC240
+    except OSError as error:
+        raise CallerError(f"no such path: {error.strerror}", code="invalid_request") from error
+    if not has_folder:
         raise CallerError("there is no folder for the file to be in", code="invalid_request")
-    if path.exists():  # noqa: ASYNC240
+    if exists:
         raise CallerError(f"{path.name} exists already", code="target_exists")
     await engine.catalog.note(access.name, "store.backup", str(path))
     try:
