@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from firesteel.cli.app import run
-from tests.support.node import ProjectFolder, RunningNode, running_node, wait_until
+from tests.support.node import WAIT_S, ProjectFolder, RunningNode, running_node, wait_until
 
 PASSWORD = "correct horse battery"
 PAGE = {"accept": "text/html"}
@@ -48,7 +48,7 @@ def csrf(page: httpx2.Response) -> str:
 @pytest.fixture(scope="module")
 def browser(node: RunningNode) -> Iterator[httpx2.Client]:
     """The first administrator, who came by the printed link."""
-    with httpx2.Client(base_url=node.address["admin_url"], headers=PAGE) as client:
+    with httpx2.Client(base_url=node.address["admin_url"], headers=PAGE, timeout=WAIT_S) as client:
         link = printed_link(node)
         assert client.get(link).status_code == 200
         form = {"link": link.partition("link=")[2], "name": "Anna", "password": PASSWORD}
@@ -67,7 +67,7 @@ def test_the_printed_link_makes_an_administrator_and_works_once(
     me = browser.get("/api/v1/me").json()
     assert (me["name"], me["role"]) == ("user:anna", "admin")
     assert set(me["rights"]) == {"view", "payloads", "reveal", "operate", "edit", "administer"}
-    with httpx2.Client(headers=PAGE) as stranger:
+    with httpx2.Client(headers=PAGE, timeout=WAIT_S) as stranger:
         again = stranger.get(printed_link(node))
         assert again.status_code == 409
         assert "opens nothing" in again.text
@@ -76,7 +76,7 @@ def test_the_printed_link_makes_an_administrator_and_works_once(
 def test_sign_in_leads_back_and_sign_out_ends_the_session(
     node: RunningNode, browser: httpx2.Client
 ) -> None:
-    with httpx2.Client(base_url=node.address["admin_url"], headers=PAGE) as client:
+    with httpx2.Client(base_url=node.address["admin_url"], headers=PAGE, timeout=WAIT_S) as client:
         sent = client.get("/w/test/integrations")
         assert sent.headers["location"] == "/sign-in?next=%2Fw%2Ftest%2Fintegrations"
         form = {"name": "anna", "password": PASSWORD, "next": "/w/test/integrations"}
@@ -98,7 +98,7 @@ def test_sign_in_leads_back_and_sign_out_ends_the_session(
     "to", ["//evil.example", "/\\evil.example", "https://evil.example", "javascript:alert(1)", ""]
 )
 def test_sign_in_leads_nowhere_else(node: RunningNode, browser: httpx2.Client, to: str) -> None:
-    with httpx2.Client(base_url=node.address["admin_url"], headers=PAGE) as client:
+    with httpx2.Client(base_url=node.address["admin_url"], headers=PAGE, timeout=WAIT_S) as client:
         form = {"name": "anna", "password": PASSWORD, "next": to}
         assert client.post("/sign-in", data=form).headers["location"] == "/"
 
@@ -106,7 +106,7 @@ def test_sign_in_leads_nowhere_else(node: RunningNode, browser: httpx2.Client, t
 def test_a_sign_in_that_another_site_sends_is_refused(
     node: RunningNode, browser: httpx2.Client
 ) -> None:
-    with httpx2.Client(base_url=node.address["admin_url"], headers=PAGE) as client:
+    with httpx2.Client(base_url=node.address["admin_url"], headers=PAGE, timeout=WAIT_S) as client:
         form = {"name": "anna", "password": PASSWORD}
         sent = client.post("/sign-in", data=form, headers={"origin": node.public_url})
         assert sent.status_code == 403
@@ -116,7 +116,7 @@ def test_a_sign_in_that_another_site_sends_is_refused(
 def test_attempts_are_limited_and_tell_nothing_of_who_there_is(
     node: RunningNode, browser: httpx2.Client
 ) -> None:
-    with httpx2.Client(base_url=node.address["admin_url"], headers=PAGE) as client:
+    with httpx2.Client(base_url=node.address["admin_url"], headers=PAGE, timeout=WAIT_S) as client:
 
         def attempt(name: str) -> httpx2.Response:
             return client.post("/sign-in", data={"name": name, "password": "a wrong password"})
@@ -167,10 +167,12 @@ def test_firesteel_works_from_elsewhere_with_a_token_and_its_scopes(
     assert cli("user", "add", "carl", "--role", "editor", "--payloads", *here) == 0
     link = capsys.readouterr().out.strip()
     assert link.startswith(node.address["admin_url"] + "/welcome?link=")
-    assert httpx2.get(link, headers=PAGE).status_code == 200
+    assert httpx2.get(link, headers=PAGE, timeout=WAIT_S).status_code == 200
     assert cli("user", "link", *here) == 5, "there is an administrator already"
     assert cli("user", "link", "carl", *here) == 0
-    assert httpx2.get(link, headers=PAGE).status_code == 409, "the newer link has replaced it"
+    assert httpx2.get(link, headers=PAGE, timeout=WAIT_S).status_code == 409, (
+        "the newer link has replaced it"
+    )
 
     monkeypatch.setenv("FIRESTEEL_URL", node.address["admin_url"])
     monkeypatch.setenv("FIRESTEEL_TOKEN", secret)
