@@ -7,6 +7,7 @@ import "htmx.org/dist/ext/hx-sse.js";
 
 import { confirmed } from "./behaviours/confirmed.js";
 import { copied } from "./behaviours/copied.js";
+import { currentTab } from "./behaviours/current_tab.js";
 import { dialogs } from "./behaviours/dialogs.js";
 import { filled } from "./behaviours/filled.js";
 import { live } from "./behaviours/live.js";
@@ -24,6 +25,7 @@ const BEHAVIOURS = [
   localTimes,
   filled,
   dialogs,
+  currentTab,
   confirmed,
   copied,
   menus,

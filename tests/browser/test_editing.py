@@ -283,6 +283,22 @@ def test_every_kind_of_step_has_a_form(page: Page, node: RunningNode) -> None:
         expect(page.get_by_role("heading", name=f"Step {kind}")).to_be_visible()
 
 
+def test_what_an_http_step_sends_is_asked_where_it_has_a_body(
+    page: Page, node: RunningNode
+) -> None:
+    address = made(node, "Sending", workflow={"steps": STEPS})
+    page.goto(f"{address}/workflow/add?kind=http")
+    page.get_by_label("Connection", exact=True).fill("shop")
+    expect(editor(page, "What is sent")).to_be_hidden()
+    page.get_by_label("Method", exact=True).first.select_option("POST")
+    page.get_by_label("Body", exact=True).first.select_option("JSON")
+    type_into(page, "What is sent", '{"item": "{% input.query.item %}"}')
+    expect(preview(page)).to_contain_text('"item": "A-100"')
+    page.get_by_role("button", name="Save as draft").click()
+    expect(page.get_by_role("heading", name="Step http")).to_be_visible()
+    expect(editor(page, "What is sent")).to_be_visible()
+
+
 def test_a_python_workflow_is_chosen_and_its_fields_listed(page: Page, node: RunningNode) -> None:
     address = made(node, "Typed")
     page.goto(f"{address}/workflow")

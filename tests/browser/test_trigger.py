@@ -157,6 +157,14 @@ def test_the_page_and_its_dialogs_have_nothing_that_shuts_people_out(
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
 
 
+def test_on_a_phone_the_tab_of_the_page_is_in_sight(page: Page, name: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"/w/test/integrations/{name}/versions")
+    expect(page.get_by_role("link", name="Versions", exact=True)).to_be_in_viewport(ratio=0.9)
+    open_page(page, name)
+    expect(page.get_by_role("link", name="Trigger", exact=True)).to_be_in_viewport(ratio=0.9)
+
+
 def test_an_open_trigger_a_key_that_is_missing_and_what_is_not_decided_are_told(
     page: Page, node: RunningNode, name: str
 ) -> None:
