@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from firesteel.model.problem import MEDIA_TYPE, PROBLEMS, Problem
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+_PARAMETER = re.compile(r"\{[^}]*\}")
 _BY_STATUS = {404: "not_found", 405: "method_not_allowed", 415: "unsupported_media_type"}
 _MOST_ERRORS = 100
 _ANYWHERE = ("unauthorized", "forbidden", "invalid_request", "store_unavailable", "internal_error")
@@ -123,14 +125,16 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 def _allowed(request: Request) -> str:
-    """The methods of all routes at this address: Starlette tells those of the first one only. A
-    path that is written out counts before one with a parameter, as OpenAPI has it."""
-    found: dict[int, set[str]] = {}
+    """The methods of all routes at this address: Starlette tells those of the first one only. The
+    path of which most is written out counts before others, as OpenAPI has it."""
+    found: dict[tuple[int, int], set[str]] = {}
     for context in iter_route_contexts(request.app.routes):
         path = context.path or ""
         pattern, _, _ = compile_path(path)
         if pattern.match(request.scope["path"]):
-            found.setdefault(path.count("{"), set()).update(context.methods or ())
+            parameters = _PARAMETER.findall(path)
+            written_out = len(path) - sum(map(len, parameters))
+            found.setdefault((len(parameters), -written_out), set()).update(context.methods or ())
     return ", ".join(sorted(found[min(found)])) if found else ""
 
 

@@ -14,7 +14,13 @@ from tests.unit.admin.asgi import ask
 @pytest.fixture
 def app() -> FastAPI:
     made = FastAPI()
-    for method, path in (("GET", "/x/{id}"), ("DELETE", "/x/{id}"), ("POST", "/x/all")):
+    for method, path in (
+        ("GET", "/x/{id}"),
+        ("DELETE", "/x/{id}"),
+        ("POST", "/x/all"),
+        ("PATCH", "/y/{label:path}"),
+        ("POST", "/y/{label:path}/reveal"),
+    ):
 
         async def answer() -> None: ...
 
@@ -23,7 +29,10 @@ def app() -> FastAPI:
     return made
 
 
-@pytest.mark.parametrize(("path", "allow"), [("/x/1", "DELETE, GET"), ("/x/all", "POST")])
+@pytest.mark.parametrize(
+    ("path", "allow"),
+    [("/x/1", "DELETE, GET"), ("/x/all", "POST"), ("/y/a/b", "PATCH"), ("/y/a/reveal", "POST")],
+)
 async def test_405_tells_the_methods_of_the_address(app: Any, path: str, allow: str) -> None:
     status, headers, _ = await ask(app, "OPTIONS", path)
 

@@ -10,7 +10,7 @@ from firesteel.store.journal import Postponement
 
 def _crashed(self: Any, claim: Any, failure: Any, *_blame: Any) -> None:
     again = Postponement(claim.execution_no, claim.epoch, 0.0, counts=False, failure=failure)
-    self._postpone(again)
+    self._postpone(claim, again)
 
 
 Dispatcher.crashed = _crashed  # type: ignore[method-assign]
