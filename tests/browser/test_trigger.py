@@ -92,6 +92,8 @@ def set_up_item_price(page: Page) -> str:
     page.get_by_label("Required").check()
     press(page, "Add query parameter")
     second = page.get_by_role("group", name="Query parameter 2")
+    expect(second.get_by_label("Name", exact=True)).to_be_focused()
+    expect(page.locator("#new-secret")).to_be_visible()
     second.get_by_label("Name", exact=True).fill("quantity")
     second.get_by_label("Type").select_option("integer")
     second.get_by_label("Default").fill("1")
