@@ -8,6 +8,10 @@ from typing import Any
 from playwright.sync_api import Page
 
 SCRIPT = Path(__file__).parents[2] / "frontend/node_modules/axe-core/axe.min.js"
+# Colours that are still changing have a contrast that nobody sees.
+SETTLED = """() => Promise.allSettled(document.getAnimations()
+    .filter((one) => one.effect.getComputedTiming().endTime !== Infinity)
+    .map((one) => one.finished))"""
 SERIOUS = ("serious", "critical")
 
 
@@ -15,6 +19,7 @@ def violations(page: Page) -> list[str]:
     """What axe finds serious or critical in the page as it is now, one line each: the rule, and
     the first elements that break it. The script comes by the debugger, past the page's CSP."""
     page.evaluate(SCRIPT.read_text())
+    page.evaluate(SETTLED)
     found: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     return [
         f"{rule['id']}: {rule['help']}: {[node['html'][:200] for node in rule['nodes'][:3]]}"
