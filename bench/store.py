@@ -19,8 +19,9 @@ from firesteel.model.execution import Response, State
 from firesteel.model.message import Message, Request, encode_request
 from firesteel.store.catalog import TriggerRules
 from firesteel.store.journal import Claim, NewMessage, Settlement
-from firesteel.store.sqlite.catalog import SqliteCatalog
-from firesteel.store.sqlite.clock import Clocks
+from firesteel.store.sql.catalog import SqlCatalog
+from firesteel.store.sql.clock import Clocks
+from firesteel.store.sqlite.database import SqliteDatabase
 from firesteel.store.sqlite.journal import SqliteJournal, open_journal
 
 BODY = os.urandom(768).hex()[:1024].encode()
@@ -92,9 +93,8 @@ class Bench:
 
 async def publish(journal: SqliteJournal, names: list[str]) -> list[int]:
     clocks = Clocks(lambda: time.time_ns() // 1000, time.monotonic)
-    catalog = SqliteCatalog(
-        journal.writer, journal.readers, clocks=clocks, rules_changed=journal.rules_changed
-    )
+    database = SqliteDatabase(journal.writer, journal.readers)
+    catalog = SqlCatalog(database, clocks=clocks, rules_changed=journal.rules_changed)
     await catalog.ensure_workspace("bench")
     published = [
         await catalog.publish(

@@ -45,7 +45,7 @@ from firesteel.gateway.app import Gateway
 from firesteel.gateway.asgi import AsgiHandler
 from firesteel.handover import Handover
 from firesteel.lifeline import hold_on_to
-from firesteel.store.sqlite.clock import boot_id
+from firesteel.store.sql.clock import boot_id
 from firesteel.store.sqlite.safety import check_directory
 from firesteel.store.sqlite.store import SqliteStore, open_store
 from firesteel.supervisor import LOST_STORE_EXIT_CODE, SETUP_EXIT_CODE

@@ -33,7 +33,7 @@ async def test_a_list_shows_the_latest_message_and_what_has_failed_of_each_trigg
 async def test_failures_are_counted_up_to_a_bound(
     open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("firesteel.store.sqlite.activity.MOST_COUNTED", 3)
+    monkeypatch.setattr("firesteel.store.sql.activity.MOST_COUNTED", 3)
     shop = await open_shop(open_store, Clock())
     for _ in range(5):
         await shop.done(State.FAILED)

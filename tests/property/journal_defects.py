@@ -16,11 +16,11 @@ import pytest
 
 from firesteel.model.execution import JournalEntry
 from firesteel.store.journal import Idempotency, NewMessage, Postponement, Settlement
-from firesteel.store.sqlite import retention
+from firesteel.store.sql import retention
+from firesteel.store.sql.clock import Clocks, SteadyClock
 from firesteel.store.sqlite.acts import Acts
 from firesteel.store.sqlite.appends import Appends
 from firesteel.store.sqlite.claims import Claims
-from firesteel.store.sqlite.clock import Clocks, SteadyClock
 from firesteel.store.sqlite.mirror import PAUSED, LaneName, Mirror, TriggerMirror
 from firesteel.store.sqlite.outcomes import Outcomes
 from firesteel.store.sqlite.sessions import Sessions

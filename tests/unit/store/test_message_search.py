@@ -12,28 +12,30 @@ import pytest
 from firesteel.model.execution import Failure, State
 from firesteel.store.history import MessageFilter
 from firesteel.store.migrations import migrate
-from firesteel.store.sqlite import payload_scan
-from firesteel.store.sqlite.failure_groups import failure_groups
-from firesteel.store.sqlite.message_rows import summaries, targets
-from firesteel.store.sqlite.message_search import among, numbers_of_page, questions
-from firesteel.store.sqlite.queries import Prepared
-from firesteel.store.sqlite.results import encode_failure
+from firesteel.store.sql import payload_scan
+from firesteel.store.sql.dialects import SQLITE
+from firesteel.store.sql.failure_groups import failure_groups
+from firesteel.store.sql.message_rows import summaries, targets
+from firesteel.store.sql.message_search import among, numbers_of_page, questions
+from firesteel.store.sql.queries import Prepared
+from firesteel.store.sql.results import encode_failure
+from firesteel.store.sqlite.connection import SqliteConnection
 
 MESSAGES = "sqlite_autoindex_message_2"  # (trigger_no, sequence)
 REPLAYS = "SCAN execution USING INDEX uq_execution_replay"  # few, and no others are in it
 
 
 @pytest.fixture
-def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+def connection(tmp_path: Path) -> Iterator[SqliteConnection]:
     migrate(tmp_path / "store.db")
-    connection = sqlite3.connect(tmp_path / "store.db")
+    connection = sqlite3.connect(tmp_path / "store.db", factory=SqliteConnection)
     yield connection
     connection.close()
 
 
-def plans(connection: sqlite3.Connection, filter: MessageFilter) -> list[list[str]]:
+def plans(connection: SqliteConnection, filter: MessageFilter) -> list[list[str]]:
     """The steps of each question's plan."""
-    asked = questions(filter, [1, 2])
+    asked = questions(filter, [1, 2], SQLITE)
     bounds = {"trigger_no": 1, "from_sequence": 0, "until_sequence": 9}
     return [
         [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {q.text}", q.bound(**bounds))]
@@ -77,7 +79,7 @@ def plans(connection: sqlite3.Connection, filter: MessageFilter) -> list[list[st
     ],
 )
 def test_each_filter_is_answered_along_its_index(
-    connection: sqlite3.Connection, conditions: dict[str, Any], indexes: list[str]
+    connection: SqliteConnection, conditions: dict[str, Any], indexes: list[str]
 ) -> None:
     found = plans(connection, MessageFilter(**conditions))
     assert len(found) == len(indexes)
@@ -102,7 +104,7 @@ def test_each_filter_is_answered_along_its_index(
     ],
 )
 def test_a_page_reads_no_more_than_it_shows(
-    connection: sqlite3.Connection, conditions: dict[str, Any]
+    connection: SqliteConnection, conditions: dict[str, Any]
 ) -> None:
     """The first question yields its rows in order; sorting would read all before the first."""
     first = plans(connection, MessageFilter(**conditions))[0]
@@ -110,7 +112,7 @@ def test_a_page_reads_no_more_than_it_shows(
 
 
 def test_no_list_reads_a_payload_or_what_an_execution_left(
-    connection: sqlite3.Connection,
+    connection: SqliteConnection,
 ) -> None:
     """Traced: every table that SQLite reads for lists, counts, groups, bulk acts and live rows."""
     fill(connection)
@@ -152,7 +154,7 @@ VALUES (1, 1, 1, 1, 1, 1, 'failed', ?)
 """
 
 
-def fill(connection: sqlite3.Connection) -> None:
+def fill(connection: SqliteConnection) -> None:
     """One message that has failed."""
     for text in (
         "INSERT INTO workspace VALUES (1, 'w', 0)",
@@ -168,9 +170,9 @@ def fill(connection: sqlite3.Connection) -> None:
 
 
 def test_a_search_for_a_text_looks_at_one_execution_at_a_time(
-    connection: sqlite3.Connection,
+    connection: SqliteConnection,
 ) -> None:
-    statement = Prepared.of(payload_scan._statement([b"a", b"b"]))
+    statement = Prepared.of(payload_scan._statement([b"a", b"b"]), SQLITE)
     plan = [
         row[3]
         for row in connection.execute(

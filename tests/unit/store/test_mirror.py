@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from firesteel.store.sql.clock import Clocks
 from firesteel.store.sqlite import mirror
-from firesteel.store.sqlite.clock import Clocks
 from firesteel.store.sqlite.mirror import Mirror, TriggerMirror
 from firesteel.store.sqlite.store import open_store
 from tests.support.hand import Hand

@@ -8,8 +8,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firesteel.store.sqlite.clock import Clocks
-from firesteel.store.sqlite.retention_clock import ClockState, RetentionClock
+from firesteel.store.sql.clock import Clocks
+from firesteel.store.sql.retention_clock import ClockState, RetentionClock
 from firesteel.store.sqlite.store import open_store
 from tests.support.hand import Hand
 

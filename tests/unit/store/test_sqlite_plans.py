@@ -10,13 +10,16 @@ from typing import Any
 import pytest
 
 from firesteel.store.migrations import migrate
-from firesteel.store.sqlite import acts_sql, appends, claims, lanes, mirror, outcomes, sessions
+from firesteel.store.sql import lanes
+from firesteel.store.sql.dialects import SQLITE
+from firesteel.store.sql.statements import Statements
+from firesteel.store.sqlite import acts_sql, appends, claims, mirror, outcomes, sessions
 
 PARTS: dict[str, Callable[[], Any]] = {
     "acts": acts_sql.acts_sql,
     "appends": appends._sql,
     "claims": claims._sql,
-    "lanes": lanes._sql,
+    "lanes": lambda: lanes._sql(Statements(SQLITE)),
     "mirror": mirror._sql,
     "outcomes": outcomes._sql,
     "sessions": sessions._sql,

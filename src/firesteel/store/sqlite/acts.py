@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 from firesteel.errors import CallerError
 from firesteel.model.execution import Response, State
 from firesteel.store.journal import Actor, Edit, Ended
+from firesteel.store.sql.results import encode_response
 from firesteel.store.sqlite.acts_sql import acts_sql
 from firesteel.store.sqlite.claims import Claims
 from firesteel.store.sqlite.mirror import BUSY, PAUSED, LaneName, Mirror, TriggerMirror
 from firesteel.store.sqlite.outcomes import Outcomes, Recorded
-from firesteel.store.sqlite.results import encode_response
 
 
 class _Found(NamedTuple):

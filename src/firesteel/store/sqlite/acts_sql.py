@@ -20,13 +20,8 @@ from firesteel.store.schema import (
     result,
     workspace,
 )
-from firesteel.store.sqlite.statements import (
-    ONE,
-    compiled,
-    delete_from,
-    insert_into,
-    insert_or_set,
-)
+from firesteel.store.sql.statements import ONE
+from firesteel.store.sqlite.statements import compiled, delete_from, insert_into, insert_or_set
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,9 +24,9 @@ from firesteel.store.journal import (
     NewMessage,
 )
 from firesteel.store.schema import idempotency, integration, search
+from firesteel.store.sql.results import encode_response
 from firesteel.store.sqlite.claims import Claims
 from firesteel.store.sqlite.mirror import Mirror, Running, TriggerMirror
-from firesteel.store.sqlite.results import encode_response
 from firesteel.store.sqlite.row_group import RowGroup
 from firesteel.store.sqlite.statements import (
     compiled,

@@ -29,8 +29,9 @@ from firesteel.store.schema import (
     payload,
     replay_edit,
 )
+from firesteel.store.sql.statements import ONE, ZERO
 from firesteel.store.sqlite.mirror import BUSY, PAUSED, LaneName, Mirror, Running, TriggerMirror
-from firesteel.store.sqlite.statements import ONE, ZERO, compiled, update_rows
+from firesteel.store.sqlite.statements import compiled, update_rows
 
 _RIPEN_AT_ONCE = 500
 

@@ -12,6 +12,7 @@ import sqlite3
 from pathlib import Path
 
 from firesteel.errors import OperatorError
+from firesteel.store.sql.dialects import SQLITE
 from firesteel.store.sqlite.safety import cannot_write
 
 # How long another process's lock is waited for. A call that came just after the wait began has to
@@ -31,7 +32,18 @@ _CHECKPOINT_PAGES = 2000
 _LOG_LIMIT_BYTES = 64 * 1024 * 1024
 
 
-def open_writer(path: Path) -> sqlite3.Connection:
+class SqliteConnection(sqlite3.Connection):
+    """Implements ``sql.database.Connection``."""
+
+    dialect = SQLITE
+
+    def beginning_of_body(self, message_no: int, size_bytes: int) -> bytes:
+        """As ``Connection.beginning_of_body``."""
+        with self.blobopen("payload", "body", message_no, readonly=True) as body:
+            return body.read(size_bytes)
+
+
+def open_writer(path: Path) -> SqliteConnection:
     """The one connection that writes. Made and used in the writer's thread only.
 
     WAL with ``synchronous=FULL``: a commit returns after the log is flushed. No mmap: an I/O error
@@ -44,6 +56,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
         timeout=_BUSY_TIMEOUT_S,
         isolation_level=None,
         cached_statements=_STATEMENTS,
+        factory=SqliteConnection,
     )
     (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
@@ -81,7 +94,7 @@ def _empty_log(connection: sqlite3.Connection) -> None:
         raise sqlite3.OperationalError("another process uses the store")
 
 
-def open_reader(path: Path) -> sqlite3.Connection:
+def open_reader(path: Path) -> SqliteConnection:
     """A read-only connection: it never waits for the writer, never writes and never checkpoints.
     It may be used by any one thread at a time."""
     connection = sqlite3.connect(
@@ -90,6 +103,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
         timeout=_BUSY_TIMEOUT_S,
         isolation_level=None,
         cached_statements=_STATEMENTS,
+        factory=SqliteConnection,
         check_same_thread=False,
     )
     connection.execute("PRAGMA query_only = ON")

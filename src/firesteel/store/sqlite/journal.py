@@ -24,11 +24,13 @@ from firesteel.store.journal import (
     TriggerCounts,
 )
 from firesteel.store.migrations import migrate
-from firesteel.store.sqlite.clock import Clocks
+from firesteel.store.sql.clock import Clocks
+from firesteel.store.sql.database import LONG_READ_TIMEOUT_S
+from firesteel.store.sql.dialects import SQLITE
+from firesteel.store.sql.lanes import LaneReader
 from firesteel.store.sqlite.connection import StoreLock
-from firesteel.store.sqlite.lanes import LaneReader
 from firesteel.store.sqlite.ledger import JournalLedger
-from firesteel.store.sqlite.readers import LONG_READ_TIMEOUT_S, Readers
+from firesteel.store.sqlite.readers import Readers
 from firesteel.store.sqlite.writer import QUEUE_LIMIT, Writer
 
 T = TypeVar("T")
@@ -49,7 +51,7 @@ class SqliteJournal:
         self.readers = readers
         self._ledger = ledger
         self._lock = lock
-        self._lanes = LaneReader()
+        self._lanes = LaneReader(SQLITE)
         self._append = ledger.appends.append
         self._settle = ledger.outcomes.settle
         self._postpone = ledger.outcomes.postpone

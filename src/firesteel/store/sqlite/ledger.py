@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from firesteel.store.journal import Claim
+from firesteel.store.sql.clock import Clocks
 from firesteel.store.sqlite.acts import Acts
 from firesteel.store.sqlite.appends import Appends
 from firesteel.store.sqlite.claims import Claims
-from firesteel.store.sqlite.clock import Clocks
 from firesteel.store.sqlite.mirror import Mirror
 from firesteel.store.sqlite.outcomes import Outcomes
 from firesteel.store.sqlite.sessions import Sessions

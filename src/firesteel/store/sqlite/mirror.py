@@ -25,8 +25,9 @@ from firesteel.store.schema import (
     paused_lane,
     session,
 )
-from firesteel.store.sqlite.clock import Clocks, SteadyClock
-from firesteel.store.sqlite.statements import ONE, ZERO, compiled
+from firesteel.store.sql.clock import Clocks, SteadyClock
+from firesteel.store.sql.statements import ONE, ZERO
+from firesteel.store.sqlite.statements import compiled
 
 LANES = 50_000
 

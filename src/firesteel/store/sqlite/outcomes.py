@@ -20,9 +20,9 @@ from firesteel.store.schema import (
     execution,
     paused_lane,
 )
+from firesteel.store.sql.results import encode_failure, encode_response
 from firesteel.store.sqlite.claims import Claims
 from firesteel.store.sqlite.mirror import BUSY, PAUSED, Mirror, Running, TriggerMirror
-from firesteel.store.sqlite.results import encode_failure, encode_response
 from firesteel.store.sqlite.row_group import RowGroup
 from firesteel.store.sqlite.statements import (
     compiled,

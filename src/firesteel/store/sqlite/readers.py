@@ -11,15 +11,11 @@ from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from firesteel.errors import StoreUnavailable
-from firesteel.store.sqlite.connection import open_reader
+from firesteel.store.sql.database import READ_TIMEOUT_S
+from firesteel.store.sqlite.connection import SqliteConnection, open_reader
 from firesteel.store.sqlite.safety import is_unusable
 
 T = TypeVar("T")
-
-# How long whoever asks waits, for a free connection and for the answer (P04). Lists, counts and
-# retention have longer: they may look at all rows, and no call waits for them.
-READ_TIMEOUT_S = 4.0
-LONG_READ_TIMEOUT_S = 60.0
 
 # Steps of SQLite's machine between two looks at whether the time is over: about a millisecond.
 _LOOK_STEPS = 10_000
@@ -45,12 +41,12 @@ class Readers:
 
     def __init__(self, path: Path, *, threads: int = 2) -> None:
         self._path = path
-        self._free: SimpleQueue[sqlite3.Connection] = SimpleQueue()
-        self._opened: list[sqlite3.Connection] = []
+        self._free: SimpleQueue[SqliteConnection] = SimpleQueue()
+        self._opened: list[SqliteConnection] = []
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="firesteel-reader")
 
     async def read(
-        self, work: Callable[[sqlite3.Connection], T], *, timeout_s: float = READ_TIMEOUT_S
+        self, work: Callable[[SqliteConnection], T], *, timeout_s: float = READ_TIMEOUT_S
     ) -> T:
         """``work(connection)`` in a thread of the pool. Raises StoreUnavailable where the answer
         is not there within ``timeout_s``, and where the disk fails."""
@@ -72,7 +68,7 @@ class Readers:
         while self._opened:
             self._opened.pop().close()
 
-    def _run(self, work: Callable[[sqlite3.Connection], T], patience: _Patience) -> T:
+    def _run(self, work: Callable[[SqliteConnection], T], patience: _Patience) -> T:
         try:
             connection = self._take()
             try:
@@ -85,7 +81,7 @@ class Readers:
                 raise StoreUnavailable("the store cannot be read now") from error
             raise
 
-    def _take(self) -> sqlite3.Connection:
+    def _take(self) -> SqliteConnection:
         """A free connection; the pool has a thread for each, so there are never more."""
         try:
             return self._free.get_nowait()
@@ -95,7 +91,7 @@ class Readers:
             return connection
 
 
-def _in_one_moment(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
+def _in_one_moment(connection: SqliteConnection, work: Callable[[SqliteConnection], T]) -> T:
     connection.execute("BEGIN")
     try:
         return work(connection)

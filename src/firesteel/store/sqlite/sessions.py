@@ -29,11 +29,12 @@ from firesteel.store.schema import (
     session,
     setting,
 )
+from firesteel.store.sql.clock import SteadyState
+from firesteel.store.sql.results import encode_failure
+from firesteel.store.sql.statements import ONE, ZERO
 from firesteel.store.sqlite.claims import Claims
-from firesteel.store.sqlite.clock import SteadyState
 from firesteel.store.sqlite.mirror import Mirror
-from firesteel.store.sqlite.results import encode_failure
-from firesteel.store.sqlite.statements import ONE, ZERO, compiled, insert_into, insert_or_set
+from firesteel.store.sqlite.statements import compiled, insert_into, insert_or_set
 
 LEASE_S = 15.0
 _LEASE_US = int(LEASE_S * 1e6)

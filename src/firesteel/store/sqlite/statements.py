@@ -1,8 +1,4 @@
-"""SQLAlchemy statements as SQL text: compiled once, executed on the raw connection many times.
-
-Compiling is a hundred times the work of executing; the text's identity is also what the
-connection's cache of prepared statements goes by.
-"""
+"""The hot path's statements on SQLite: compiled for it, and run for many rows at once."""
 
 from __future__ import annotations
 
@@ -12,15 +8,19 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import Delete, Select, Table, Update, bindparam, delete, literal_column
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.dialects.sqlite import Insert, insert
-from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy import Table
+from sqlalchemy.dialects.sqlite import insert
 
 from firesteel.errors import InternalError
+from firesteel.store.sql.dialects import SQLITE
+from firesteel.store.sql.statements import Statements
 
-ONE: ColumnElement[Any] = literal_column("1")
-ZERO: ColumnElement[Any] = literal_column("0")
+_of_sqlite = Statements(SQLITE)
+compiled = _of_sqlite.compiled
+insert_into = _of_sqlite.insert_into
+insert_unless_there = _of_sqlite.insert_unless_there
+insert_or_set = _of_sqlite.insert_or_set
+delete_from = _of_sqlite.delete_from
 
 
 # Rows in one statement: sizes that make two or three statements of any group, but few to prepare.
@@ -105,51 +105,6 @@ def _of_rows(statement: str, count: int) -> str:
     return head + " VALUES " + ", ".join([f"({row})"] * count) + tail
 
 
-def compiled(
-    statement: Select[Any] | Insert | Update | Delete,
-    *names: str,
-    columns: list[str] | None = None,
-) -> str:
-    """SQL text whose n-th ``?`` takes the value called ``names[n]``; the names are told again so
-    that a statement and the tuples made for it cannot drift apart. ``columns``: of an insert,
-    those that are bound by their own names. A ``limit`` needs ``offset(ZERO)``, or the dialect
-    binds one of its own.
-
-    Raises InternalError where the order is another.
-    """
-    done = statement.compile(dialect=sqlite.dialect(paramstyle="qmark"), column_keys=columns)
-    order = tuple(done.positiontup or ())
-    if order != names:
-        raise InternalError(f"statement binds {order}, expected {names}")
-    return done.string
-
-
-def insert_into(table: Table, *columns: str, **fixed: ColumnElement[Any]) -> str:
-    """``INSERT`` that binds ``columns`` in the table's order; ``fixed`` are SQL literals."""
-    return compiled(insert(table).values(**fixed), *columns, columns=list(columns))
-
-
-def insert_unless_there(table: Table, *columns: str) -> str:
-    """``INSERT`` that leaves a row with the same key as it is."""
-    return compiled(insert(table).on_conflict_do_nothing(), *columns, columns=list(columns))
-
-
 def insert_or_replace(table: Table, *columns: str) -> str:
     """``INSERT`` that takes the place of a row with the same key."""
     return compiled(insert(table).prefix_with("OR REPLACE"), *columns, columns=list(columns))
-
-
-def insert_or_set(table: Table, *columns: str, changed: Sequence[str]) -> str:
-    """``INSERT`` that sets the columns ``changed`` of a row with the same key."""
-    statement = insert(table)
-    upsert = statement.on_conflict_do_update(
-        index_elements=list(table.primary_key),
-        set_={name: statement.excluded[name] for name in changed},
-    )
-    return compiled(upsert, *columns, columns=list(columns))
-
-
-def delete_from(table: Table, *columns: str) -> str:
-    """``DELETE`` of the rows whose ``columns`` have the bound values."""
-    conditions = [table.c[name] == bindparam(name) for name in columns]
-    return compiled(delete(table).where(*conditions), *columns)

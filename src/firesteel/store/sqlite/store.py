@@ -7,13 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from firesteel.store.sqlite.bulk import SqliteBulkActs
-from firesteel.store.sqlite.catalog import SqliteCatalog
-from firesteel.store.sqlite.clock import Clocks
-from firesteel.store.sqlite.figures import SqliteFigures
-from firesteel.store.sqlite.history import SqliteHistory
+from firesteel.store.sql.bulk import SqlBulkActs
+from firesteel.store.sql.catalog import SqlCatalog
+from firesteel.store.sql.clock import Clocks
+from firesteel.store.sql.figures import SqlFigures
+from firesteel.store.sql.history import SqlHistory
+from firesteel.store.sql.people import SqlPeople
+from firesteel.store.sqlite.database import SqliteDatabase
+from firesteel.store.sqlite.file import StoreFile
 from firesteel.store.sqlite.journal import SqliteJournal, open_journal
-from firesteel.store.sqlite.people import SqlitePeople
+from firesteel.store.sqlite.readers import Readers
 from firesteel.store.sqlite.safety import check_connection
 
 
@@ -22,15 +25,16 @@ class SqliteStore:
     """The ports; they share the writer's thread and the readers."""
 
     journal: SqliteJournal
-    catalog: SqliteCatalog
-    history: SqliteHistory
-    figures: SqliteFigures
-    bulk: SqliteBulkActs
-    people: SqlitePeople
+    catalog: SqlCatalog
+    history: SqlHistory
+    figures: SqlFigures
+    bulk: SqlBulkActs
+    people: SqlPeople
+    _scans: Readers
 
     async def close(self) -> None:
         """Do what was begun, end the session, give the file back. Safe to repeat."""
-        await self.history.close()
+        await self._scans.close()
         await self.journal.close()
 
 
@@ -53,8 +57,14 @@ async def open_store(
     """
     journal = await open_journal(path, wall_us=wall_us, monotonic_s=monotonic_s, boot=boot)
     clocks = Clocks(wall_us, monotonic_s)
-    history = SqliteHistory(
-        path, journal.writer, journal.readers, clocks=clocks, steady_us=journal.steady_us
+    database = SqliteDatabase(journal.writer, journal.readers)
+    scans = Readers(path, threads=1)
+    history = SqlHistory(
+        database,
+        scans,
+        StoreFile(path, journal.readers),
+        clocks=clocks,
+        steady_us=journal.steady_us,
     )
     try:
         await journal.writer.submit(check_connection)
@@ -62,10 +72,13 @@ async def open_store(
     except BaseException:
         await journal.close()
         raise
-    catalog = SqliteCatalog(
-        journal.writer, journal.readers, clocks=clocks, rules_changed=journal.rules_changed
+    catalog = SqlCatalog(database, clocks=clocks, rules_changed=journal.rules_changed)
+    return SqliteStore(
+        journal,
+        catalog,
+        history,
+        SqlFigures(database),
+        SqlBulkActs(database, clocks=clocks),
+        SqlPeople(database, clocks=clocks),
+        scans,
     )
-    figures = SqliteFigures(journal.writer, journal.readers)
-    bulk = SqliteBulkActs(journal.writer, journal.readers, clocks=clocks)
-    people = SqlitePeople(journal.writer, journal.readers, clocks=clocks)
-    return SqliteStore(journal, catalog, history, figures, bulk, people)

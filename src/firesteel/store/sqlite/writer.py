@@ -33,14 +33,14 @@ from typing import Any, Protocol, TypeVar
 
 from firesteel.errors import FiresteelError, InternalError, OutcomeUnknown, StoreUnavailable
 from firesteel.pending import Pending
-from firesteel.store.sqlite.connection import open_writer
+from firesteel.store.sqlite.connection import SqliteConnection, open_writer
 from firesteel.store.sqlite.safety import is_damaged
 from firesteel.store.sqlite.sessions import Replaced
 
 A = TypeVar("A")
 T = TypeVar("T")
 
-Work = Callable[[sqlite3.Connection], T]
+Work = Callable[[SqliteConnection], T]
 _Command = tuple[Pending[Any] | None, Callable[[Any], Any], Any]
 
 # Commands in one transaction at most: bounds how long the first of them waits for the last.

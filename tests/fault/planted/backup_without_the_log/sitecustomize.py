@@ -5,11 +5,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from firesteel.store.sqlite import history
+from firesteel.store.sqlite import file
 
 
 def _copy_file(store: Path, target: Path) -> None:
     shutil.copyfile(store, target)
 
 
-history.back_up = _copy_file  # type: ignore[attr-defined]
+file.back_up = _copy_file  # type: ignore[attr-defined]

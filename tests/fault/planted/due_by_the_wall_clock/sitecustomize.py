@@ -4,6 +4,6 @@ from __future__ import annotations
 
 import time
 
-from firesteel.store.sqlite.clock import SteadyClock
+from firesteel.store.sql.clock import SteadyClock
 
 SteadyClock.now_us = lambda self: time.time_ns() // 1000  # type: ignore[method-assign]

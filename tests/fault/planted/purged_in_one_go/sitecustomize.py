@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from firesteel.store.sqlite import retention
-from firesteel.store.sqlite.history import SqliteHistory
+from firesteel.store.sql import retention
+from firesteel.store.sql.history import SqlHistory
 
-purge = SqliteHistory.purge
+purge = SqlHistory.purge
 
 
 def _pieces(expired: Any) -> Iterator[Any]:
@@ -21,4 +21,4 @@ async def _purge(self: Any, *, default_history_s: float) -> int:
 
 
 retention.pieces = _pieces  # type: ignore[assignment]
-SqliteHistory.purge = _purge  # type: ignore[assignment, method-assign]
+SqlHistory.purge = _purge  # type: ignore[assignment, method-assign]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +11,10 @@ from sqlalchemy import Select, delete, insert, select, update
 from firesteel.errors import CallerError
 from firesteel.store.catalog import ManagedBy, PublishedIntegration, TriggerRules, Version
 from firesteel.store.schema import NOT_REMOVED, api_key, integration, version, workspace
-from firesteel.store.sqlite import catalog_drafts
-from firesteel.store.sqlite.catalog_rows import Change, to_text, trigger_no, workspace_no
-from firesteel.store.sqlite.queries import execute, fetch_all, fetch_one
+from firesteel.store.sql import catalog_drafts
+from firesteel.store.sql.catalog_rows import Change, to_text, trigger_no, workspace_no
+from firesteel.store.sql.database import Connection
+from firesteel.store.sql.queries import execute, fetch_all, fetch_one, insert_numbered
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Publication:
 
 
 def published(
-    connection: sqlite3.Connection, workspace_name: str | None = None, name: str | None = None
+    connection: Connection, workspace_name: str | None = None, name: str | None = None
 ) -> list[PublishedIntegration]:
     """Integrations that are not removed, by workspace and name."""
     found = _published()
@@ -66,14 +66,14 @@ def published(
     return [_integration(row) for row in fetch_all(connection, found)]
 
 
-def versions(connection: sqlite3.Connection, workspace_name: str, name: str) -> list[Version]:
+def versions(connection: Connection, workspace_name: str, name: str) -> list[Version]:
     """All versions of an integration, latest first."""
     number = trigger_no(connection, workspace_name, name)
     found = _versions().where(version.c.trigger_no == number).order_by(version.c.number.desc())
     return [_version(row) for row in fetch_all(connection, found)]
 
 
-def version_of_no(connection: sqlite3.Connection, version_no: int) -> Version | None:
+def version_of_no(connection: Connection, version_no: int) -> Version | None:
     """A version of any integration, a removed one too."""
     row = fetch_one(connection, _versions().where(version.c.no == version_no))
     return None if row is None else _version(row)
@@ -129,7 +129,7 @@ class _Current:
     row: dict[str, Any]
 
 
-def _current(connection: sqlite3.Connection, own: int, name: str) -> _Current | None:
+def _current(connection: Connection, own: int, name: str) -> _Current | None:
     c = integration.c
     rules = (c.concurrency, c.max_waiting, c.on_failure, c.history_s, c.payloads_s)
     found = (
@@ -160,7 +160,7 @@ def _create(change: Change, own: int, publication: Publication) -> int:
         created_at_us=change.now_us,
         **publication.row(),
     )
-    return int(execute(change.connection, row).lastrowid or 0)
+    return insert_numbered(change.connection, row)
 
 
 def _add_version(change: Change, number: int, publication: Publication, counted: int) -> None:
@@ -171,7 +171,7 @@ def _add_version(change: Change, number: int, publication: Publication, counted:
         published_at_us=change.now_us,
         published_by=change.actor,
     )
-    version_no = execute(change.connection, row).lastrowid
+    version_no = insert_numbered(change.connection, row)
     own = update(integration).where(integration.c.no == number)
     execute(change.connection, own.values(published_version_no=version_no))
     subject = f"{publication.workspace}/{publication.name}"

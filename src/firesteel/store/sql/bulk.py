@@ -1,8 +1,7 @@
-"""Bulk acts on SQLite."""
+"""Bulk acts in SQL."""
 
 from __future__ import annotations
 
-import sqlite3
 from functools import partial
 from typing import Any, Final, Literal
 
@@ -14,34 +13,34 @@ from firesteel.store.bulk import Bulk, BulkState, NewBulk, Step
 from firesteel.store.history import MessageFilter
 from firesteel.store.journal import Actor
 from firesteel.store.schema import audit, bulk, workspace
-from firesteel.store.sqlite.clock import Clocks
-from firesteel.store.sqlite.queries import Row, execute, fetch_all, fetch_one
-from firesteel.store.sqlite.readers import Readers
-from firesteel.store.sqlite.writer import Writer
+from firesteel.store.sql.clock import Clocks
+from firesteel.store.sql.database import Connection, Database
+from firesteel.store.sql.queries import Row, execute, fetch_all, fetch_one, insert_numbered
 
 KEPT: Final = 100
 
 _b = bulk.c
 
 
-class SqliteBulkActs:
-    """Implements ``store.bulk.BulkActs`` with the store's writer and readers."""
+class SqlBulkActs:
+    """Implements ``store.bulk.BulkActs`` on a database."""
 
-    def __init__(self, writer: Writer, readers: Readers, *, clocks: Clocks) -> None:
-        self._write = writer.submit
-        self._read = readers.read
+    def __init__(self, database: Database, *, clocks: Clocks) -> None:
+        self._database = database
         self._clocks = clocks
 
     async def begin(self, new: NewBulk, actor: Actor) -> Bulk:
         now_us = self._clocks.wall_us()
-        return await self._write(partial(_begin, new=new, actor=actor, now_us=now_us))
+        return await self._database.write(partial(_begin, new=new, actor=actor, now_us=now_us))
 
     async def step(self, no: int, step: Step) -> bool:
-        return await self._write(partial(_step, no=no, step=step))
+        return await self._database.write(partial(_step, no=no, step=step))
 
     async def end(self, no: int, state: Literal["done", "cancelled"], actor: Actor) -> bool:
         now_us = self._clocks.wall_us()
-        return await self._write(partial(_end, no=no, state=state, actor=actor, now_us=now_us))
+        return await self._database.write(
+            partial(_end, no=no, state=state, actor=actor, now_us=now_us)
+        )
 
     async def show(self, workspace: str, no: int) -> Bulk | None:
         found = await self._all(_bulks().where(_b.no == no, _of(workspace)))
@@ -54,10 +53,10 @@ class SqliteBulkActs:
         return await self._all(_bulks().where(_b.state == "running").order_by(_b.no))
 
     async def _all(self, found: Select[Any]) -> list[Bulk]:
-        def work(connection: sqlite3.Connection) -> list[Bulk]:
+        def work(connection: Connection) -> list[Bulk]:
             return [_bulk(row) for row in fetch_all(connection, found)]
 
-        return await self._read(work)
+        return await self._database.read(work)
 
 
 def _of(name: str) -> Any:
@@ -76,7 +75,7 @@ def _bulk(row: Row) -> Bulk:
     return Bulk(no, name, act, msgspec.json.decode(selection, type=MessageFilter), *rest)
 
 
-def _begin(connection: sqlite3.Connection, new: NewBulk, actor: Actor, now_us: int) -> Bulk:
+def _begin(connection: Connection, new: NewBulk, actor: Actor, now_us: int) -> Bulk:
     name = new.filter.workspace or ""
     row = fetch_one(connection, select(workspace.c.no).where(_of(name)))
     if row is None:
@@ -84,7 +83,7 @@ def _begin(connection: sqlite3.Connection, new: NewBulk, actor: Actor, now_us: i
     of_workspace = _b.workspace_no == row[0]
     if fetch_one(connection, select(_b.no).where(of_workspace, _b.state == "running")):
         raise CallerError("another bulk act of the workspace is running", code="bulk_running")
-    begun = execute(
+    number = insert_numbered(
         connection,
         insert(bulk).values(
             workspace_no=row[0],
@@ -98,7 +97,6 @@ def _begin(connection: sqlite3.Connection, new: NewBulk, actor: Actor, now_us: i
             total=new.total,
         ),
     )
-    number = begun.lastrowid or 0
     old = select(_b.no).where(of_workspace).order_by(_b.no.desc()).limit(1).offset(KEPT - 1)
     for (oldest,) in fetch_all(connection, old):
         execute(connection, delete(bulk).where(of_workspace, _b.no < oldest))
@@ -107,7 +105,7 @@ def _begin(connection: sqlite3.Connection, new: NewBulk, actor: Actor, now_us: i
     return _bulk(made)
 
 
-def _step(connection: sqlite3.Connection, no: int, step: Step) -> bool:
+def _step(connection: Connection, no: int, step: Step) -> bool:
     come = update(bulk).where(_b.no == no, _b.state == "running")
     counted = come.values(
         at_no=step.at_no,
@@ -117,9 +115,7 @@ def _step(connection: sqlite3.Connection, no: int, step: Step) -> bool:
     return execute(connection, counted).rowcount > 0
 
 
-def _end(
-    connection: sqlite3.Connection, no: int, state: BulkState, actor: Actor, now_us: int
-) -> bool:
+def _end(connection: Connection, no: int, state: BulkState, actor: Actor, now_us: int) -> bool:
     over = update(bulk).where(_b.no == no, _b.state == "running")
     ended = execute(connection, over.values(state=state, ended_at_us=now_us)).rowcount > 0
     if ended and state == "cancelled":
@@ -133,8 +129,6 @@ def _end(
     return ended
 
 
-def _note(
-    connection: sqlite3.Connection, actor: Actor, action: str, subject: str, now_us: int
-) -> None:
+def _note(connection: Connection, actor: Actor, action: str, subject: str, now_us: int) -> None:
     entry = {"at_us": now_us, "actor": actor.name, "detail": actor.why}
     execute(connection, insert(audit).values(**entry, action=action, subject=subject))

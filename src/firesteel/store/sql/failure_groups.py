@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,18 +11,17 @@ from sqlalchemy import select
 from firesteel.model.execution import State
 from firesteel.store.history import FailureGroup, FailureGroups, MessageFilter
 from firesteel.store.schema import execution, integration, message
-from firesteel.store.sqlite.message_search import numbers_of_page
-from firesteel.store.sqlite.queries import Row, fetch_all
-from firesteel.store.sqlite.results import decode_failure
+from firesteel.store.sql.database import Connection
+from firesteel.store.sql.message_search import numbers_of_page
+from firesteel.store.sql.queries import Row, fetch_all
+from firesteel.store.sql.results import decode_failure
 
 _AT_ONCE = 500
 
 _Key = tuple[str, str, str | None]
 
 
-def failure_groups(
-    connection: sqlite3.Connection, filter: MessageFilter, most: int
-) -> FailureGroups:
+def failure_groups(connection: Connection, filter: MessageFilter, most: int) -> FailureGroups:
     """As ``History.failures``."""
     numbers = numbers_of_page(connection, replace(filter, state=State.FAILED, limit=most + 1))
     groups: dict[_Key, FailureGroup] = {}
@@ -33,7 +31,7 @@ def failure_groups(
     return FailureGroups(largest, min(len(numbers), most), len(numbers) > most)
 
 
-def _rows(connection: sqlite3.Connection, numbers: Sequence[int]) -> Iterator[Row]:
+def _rows(connection: Connection, numbers: Sequence[int]) -> Iterator[Row]:
     """Latest first."""
     e, m = execution.c, message.c
     found: Any = (

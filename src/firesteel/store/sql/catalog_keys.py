@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any
 
 from sqlalchemy import Select, delete, func, insert, select, update
@@ -10,11 +9,13 @@ from sqlalchemy import Select, delete, func, insert, select, update
 from firesteel.errors import CallerError
 from firesteel.store.catalog import ApiKey, KeyChanges, NewApiKey
 from firesteel.store.schema import NOT_REMOVED, api_key, integration, workspace
-from firesteel.store.sqlite.catalog_rows import Change
-from firesteel.store.sqlite.queries import execute, fetch_all, fetch_one
+from firesteel.store.sql.catalog_rows import Change
+from firesteel.store.sql.database import Connection
+from firesteel.store.sql.functions import greatest
+from firesteel.store.sql.queries import execute, fetch_all, fetch_one, insert_numbered
 
 
-def keys(connection: sqlite3.Connection, trigger_no: int | None) -> list[ApiKey]:
+def keys(connection: Connection, trigger_no: int | None) -> list[ApiKey]:
     """The keys of a trigger, or all, in the order in which they were added."""
     found = _keys().order_by(api_key.c.no)
     if trigger_no is not None:
@@ -29,9 +30,9 @@ def add_key(change: Change, trigger_no: int, key: NewApiKey) -> ApiKey:
     row = insert(api_key).values(
         trigger_no=trigger_no, created_at_us=change.now_us, **_columns(key)
     )
-    key_no = execute(change.connection, row).lastrowid
+    key_no = insert_numbered(change.connection, row)
     change.note("key.add", subject, f"label {key.label}")
-    return _key(change.connection, int(key_no or 0))
+    return _key(change.connection, key_no)
 
 
 def change_key(change: Change, trigger_no: int, label: str, key: NewApiKey) -> ApiKey:
@@ -65,10 +66,10 @@ def change_keys(change: Change, trigger_no: int, changes: KeyChanges) -> None:
         add_key(change, trigger_no, key)
 
 
-def touch_keys(connection: sqlite3.Connection, used: dict[int, int]) -> None:
+def touch_keys(connection: Connection, used: dict[int, int]) -> None:
     """Write last uses; a later one stands."""
     for key_no, used_at_us in used.items():
-        latest = func.max(func.coalesce(api_key.c.last_used_at_us, 0), used_at_us)
+        latest = greatest(func.coalesce(api_key.c.last_used_at_us, 0), used_at_us)
         row = update(api_key).where(api_key.c.no == key_no)
         execute(connection, row.values(last_used_at_us=latest))
 
@@ -98,12 +99,12 @@ def _columns(key: NewApiKey) -> dict[str, Any]:
     }
 
 
-def _key(connection: sqlite3.Connection, key_no: int) -> ApiKey:
+def _key(connection: Connection, key_no: int) -> ApiKey:
     (row,) = fetch_all(connection, _keys().where(api_key.c.no == key_no))
     return ApiKey(*row)
 
 
-def _labelled(connection: sqlite3.Connection, trigger_no: int, label: str) -> ApiKey:
+def _labelled(connection: Connection, trigger_no: int, label: str) -> ApiKey:
     found = _keys().where(api_key.c.trigger_no == trigger_no, api_key.c.label == label)
     row = fetch_one(connection, found)
     if row is None:
@@ -111,7 +112,7 @@ def _labelled(connection: sqlite3.Connection, trigger_no: int, label: str) -> Ap
     return ApiKey(*row)
 
 
-def _let_go_of_secret(connection: sqlite3.Connection, trigger_no: int, key: NewApiKey) -> None:
+def _let_go_of_secret(connection: Connection, trigger_no: int, key: NewApiKey) -> None:
     """Free the secret that the key is about to lose, for another key of the same change."""
     old = _labelled(connection, trigger_no, key.label)
     if old.digest != key.digest:
@@ -121,9 +122,7 @@ def _let_go_of_secret(connection: sqlite3.Connection, trigger_no: int, key: NewA
         )
 
 
-def _check_free(
-    connection: sqlite3.Connection, trigger_no: int, key: NewApiKey, *, except_no: int
-) -> None:
+def _check_free(connection: Connection, trigger_no: int, key: NewApiKey, *, except_no: int) -> None:
     c = api_key.c
     others = select(c.no).where(c.trigger_no == trigger_no, c.no != except_no)
     if fetch_one(connection, others.where(c.label == key.label)):
@@ -132,7 +131,7 @@ def _check_free(
         raise CallerError("the trigger has an API key with that secret", code="secret_taken")
 
 
-def _subject(connection: sqlite3.Connection, trigger_no: int) -> str:
+def _subject(connection: Connection, trigger_no: int) -> str:
     found = (
         select(workspace.c.name, integration.c.name)
         .join(workspace, integration.c.workspace_no == workspace.c.no)

@@ -1,4 +1,4 @@
-"""People on SQLite: changes through the store's writer, reads beside it."""
+"""People in SQL."""
 
 from __future__ import annotations
 
@@ -12,33 +12,31 @@ from firesteel.store.people import (
     UserRights,
     actor_of,
 )
-from firesteel.store.sqlite import people_users, people_visits
-from firesteel.store.sqlite.catalog_rows import Change
-from firesteel.store.sqlite.changes import Changes
-from firesteel.store.sqlite.clock import Clocks
-from firesteel.store.sqlite.readers import Readers
-from firesteel.store.sqlite.writer import Writer
+from firesteel.store.sql import people_users, people_visits
+from firesteel.store.sql.catalog_rows import Change
+from firesteel.store.sql.changes import Changes
+from firesteel.store.sql.clock import Clocks
+from firesteel.store.sql.database import Database
 
 
-class SqlitePeople:
+class SqlPeople:
     """The People port."""
 
-    def __init__(self, writer: Writer, readers: Readers, *, clocks: Clocks) -> None:
-        self._writer = writer
-        self._read = readers.read
+    def __init__(self, database: Database, *, clocks: Clocks) -> None:
+        self._database = database
         self._clocks = clocks
-        self._changes = Changes(writer, clocks)
+        self._changes = Changes(database, clocks)
 
     # --- users ----------------------------------------------------------------------------------
 
     async def users(self) -> list[User]:
-        return await self._read(people_users.users)
+        return await self._database.read(people_users.users)
 
     async def user(self, name: str) -> User | None:
-        return await self._read(lambda connection: people_users.find(connection, name))
+        return await self._database.read(lambda connection: people_users.find(connection, name))
 
     async def has_administrator(self) -> bool:
-        return await self._read(people_users.has_administrator)
+        return await self._database.read(people_users.has_administrator)
 
     async def add_user(self, name: str, rights: UserRights, actor: str) -> User:
         return await self._changes.run(
@@ -61,7 +59,7 @@ class SqlitePeople:
         )
 
     async def refresh_password_hash(self, user_no: int, old: str, new: str) -> None:
-        await self._writer.submit(
+        await self._database.write(
             lambda connection: people_users.refresh_password_hash(connection, user_no, old, new)
         )
 
@@ -72,7 +70,9 @@ class SqlitePeople:
 
     async def link(self, digest: bytes) -> Link | None:
         now_us = self._clocks.wall_us()
-        return await self._read(lambda connection: people_users.link(connection, digest, now_us))
+        return await self._database.read(
+            lambda connection: people_users.link(connection, digest, now_us)
+        )
 
     async def follow_link(self, digest: bytes, name: str, password_hash: str) -> User:
         return await self._changes.run(
@@ -96,10 +96,12 @@ class SqlitePeople:
         )
 
     async def sign_in(self, digest: bytes) -> tuple[SignIn, User] | None:
-        return await self._read(lambda connection: people_visits.find(connection, digest))
+        return await self._database.read(lambda connection: people_visits.find(connection, digest))
 
     async def sign_ins(self, user_no: int) -> list[SignIn]:
-        return await self._read(lambda connection: people_visits.of_user(connection, user_no))
+        return await self._database.read(
+            lambda connection: people_visits.of_user(connection, user_no)
+        )
 
     async def end_sign_ins(
         self, user_no: int, *, digest: bytes | None, keep: bytes | None, actor: str
@@ -111,10 +113,12 @@ class SqlitePeople:
     # --- tokens ---------------------------------------------------------------------------------
 
     async def tokens(self) -> list[Token]:
-        return await self._read(people_visits.tokens)
+        return await self._database.read(people_visits.tokens)
 
     async def token(self, digest: bytes) -> Token | None:
-        return await self._read(lambda connection: people_visits.find_token(connection, digest))
+        return await self._database.read(
+            lambda connection: people_visits.find_token(connection, digest)
+        )
 
     async def add_token(self, new: NewToken, actor: str) -> Token:
         return await self._changes.run(actor, lambda change: people_visits.add_token(change, new))
@@ -123,4 +127,4 @@ class SqlitePeople:
         await self._changes.run(actor, lambda change: people_visits.delete_token(change, name))
 
     async def touch(self, seen: dict[bytes, int], used: dict[int, int]) -> None:
-        await self._writer.submit(lambda connection: people_visits.touch(connection, seen, used))
+        await self._database.write(lambda connection: people_visits.touch(connection, seen, used))

@@ -1,24 +1,23 @@
-"""Figures for charts on SQLite: a row for each minute in which something happened to a trigger."""
+"""Figures for charts in SQL: a row for each minute in which something happened to a trigger."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
 
 import msgspec
-from sqlalchemy import and_, bindparam, delete, insert, literal_column, select
+from sqlalchemy import and_, bindparam, delete, literal_column, select
 
 from firesteel.store.figures import HOURS_KEPT, MINUTES_KEPT, Figure, Tally, Totals
 from firesteel.store.schema import integration, traffic
-from firesteel.store.sqlite.queries import Prepared
-from firesteel.store.sqlite.readers import LONG_READ_TIMEOUT_S, Readers
-from firesteel.store.sqlite.writer import Writer
+from firesteel.store.sql.database import LONG_READ_TIMEOUT_S, Connection, Database
+from firesteel.store.sql.dialects import Dialect
+from firesteel.store.sql.queries import Prepared, Statement
 
 _HOUR = 60
-# Rows that one piece of work for the writer takes at most, so that calls do not wait for it (P34).
+# Rows that one transaction takes at most, so that calls do not wait for it (P34).
 _PIECE_ROWS = 200
 
 _COLUMNS = [column for column in traffic.c if column.name not in ("minute", "trigger_no")]
@@ -38,80 +37,90 @@ class _Statements:
     delete_old: Prepared
 
     @classmethod
-    def compiled(cls) -> _Statements:
+    def compiled(cls, dialect: Dialect) -> _Statements:
         minute, trigger_no = traffic.c.minute, traffic.c.trigger_no
         this = and_(minute == bindparam("the_minute"), trigger_no == bindparam("the_trigger"))
         before = minute < bindparam("before")
         whole = select(minute, trigger_no, *_COLUMNS).order_by(minute, trigger_no)
         own = integration.c
+        put = dialect.insert(traffic)
+        changed = {column.name: put.excluded[column.name] for column in _COLUMNS}
+
+        def prepared(statement: Statement) -> Prepared:
+            return Prepared.of(statement, dialect)
+
         return cls(
-            totals=Prepared.of(select(own.no, own.last_sequence, own.replayed, own.purged)),
-            one=Prepared.of(select(*_COLUMNS).where(this)),
-            put=Prepared.of(insert(traffic).prefix_with("OR REPLACE")),
-            range=Prepared.of(whole.where(minute >= bindparam("since"), before)),
-            old_minutes=Prepared.of(
+            totals=prepared(select(own.no, own.last_sequence, own.replayed, own.purged)),
+            one=prepared(select(*_COLUMNS).where(this)),
+            put=prepared(
+                put.on_conflict_do_update(index_elements=[minute, trigger_no], set_=changed)
+            ),
+            range=prepared(whole.where(minute >= bindparam("since"), before)),
+            old_minutes=prepared(
                 whole.where(before, minute % literal_column("60") != 0).limit(_PIECE_ROWS)
             ),
-            delete=Prepared.of(delete(traffic).where(this)),
-            delete_old=Prepared.of(delete(traffic).where(before)),
+            delete=prepared(delete(traffic).where(this)),
+            delete_old=prepared(delete(traffic).where(before)),
         )
 
 
-@lru_cache(maxsize=1)
-def _sql() -> _Statements:
-    return _Statements.compiled()
+@lru_cache(maxsize=2)
+def _sql(dialect: Dialect) -> _Statements:
+    return _Statements.compiled(dialect)
 
 
-class SqliteFigures:
+class SqlFigures:
     """The Figures port."""
 
-    def __init__(self, writer: Writer, readers: Readers) -> None:
-        self._writer = writer
-        self._read = readers.read
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def totals(self) -> dict[int, Totals]:
-        def work(connection: sqlite3.Connection) -> dict[int, Totals]:
-            rows = _sql().totals.run(connection)
+        def work(connection: Connection) -> dict[int, Totals]:
+            rows = _sql(connection.dialect).totals.run(connection)
             return {number: Totals(*counts) for number, *counts in rows}
 
-        return await self._read(work)
+        return await self._database.read(work)
 
     async def add(self, minute: int, tallies: dict[int, Tally]) -> None:
         rows = [(minute, trigger_no, tally) for trigger_no, tally in tallies.items()]
-        await self._writer.submit(partial(_add, rows=rows))
+        await self._database.write(partial(_add, rows=rows))
 
     async def of_triggers(
         self, triggers: Sequence[int], *, from_minute: int, until_minute: int
     ) -> list[Figure]:
         wanted = frozenset(triggers)
 
-        def work(connection: sqlite3.Connection) -> list[Figure]:
-            rows = _sql().range.run(connection, since=from_minute, before=until_minute)
+        def work(connection: Connection) -> list[Figure]:
+            sql = _sql(connection.dialect)
+            rows = sql.range.run(connection, since=from_minute, before=until_minute)
             return [Figure(row[0], row[1], _tally(row[2:])) for row in rows if row[1] in wanted]
 
-        return await self._read(work, timeout_s=LONG_READ_TIMEOUT_S)
+        return await self._database.read(work, timeout_s=LONG_READ_TIMEOUT_S)
 
     async def compact(self, minute: int) -> int:
-        return await self._writer.submit(partial(_compact, minute=minute))
+        return await self._database.write(partial(_compact, minute=minute))
 
 
-def _add(connection: sqlite3.Connection, rows: Sequence[tuple[int, int, Tally]]) -> None:
+def _add(connection: Connection, rows: Sequence[tuple[int, int, Tally]]) -> None:
+    sql = _sql(connection.dialect)
     for minute, trigger_no, new in rows:
         named = {"the_minute": minute, "the_trigger": trigger_no}
-        row = _sql().one.run(connection, **named).fetchone()
+        row = sql.one.run(connection, **named).fetchone()
         whole = Tally() if row is None else _tally(row)
         whole.add(new)
-        _sql().put.run(connection, minute=minute, trigger_no=trigger_no, **_values(whole))
+        sql.put.run(connection, minute=minute, trigger_no=trigger_no, **_values(whole))
 
 
-def _compact(connection: sqlite3.Connection, minute: int) -> int:
-    gone = _sql().delete_old.run(connection, before=minute - HOURS_KEPT * _HOUR).rowcount
+def _compact(connection: Connection, minute: int) -> int:
+    sql = _sql(connection.dialect)
+    gone = sql.delete_old.run(connection, before=minute - HOURS_KEPT * _HOUR).rowcount
     # Whole hours only: the row at an hour's first minute is a minute as long as its hour is new.
     newest = (minute - MINUTES_KEPT) // _HOUR * _HOUR
-    rows = _sql().old_minutes.run(connection, before=newest).fetchall()
+    rows = sql.old_minutes.run(connection, before=newest).fetchall()
     for old_minute, trigger_no, *values in rows:
         _add(connection, [(old_minute // _HOUR * _HOUR, trigger_no, _tally(values))])
-        _sql().delete.run(connection, the_minute=old_minute, the_trigger=trigger_no)
+        sql.delete.run(connection, the_minute=old_minute, the_trigger=trigger_no)
     return gone + len(rows)
 
 

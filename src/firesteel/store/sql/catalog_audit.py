@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from sqlalchemy import ColumnElement, or_, select
 
 from firesteel.store.catalog import AuditEntry, AuditFilter
 from firesteel.store.schema import audit
-from firesteel.store.sqlite.queries import fetch_all
+from firesteel.store.sql.database import Connection
+from firesteel.store.sql.queries import fetch_all
 
 
-def entries(connection: sqlite3.Connection, wanted: AuditFilter) -> list[AuditEntry]:
+def entries(connection: Connection, wanted: AuditFilter) -> list[AuditEntry]:
     """Latest first."""
     c = audit.c
     found = select(c.no, c.at_us, c.actor, c.action, c.subject, c.detail)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, bindparam, func, select
+from sqlalchemy import Select, bindparam, func, select, true
 from sqlalchemy.sql.elements import ColumnElement
 
 from firesteel.model.execution import Reason
@@ -23,7 +22,9 @@ from firesteel.store.schema import (
     message,
     paused_lane,
 )
-from firesteel.store.sqlite.statements import ONE, ZERO, compiled
+from firesteel.store.sql.database import Connection
+from firesteel.store.sql.dialects import Dialect
+from firesteel.store.sql.statements import ONE, ZERO, Statements
 
 _Name = tuple[int, str]
 
@@ -68,33 +69,31 @@ class _Sql:
 class LaneReader:
     """Queries for ``Journal.lanes`` and ``Journal.counts``, on any read-only connection."""
 
-    def __init__(self) -> None:
-        self._sql = _sql()
+    def __init__(self, dialect: Dialect) -> None:
+        self._sql = _sql(Statements(dialect))
 
-    def lanes(
-        self, trigger_no: int | None, limit: int
-    ) -> Callable[[sqlite3.Connection], list[LaneStatus]]:
+    def lanes(self, trigger_no: int | None, limit: int) -> Callable[[Connection], list[LaneStatus]]:
         """As ``Journal.lanes``."""
         return lambda connection: self._lanes(connection, trigger_no, limit)
 
-    def counts(self, trigger_no: int) -> Callable[[sqlite3.Connection], TriggerCounts]:
+    def counts(self, trigger_no: int) -> Callable[[Connection], TriggerCounts]:
         """As ``Journal.counts``; counted, not remembered, so that they can be checked (P07)."""
         return lambda connection: self._counts(connection, trigger_no)
 
-    def totals(self, trigger_no: int) -> Callable[[sqlite3.Connection], tuple[int, int]]:
+    def totals(self, trigger_no: int) -> Callable[[Connection], tuple[int, int]]:
         """As ``Journal.totals``."""
 
-        def read(connection: sqlite3.Connection) -> tuple[int, int]:
+        def read(connection: Connection) -> tuple[int, int]:
             row = connection.execute(self._sql.counts, (trigger_no,)).fetchone()
             accepted, replayed, _ = row or (0, 0, 0)
             return accepted, replayed
 
         return read
 
-    def oldest_waiting_us(self, trigger_no: int) -> Callable[[sqlite3.Connection], int | None]:
+    def oldest_waiting_us(self, trigger_no: int) -> Callable[[Connection], int | None]:
         """As ``Journal.oldest_waiting_us``."""
 
-        def read(connection: sqlite3.Connection) -> int | None:
+        def read(connection: Connection) -> int | None:
             sql, of = self._sql, (trigger_no,)
             found = [connection.execute(text, of).fetchone() for text in (sql.ready, sql.due)]
             held = [*connection.execute(sql.running_of, of)]
@@ -107,7 +106,7 @@ class LaneReader:
         return read
 
     def _lanes(
-        self, connection: sqlite3.Connection, trigger_no: int | None, limit: int
+        self, connection: Connection, trigger_no: int | None, limit: int
     ) -> list[LaneStatus]:
         paused_triggers = dict(connection.execute(self._sql.paused_triggers).fetchall())
         lanes = self._found(connection, trigger_no, limit)
@@ -123,7 +122,7 @@ class LaneReader:
         return [*whole, *of_lanes][:limit]
 
     def _found(
-        self, connection: sqlite3.Connection, trigger_no: int | None, limit: int
+        self, connection: Connection, trigger_no: int | None, limit: int
     ) -> dict[_Name, _Lane]:
         sql, of = self._sql, () if trigger_no is None else (trigger_no,)
         lanes: dict[_Name, _Lane] = {}
@@ -139,15 +138,13 @@ class LaneReader:
             self._lane(connection, lanes, (no, key)).because = "; ".join(filter(None, whys))
         return lanes
 
-    def _lane(
-        self, connection: sqlite3.Connection, lanes: dict[_Name, _Lane], name: _Name
-    ) -> _Lane:
+    def _lane(self, connection: Connection, lanes: dict[_Name, _Lane], name: _Name) -> _Lane:
         if name not in lanes:
             (waiting,) = connection.execute(self._sql.waiting, name).fetchone()
             lanes[name] = _Lane(*name, waiting)
         return lanes[name]
 
-    def _status(self, connection: sqlite3.Connection, lane: _Lane) -> LaneStatus:
+    def _status(self, connection: Connection, lane: _Lane) -> LaneStatus:
         name = (lane.trigger_no, lane.key)
         first = connection.execute(self._sql.first_waiting, name).fetchone()
         oldest = None if first is None else first[1]
@@ -173,7 +170,7 @@ class LaneReader:
             oldest,
         )
 
-    def _counts(self, connection: sqlite3.Connection, trigger_no: int) -> TriggerCounts:
+    def _counts(self, connection: Connection, trigger_no: int) -> TriggerCounts:
         sql, of = self._sql, (trigger_no,)
 
         def count(text: str) -> int:
@@ -194,7 +191,7 @@ def _reason(lane: _Lane, due_at_us: int | None) -> Reason:
     return Reason.SLOT if due_at_us is None else Reason.RETRY_AT
 
 
-def _sql() -> _Sql:
+def _sql(make: Statements) -> _Sql:
     e, i, p, m = execution.c, integration.c, paused_lane.c, message.c
     of_trigger = e.trigger_no == bindparam("trigger_no")
     the_lane = (of_trigger, e.lane_key == bindparam("lane_key"))
@@ -215,63 +212,63 @@ def _sql() -> _Sql:
     head = select(m.id, m.received_at_us, e.due_at_us).join(message, m.no == e.message_no)
 
     return _Sql(
-        longest=compiled(longest, "count"),
-        longest_of=compiled(longest.where(of_trigger), "trigger_no", "count"),
-        running=compiled(running),
-        running_of=compiled(running.where(of_trigger), "trigger_no"),
-        paused=compiled(paused, "count"),
-        paused_of=compiled(
+        longest=make.compiled(longest, "count"),
+        longest_of=make.compiled(longest.where(of_trigger), "trigger_no", "count"),
+        running=make.compiled(running),
+        running_of=make.compiled(running.where(of_trigger), "trigger_no"),
+        paused=make.compiled(paused, "count"),
+        paused_of=make.compiled(
             paused.where(p.trigger_no == bindparam("trigger_no")), "trigger_no", "count"
         ),
-        paused_triggers=compiled(select(i.no, i.paused_because).where(i.paused == ONE)),
-        waiting=compiled(
+        paused_triggers=make.compiled(select(i.no, i.paused_because).where(i.paused == true())),
+        waiting=make.compiled(
             select(func.count()).select_from(execution).where(WAITING, IN_LANE, *the_lane),
             *("trigger_no", "lane_key"),
         ),
-        first_waiting=compiled(
+        first_waiting=make.compiled(
             head.where(WAITING, IN_LANE, *the_lane).order_by(e.position).limit(ONE).offset(ZERO),
             *("trigger_no", "lane_key"),
         ),
-        first_running=compiled(
+        first_running=make.compiled(
             select(m.id, m.received_at_us)
             .join(execution, m.no == e.message_no)
             .where(RUNNING, IN_LANE, *the_lane),
             *("trigger_no", "lane_key"),
         ),
-        stopped_at=_stopped_at(),
-        counts=compiled(
+        stopped_at=_stopped_at(make),
+        counts=make.compiled(
             select(i.last_sequence, i.replayed, i.purged).where(i.no == bindparam("trigger_no")),
             "trigger_no",
         ),
-        total=_number(),
-        ready_alone=_number(READY, e.lane_key.is_(None)),
-        due_alone=_number(DUE_LATER, e.lane_key.is_(None)),
-        in_lanes=_number(WAITING, IN_LANE),
-        now_running=_number(RUNNING),
-        ready=_first(READY),
-        due=_first(DUE_LATER),
+        total=_number(make),
+        ready_alone=_number(make, READY, e.lane_key.is_(None)),
+        due_alone=_number(make, DUE_LATER, e.lane_key.is_(None)),
+        in_lanes=_number(make, WAITING, IN_LANE),
+        now_running=_number(make, RUNNING),
+        ready=_first(make, READY),
+        due=_first(make, DUE_LATER),
     )
 
 
-def _stopped_at() -> str:
+def _stopped_at(make: Statements) -> str:
     """The message at whose failed execution a lane stands."""
     e, p, m = execution.c, paused_lane.c, message.c
     the_lane = (p.trigger_no == bindparam("trigger_no"), p.lane_key == bindparam("lane_key"))
     standing = select(m.id).select_from(paused_lane).join(execution, e.no == p.stopped_at_no)
     found = standing.join(message, m.no == e.message_no).where(*the_lane)
-    return compiled(found, "trigger_no", "lane_key")
+    return make.compiled(found, "trigger_no", "lane_key")
 
 
-def _first(condition: ColumnElement[bool]) -> str:
+def _first(make: Statements, condition: ColumnElement[bool]) -> str:
     """When the first message was received of those of a trigger that wait so."""
     e, m = execution.c, message.c
     received = select(m.received_at_us).join(execution, m.no == e.message_no)
     of_trigger = e.trigger_no == bindparam("trigger_no")
     first = received.where(condition, of_trigger).order_by(e.no).limit(ONE).offset(ZERO)
-    return compiled(first, "trigger_no")
+    return make.compiled(first, "trigger_no")
 
 
-def _number(*conditions: Any) -> str:
+def _number(make: Statements, *conditions: Any) -> str:
     counted: Select[Any] = select(func.count()).select_from(execution)
     of_trigger = execution.c.trigger_no == bindparam("trigger_no")
-    return compiled(counted.where(of_trigger, *conditions), "trigger_no")
+    return make.compiled(counted.where(of_trigger, *conditions), "trigger_no")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,13 +28,14 @@ from firesteel.store.schema import (
     version,
     workspace,
 )
-from firesteel.store.sqlite.queries import Row, fetch_all, fetch_one
-from firesteel.store.sqlite.results import decode_failure, decode_response
+from firesteel.store.sql.database import Connection
+from firesteel.store.sql.queries import Row, fetch_all, fetch_one
+from firesteel.store.sql.results import decode_failure, decode_response
 
 _e, _m = execution.c, message.c
 
 
-def summaries(connection: sqlite3.Connection, numbers: Sequence[int]) -> list[MessageSummary]:
+def summaries(connection: Connection, numbers: Sequence[int]) -> list[MessageSummary]:
     """The executions of these numbers, latest first."""
     if not numbers:
         return []
@@ -43,7 +43,7 @@ def summaries(connection: sqlite3.Connection, numbers: Sequence[int]) -> list[Me
     return [_summary(row) for row in fetch_all(connection, found)]
 
 
-def targets(connection: sqlite3.Connection, numbers: Sequence[int]) -> list[Target]:
+def targets(connection: Connection, numbers: Sequence[int]) -> list[Target]:
     """The executions of these numbers, in the same order."""
     columns = (_e.no, _m.id, _e.run, _e.trigger_no, _e.version_no, _e.state)
     found = select(*columns).join_from(execution, message, _m.no == _e.message_no)
@@ -55,7 +55,7 @@ def targets(connection: sqlite3.Connection, numbers: Sequence[int]) -> list[Targ
     return [by_number[number] for number in numbers]
 
 
-def details(connection: sqlite3.Connection, message_id: str) -> list[ExecutionDetail]:
+def details(connection: Connection, message_id: str) -> list[ExecutionDetail]:
     """All executions of a message with all that is kept of them; [] if unknown."""
     found = select(_m.no, _m.id, _m.sequence, _m.received_at_us, _m.consumer)
     row = fetch_one(connection, found.where(_m.id == message_id))
@@ -124,7 +124,7 @@ def _reason(paused: bool, turn: bool, due_at_us: int | None) -> Reason:
     return Reason.SLOT if due_at_us is None else Reason.RETRY_AT
 
 
-def _message(connection: sqlite3.Connection, row: Row) -> Message | None:
+def _message(connection: Connection, row: Row) -> Message | None:
     number, *named = row
     kept = select(payload.c.request, payload.c.body).where(payload.c.message_no == number)
     content = fetch_one(connection, kept)
@@ -132,7 +132,7 @@ def _message(connection: sqlite3.Connection, row: Row) -> Message | None:
 
 
 def _detail(
-    connection: sqlite3.Connection, summary: MessageSummary, received: Message | None
+    connection: Connection, summary: MessageSummary, received: Message | None
 ) -> ExecutionDetail:
     number = summary.execution_no
     own = select(_e.trigger_no, _e.version_no, _e.ended_by, _e.ended_why, _e.replay_of)
@@ -161,16 +161,14 @@ def _detail(
     )
 
 
-def _edit(connection: sqlite3.Connection, number: int) -> Edit | None:
+def _edit(connection: Connection, number: int) -> Edit | None:
     c = replay_edit.c
     found = select(c.request, c.body, c.input).where(c.execution_no == number)
     row = fetch_one(connection, found)
     return None if row is None else Edit(*row)
 
 
-def _waits_for(
-    connection: sqlite3.Connection, trigger_no: int, summary: MessageSummary
-) -> str | None:
+def _waits_for(connection: Connection, trigger_no: int, summary: MessageSummary) -> str | None:
     """The message that must go on before this one, as ``ExecutionDetail.waits_for``."""
     if summary.lane_key is None:
         return None
@@ -181,7 +179,7 @@ def _waits_for(
     return None
 
 
-def _stopped_at(connection: sqlite3.Connection, trigger_no: int, lane_key: str) -> str | None:
+def _stopped_at(connection: Connection, trigger_no: int, lane_key: str) -> str | None:
     """The message that failed at the lane's head, if the lane stopped there."""
     lane = paused_lane.c
     its_head = execution.join(paused_lane, lane.stopped_at_no == _e.no).join(
@@ -194,7 +192,7 @@ def _stopped_at(connection: sqlite3.Connection, trigger_no: int, lane_key: str) 
     return None if row is None else str(row[0])
 
 
-def _head(connection: sqlite3.Connection, trigger_no: int, lane_key: str) -> str | None:
+def _head(connection: Connection, trigger_no: int, lane_key: str) -> str | None:
     """The message that the lane runs, or else is to run next."""
     lane = (IN_LANE, _e.trigger_no == trigger_no, _e.lane_key == lane_key)
     of_lane = select(_m.id).join_from(execution, message, _m.no == _e.message_no).where(*lane)
@@ -204,7 +202,7 @@ def _head(connection: sqlite3.Connection, trigger_no: int, lane_key: str) -> str
     return None if row is None else str(row[0])
 
 
-def _journal(connection: sqlite3.Connection, number: int) -> list[JournalEntry]:
+def _journal(connection: Connection, number: int) -> list[JournalEntry]:
     c = entry.c
     times = (c.started_at_us, c.ended_at_us)
     found = select(c.step, c.kind, c.attempt, *times, c.result, c.input)
@@ -212,7 +210,7 @@ def _journal(connection: sqlite3.Connection, number: int) -> list[JournalEntry]:
     return [JournalEntry(*row) for row in fetch_all(connection, ordered)]
 
 
-def _attempts(connection: sqlite3.Connection, number: int) -> list[Attempt]:
+def _attempts(connection: Connection, number: int) -> list[Attempt]:
     c = attempt.c
     found = select(c.attempt, c.started_at_us, c.ended_at_us, c.failure, c.logs)
     ordered = found.where(c.execution_no == number).order_by(c.attempt)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,14 +10,15 @@ from sqlalchemy import insert, select
 
 from firesteel.errors import CallerError
 from firesteel.store.schema import NOT_REMOVED, audit, integration, workspace
-from firesteel.store.sqlite.queries import execute, fetch_one
+from firesteel.store.sql.database import Connection
+from firesteel.store.sql.queries import execute, fetch_one
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """One change in its transaction: the writer's connection, the time, and who does it."""
 
-    connection: sqlite3.Connection
+    connection: Connection
     now_us: int
     actor: str
 
@@ -28,7 +28,7 @@ class Change:
         execute(self.connection, insert(audit).values(at_us=self.now_us, **row))
 
 
-def workspace_no(connection: sqlite3.Connection, name: str) -> int:
+def workspace_no(connection: Connection, name: str) -> int:
     """Raises CallerError ``unknown_workspace``."""
     row = fetch_one(connection, select(workspace.c.no).where(workspace.c.name == name))
     if row is None:
@@ -36,7 +36,7 @@ def workspace_no(connection: sqlite3.Connection, name: str) -> int:
     return int(row[0])
 
 
-def trigger_no(connection: sqlite3.Connection, workspace_name: str, name: str) -> int:
+def trigger_no(connection: Connection, workspace_name: str, name: str) -> int:
     """Raises CallerError ``unknown_integration``."""
     found = (
         select(integration.c.no)

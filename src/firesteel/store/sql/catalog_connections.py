@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +12,9 @@ from firesteel.errors import CallerError
 from firesteel.store.catalog import ManagedBy, StoredConnection
 from firesteel.store.schema import connection as connection_table
 from firesteel.store.schema import secret, workspace
-from firesteel.store.sqlite.catalog_rows import Change, to_text, workspace_no
-from firesteel.store.sqlite.queries import execute, fetch_all, fetch_one
+from firesteel.store.sql.catalog_rows import Change, to_text, workspace_no
+from firesteel.store.sql.database import Connection
+from firesteel.store.sql.queries import execute, fetch_all, fetch_one
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class NewConnection:
     managed_by: ManagedBy
 
 
-def connections(connection: sqlite3.Connection, workspace_name: str) -> list[StoredConnection]:
+def connections(connection: Connection, workspace_name: str) -> list[StoredConnection]:
     """The connections of a workspace by name; none where there is no such workspace."""
     c = connection_table.c
     found = (
@@ -71,7 +71,7 @@ def delete_connection(change: Change, workspace_name: str, name: str) -> None:
     change.note("connection.delete", f"{workspace_name}/{name}")
 
 
-def secrets(connection: sqlite3.Connection, workspace_name: str) -> dict[str, bytes]:
+def secrets(connection: Connection, workspace_name: str) -> dict[str, bytes]:
     """Name -> sealed value."""
     found = (
         select(secret.c.name, secret.c.sealed)

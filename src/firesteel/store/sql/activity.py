@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,15 +9,16 @@ from sqlalchemy import Select, func, literal_column, select
 
 from firesteel.store.history import MOST_COUNTED, Activity
 from firesteel.store.schema import UNSUCCESSFUL, execution, message
-from firesteel.store.sqlite.queries import fetch_one
+from firesteel.store.sql.database import Connection
+from firesteel.store.sql.queries import fetch_one
 
 
-def of_triggers(connection: sqlite3.Connection, trigger_nos: Sequence[int]) -> dict[int, Activity]:
+def of_triggers(connection: Connection, trigger_nos: Sequence[int]) -> dict[int, Activity]:
     """By number of the trigger; two looks into an index for each."""
     return {number: _of_trigger(connection, number) for number in trigger_nos}
 
 
-def _of_trigger(connection: sqlite3.Connection, number: int) -> Activity:
+def _of_trigger(connection: Connection, number: int) -> Activity:
     m, e = message.c, execution.c
     latest = select(m.received_at_us).where(m.trigger_no == number)
     row = fetch_one(connection, latest.order_by(m.sequence.desc()).limit(1))

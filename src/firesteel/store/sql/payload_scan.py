@@ -8,7 +8,6 @@ one goes on. SQLite does the looking, outside of Python's lock.
 from __future__ import annotations
 
 import json
-import sqlite3
 import urllib.parse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -20,7 +19,9 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    false,
     func,
+    literal,
     literal_column,
     or_,
     select,
@@ -28,15 +29,16 @@ from sqlalchemy import (
 
 from firesteel.store.history import MessageFilter, Place, TextMatch, TextScan
 from firesteel.store.schema import execution, message, payload, replay_edit, result
-from firesteel.store.sqlite import message_rows
-from firesteel.store.sqlite.message_search import numbers_of_page, triggers_of
-from firesteel.store.sqlite.queries import Prepared
+from firesteel.store.sql import message_rows
+from firesteel.store.sql.database import Connection
+from firesteel.store.sql.functions import has_bytes
+from firesteel.store.sql.message_search import numbers_of_page, triggers_of
+from firesteel.store.sql.queries import Prepared
 
 # Of a body over this size only so much is read: one of 100 MiB would fill the engine's memory.
 LOOKED_AT_BYTES: Final = 4 * 1024 * 1024
 
 _AT_ONCE = 200
-_LARGE = 2
 _PLACES: tuple[Place, ...] = ("request", "body", "input", "response")
 
 
@@ -48,12 +50,10 @@ class Bounds:
     is_over: Callable[[], bool]
 
 
-def scan(
-    connection: sqlite3.Connection, filter: MessageFilter, text: str, bounds: Bounds
-) -> TextScan:
+def scan(connection: Connection, filter: MessageFilter, text: str, bounds: Bounds) -> TextScan:
     """As ``History.scan``."""
     needles = spellings(text)
-    statement = Prepared.of(_statement(needles))
+    statement = Prepared.of(_statement(needles), connection.dialect)
     found: dict[int, list[Place]] = {}
     looked_at, last_no, reached_us = 0, filter.before_no, None
     for number in _numbers(connection, filter, bounds.rows):
@@ -83,7 +83,7 @@ def spellings(text: str) -> list[bytes]:
     return [one.encode("utf-8", "surrogatepass") for one in dict.fromkeys(spelt)]
 
 
-def _numbers(connection: sqlite3.Connection, filter: MessageFilter, rows: int) -> Iterator[int]:
+def _numbers(connection: Connection, filter: MessageFilter, rows: int) -> Iterator[int]:
     before_no, left = filter.before_no, rows
     while left > 0:
         page = replace(filter, before_no=before_no, limit=min(_AT_ONCE, left))
@@ -95,8 +95,8 @@ def _numbers(connection: sqlite3.Connection, filter: MessageFilter, rows: int) -
 
 
 def _statement(needles: list[bytes]) -> Select[Any]:
-    """When the message of an execution was received, and for each place whether it has the text;
-    ``_LARGE`` where a body must be opened for that."""
+    """When the message of an execution was received, for each place whether it has the text, and
+    whether the body must be opened to know."""
     e, r, edit = execution.c, result.c, replay_edit.c
     joined = (
         execution.join(message, message.c.no == e.message_no)
@@ -106,8 +106,7 @@ def _statement(needles: list[bytes]) -> Select[Any]:
     )
     large = func.length(payload.c.body) > literal_column(str(LOOKED_AT_BYTES))
     body = case(
-        (large, literal_column(str(_LARGE))),
-        else_=or_(_has(payload.c.body, needles), _has(edit.body, needles)),
+        (large, false()), else_=or_(_has(payload.c.body, needles), _has(edit.body, needles))
     )
     return (
         select(
@@ -116,6 +115,7 @@ def _statement(needles: list[bytes]) -> Select[Any]:
             body,
             or_(_has(r.input, needles), _has(edit.input, needles)),
             _has(r.response, needles),
+            large,
         )
         .select_from(joined)
         .where(e.no == bindparam("number"))
@@ -123,29 +123,28 @@ def _statement(needles: list[bytes]) -> Select[Any]:
 
 
 def _has(column: ColumnElement[Any], needles: list[bytes]) -> ColumnElement[bool]:
-    held = func.coalesce(column, literal_column("x''"))
-    return or_(*(func.instr(held, needle) > literal_column("0") for needle in needles))
+    held = func.coalesce(column, literal(b""))
+    return or_(*(has_bytes(held, literal(needle)) for needle in needles))
 
 
 def _look(
-    connection: sqlite3.Connection, statement: Prepared, number: int, needles: list[bytes]
+    connection: Connection, statement: Prepared, number: int, needles: list[bytes]
 ) -> tuple[int, list[Place]]:
-    received_at_us, *has = statement.run(connection, number=number).fetchone()
-    if has[1] == _LARGE:
+    received_at_us, *has, large = statement.run(connection, number=number).fetchone()
+    if large:
         has[1] = _large_body_has(connection, number, needles)
     return received_at_us, [place for place, yes in zip(_PLACES, has, strict=True) if yes]
 
 
-def _large_body_has(connection: sqlite3.Connection, number: int, needles: list[bytes]) -> bool:
+def _large_body_has(connection: Connection, number: int, needles: list[bytes]) -> bool:
     (message_no,) = connection.execute(
         "SELECT message_no FROM execution WHERE no = ?", (number,)
     ).fetchone()
-    with connection.blobopen("payload", "body", message_no, readonly=True) as body:
-        beginning = body.read(LOOKED_AT_BYTES)
+    beginning = connection.beginning_of_body(message_no, LOOKED_AT_BYTES)
     return any(needle in beginning for needle in needles)
 
 
-def _progress(connection: sqlite3.Connection, filter: MessageFilter, at_no: int) -> float:
+def _progress(connection: Connection, filter: MessageFilter, at_no: int) -> float:
     """What part of the numbers lies behind; the ends of each trigger stand in its index."""
     lowest, highest = at_no, at_no
     for trigger_no in triggers_of(connection, filter):

@@ -1,12 +1,11 @@
-"""The catalog on SQLite: changes through the store's writer, reads beside it.
+"""The catalog in SQL.
 
-Each change is one piece of work for the writer, so it is one transaction, its audit entry
-included; rules are checked before the first row is written.
+Each change is one transaction, its audit entry included; rules are checked before the first row is
+written.
 """
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -27,74 +26,78 @@ from firesteel.store.catalog import (
     Version,
 )
 from firesteel.store.schema import setting, workspace
-from firesteel.store.sqlite import (
+from firesteel.store.sql import (
     catalog_connections,
     catalog_drafts,
     catalog_integrations,
     catalog_keys,
 )
-from firesteel.store.sqlite.catalog_audit import entries
-from firesteel.store.sqlite.catalog_connections import NewConnection
-from firesteel.store.sqlite.catalog_integrations import Publication
-from firesteel.store.sqlite.catalog_rows import Change, trigger_no
-from firesteel.store.sqlite.changes import Changes
-from firesteel.store.sqlite.clock import Clocks
-from firesteel.store.sqlite.queries import execute, fetch_all, fetch_one
-from firesteel.store.sqlite.readers import LONG_READ_TIMEOUT_S, Readers
-from firesteel.store.sqlite.writer import Writer
+from firesteel.store.sql.catalog_audit import entries
+from firesteel.store.sql.catalog_connections import NewConnection
+from firesteel.store.sql.catalog_integrations import Publication
+from firesteel.store.sql.catalog_rows import Change, trigger_no
+from firesteel.store.sql.changes import Changes
+from firesteel.store.sql.clock import Clocks
+from firesteel.store.sql.database import LONG_READ_TIMEOUT_S, Connection, Database
+from firesteel.store.sql.queries import execute, fetch_all, fetch_one
 
 
-class SqliteCatalog:
-    """The Catalog port. ``rules_changed(trigger_no)`` is called in the writer's thread, inside the
-    transaction that changed the trigger's row."""
+class SqlCatalog:
+    """The Catalog port. ``rules_changed(trigger_no)`` is called inside the transaction that
+    changed the trigger's row."""
 
     def __init__(
         self,
-        writer: Writer,
-        readers: Readers,
+        database: Database,
         *,
         clocks: Clocks,
         rules_changed: Callable[[int], None],
     ) -> None:
-        self._writer = writer
-        self._read = readers.read
+        self._database = database
         self._clocks = clocks
-        self._changes = Changes(writer, clocks)
+        self._changes = Changes(database, clocks)
         self._rules_changed = rules_changed
 
     # --- settings and workspaces ----------------------------------------------------------------
 
     async def setting(self, name: str) -> str | None:
         value = select(setting.c.value).where(setting.c.name == name)
-        row = await self._read(lambda connection: fetch_one(connection, value))
+        row = await self._database.read(lambda connection: fetch_one(connection, value))
         return None if row is None else str(row[0])
 
     async def put_setting(self, name: str, value: str) -> None:
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: Connection) -> None:
             own = update(setting).where(setting.c.name == name).values(value=value)
             if not execute(connection, own).rowcount:
                 execute(connection, insert(setting).values(name=name, value=value))
 
-        await self._writer.submit(work)
+        await self._database.write(work)
 
     async def workspaces(self) -> list[str]:
         names = select(workspace.c.name).order_by(workspace.c.name)
-        return [row[0] for row in await self._read(lambda connection: fetch_all(connection, names))]
+        return [
+            row[0]
+            for row in await self._database.read(lambda connection: fetch_all(connection, names))
+        ]
 
     async def ensure_workspace(self, name: str) -> None:
-        row = insert(workspace).prefix_with("OR IGNORE")
-        named = row.values(name=name, created_at_us=self._clocks.wall_us())
-        await self._writer.submit(lambda connection: execute(connection, named).rowcount)
+        named = {"name": name, "created_at_us": self._clocks.wall_us()}
+
+        def work(connection: Connection) -> None:
+            row = connection.dialect.insert(workspace).values(**named)
+            execute(connection, row.on_conflict_do_nothing())
+
+        await self._database.write(work)
 
     # --- integrations ---------------------------------------------------------------------------
 
     async def integrations(self, workspace: str | None = None) -> list[PublishedIntegration]:
-        return await self._read(
+        return await self._database.read(
             lambda connection: catalog_integrations.published(connection, workspace)
         )
 
     async def integration(self, workspace: str, name: str) -> PublishedIntegration | None:
-        found = await self._read(
+        found = await self._database.read(
             lambda connection: catalog_integrations.published(connection, workspace, name)
         )
         return found[0] if found else None
@@ -138,22 +141,24 @@ class SqliteCatalog:
         await self._changes.run(actor, work)
 
     async def versions(self, workspace: str, name: str) -> list[Version]:
-        return await self._read(
+        return await self._database.read(
             lambda connection: catalog_integrations.versions(connection, workspace, name)
         )
 
     async def version(self, version_no: int) -> Version | None:
-        return await self._read(
+        return await self._database.read(
             lambda connection: catalog_integrations.version_of_no(connection, version_no)
         )
 
     # --- drafts ---------------------------------------------------------------------------------
 
     async def drafts(self, workspace: str) -> list[Draft]:
-        return await self._read(lambda connection: catalog_drafts.drafts(connection, workspace))
+        return await self._database.read(
+            lambda connection: catalog_drafts.drafts(connection, workspace)
+        )
 
     async def draft(self, workspace: str, name: str) -> Draft | None:
-        found = await self._read(
+        found = await self._database.read(
             lambda connection: catalog_drafts.drafts(connection, workspace, name)
         )
         return found[0] if found else None
@@ -182,7 +187,9 @@ class SqliteCatalog:
     # --- keys -----------------------------------------------------------------------------------
 
     async def keys(self, trigger_no: int | None = None) -> list[ApiKey]:
-        return await self._read(lambda connection: catalog_keys.keys(connection, trigger_no))
+        return await self._database.read(
+            lambda connection: catalog_keys.keys(connection, trigger_no)
+        )
 
     async def add_key(self, trigger_no: int, key: NewApiKey, actor: str) -> ApiKey:
         return await self._changes.run(
@@ -207,12 +214,12 @@ class SqliteCatalog:
         )
 
     async def touch_keys(self, used: dict[int, int]) -> None:
-        await self._writer.submit(lambda connection: catalog_keys.touch_keys(connection, used))
+        await self._database.write(lambda connection: catalog_keys.touch_keys(connection, used))
 
     # --- connections and secrets ----------------------------------------------------------------
 
     async def connections(self, workspace: str) -> list[StoredConnection]:
-        return await self._read(
+        return await self._database.read(
             lambda connection: catalog_connections.connections(connection, workspace)
         )
 
@@ -236,7 +243,7 @@ class SqliteCatalog:
         )
 
     async def secrets(self, workspace: str) -> dict[str, bytes]:
-        return await self._read(
+        return await self._database.read(
             lambda connection: catalog_connections.secrets(connection, workspace)
         )
 
@@ -256,6 +263,6 @@ class SqliteCatalog:
         await self._changes.run(actor, lambda change: change.note(action, subject, detail))
 
     async def audit(self, wanted: AuditFilter = EVERYTHING) -> Sequence[AuditEntry]:
-        return await self._read(
+        return await self._database.read(
             lambda connection: entries(connection, wanted), timeout_s=LONG_READ_TIMEOUT_S
         )

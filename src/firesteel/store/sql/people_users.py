@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any
 
 from sqlalchemy import Select, delete, func, insert, select, update
@@ -10,24 +9,26 @@ from sqlalchemy import Select, delete, func, insert, select, update
 from firesteel.errors import CallerError
 from firesteel.store.people import Link, User, UserRights, actor_of
 from firesteel.store.schema import invitation, sign_in, user
-from firesteel.store.sqlite.catalog_rows import Change
-from firesteel.store.sqlite.queries import execute, fetch_all, fetch_one
+from firesteel.store.sql.catalog_rows import Change
+from firesteel.store.sql.database import Connection
+from firesteel.store.sql.functions import greatest
+from firesteel.store.sql.queries import execute, fetch_all, fetch_one, insert_numbered
 
 FIRST_RIGHTS = UserRights("admin", sees_payloads=True, reveals_keys=True)
 
 
-def users(connection: sqlite3.Connection) -> list[User]:
+def users(connection: Connection) -> list[User]:
     """By name."""
     return [_user(row) for row in fetch_all(connection, _users().order_by(user.c.name))]
 
 
-def find(connection: sqlite3.Connection, name: str) -> User | None:
+def find(connection: Connection, name: str) -> User | None:
     """The one of that name."""
     row = fetch_one(connection, _users().where(user.c.name == name))
     return None if row is None else _user(row)
 
 
-def of_no(connection: sqlite3.Connection, user_no: int) -> User:
+def of_no(connection: Connection, user_no: int) -> User:
     """Raises CallerError ``unknown_user``."""
     row = fetch_one(connection, _users().where(user.c.no == user_no))
     if row is None:
@@ -35,7 +36,7 @@ def of_no(connection: sqlite3.Connection, user_no: int) -> User:
     return _user(row)
 
 
-def has_administrator(connection: sqlite3.Connection) -> bool:
+def has_administrator(connection: Connection) -> bool:
     """Whether an administrator can sign in."""
     return fetch_one(connection, _administrators()) is not None
 
@@ -80,7 +81,7 @@ def set_password(change: Change, name: str, password_hash: str, keep: bytes | No
     change.note("user.password", name)
 
 
-def refresh_password_hash(connection: sqlite3.Connection, user_no: int, old: str, new: str) -> None:
+def refresh_password_hash(connection: Connection, user_no: int, old: str, new: str) -> None:
     """The same password, hashed anew."""
     row = update(user).where(user.c.no == user_no, user.c.password_hash == old)
     execute(connection, row.values(password_hash=new))
@@ -113,7 +114,7 @@ def add_link(change: Change, link: Link) -> None:
     change.note("user.link", link.user or "the first administrator")
 
 
-def link(connection: sqlite3.Connection, digest: bytes, now_us: int) -> Link | None:
+def link(connection: Connection, digest: bytes, now_us: int) -> Link | None:
     """A link that may still be followed."""
     c = invitation.c
     found = (
@@ -176,14 +177,14 @@ def _administrators() -> Select[Any]:
     )
 
 
-def _known(connection: sqlite3.Connection, name: str) -> User:
+def _known(connection: Connection, name: str) -> User:
     found = find(connection, name)
     if found is None:
         raise CallerError(f"there is no user {name}", code="unknown_user")
     return found
 
 
-def _refuse_last(connection: sqlite3.Connection, leaving: User) -> None:
+def _refuse_last(connection: Connection, leaving: User) -> None:
     """Where ``leaving`` is the only administrator, nobody could let another in."""
     numbers = [row[0] for row in fetch_all(connection, _administrators().limit(2))]
     if numbers == [leaving.user_no]:
@@ -200,7 +201,7 @@ def _insert(change: Change, name: str, rights: UserRights, password_hash: str | 
         disabled_at_us=None if rights.enabled else change.now_us,
         **_columns(rights),
     )
-    return of_no(change.connection, int(execute(change.connection, row).lastrowid or 0))
+    return of_no(change.connection, insert_numbered(change.connection, row))
 
 
 def _columns(rights: UserRights) -> dict[str, Any]:
@@ -211,7 +212,7 @@ def _columns(rights: UserRights) -> dict[str, Any]:
     }
 
 
-def _forget(connection: sqlite3.Connection, user_no: int, *, keep: bytes | None = None) -> None:
+def _forget(connection: Connection, user_no: int, *, keep: bytes | None = None) -> None:
     """End the user's links and sign-ins, but the one with the digest ``keep``."""
     execute(connection, delete(invitation).where(invitation.c.user_no == user_no))
     ended = delete(sign_in).where(sign_in.c.user_no == user_no)
@@ -228,6 +229,6 @@ def _described(rights: UserRights) -> str:
 
 def signed_in(change: Change, user_no: int) -> None:
     """Note when the user signed in last; the later one stands."""
-    latest = func.max(func.coalesce(user.c.last_sign_in_at_us, 0), change.now_us)
+    latest = greatest(func.coalesce(user.c.last_sign_in_at_us, 0), change.now_us)
     row = update(user).where(user.c.no == user_no)
     execute(change.connection, row.values(last_sign_in_at_us=latest))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from typing import Any
 
 from sqlalchemy import Select, delete, func, insert, select, update
@@ -11,9 +10,11 @@ from sqlalchemy import Select, delete, func, insert, select, update
 from firesteel.errors import CallerError
 from firesteel.store.people import NewToken, SignIn, Token, User
 from firesteel.store.schema import sign_in, token
-from firesteel.store.sqlite import people_users
-from firesteel.store.sqlite.catalog_rows import Change
-from firesteel.store.sqlite.queries import execute, fetch_all, fetch_one
+from firesteel.store.sql import people_users
+from firesteel.store.sql.catalog_rows import Change
+from firesteel.store.sql.database import Connection
+from firesteel.store.sql.functions import greatest
+from firesteel.store.sql.queries import execute, fetch_all, fetch_one
 
 
 def begin(change: Change, new: SignIn) -> None:
@@ -37,7 +38,7 @@ def begin(change: Change, new: SignIn) -> None:
     change.note("user.sign_in", owner.name, f"from {new.address}")
 
 
-def find(connection: sqlite3.Connection, digest: bytes) -> tuple[SignIn, User] | None:
+def find(connection: Connection, digest: bytes) -> tuple[SignIn, User] | None:
     """With its user."""
     row = fetch_one(connection, _sign_ins().where(sign_in.c.digest == digest))
     if row is None:
@@ -46,7 +47,7 @@ def find(connection: sqlite3.Connection, digest: bytes) -> tuple[SignIn, User] |
     return found, people_users.of_no(connection, found.user_no)
 
 
-def of_user(connection: sqlite3.Connection, user_no: int) -> list[SignIn]:
+def of_user(connection: Connection, user_no: int) -> list[SignIn]:
     """The one seen last first."""
     own = _sign_ins().where(sign_in.c.user_no == user_no)
     latest = own.order_by(sign_in.c.last_seen_at_us.desc(), sign_in.c.digest)
@@ -69,12 +70,12 @@ def end(change: Change, user_no: int, digest: bytes | None, keep: bytes | None) 
     return number
 
 
-def tokens(connection: sqlite3.Connection) -> list[Token]:
+def tokens(connection: Connection) -> list[Token]:
     """By name."""
     return [_token(row) for row in fetch_all(connection, _tokens().order_by(token.c.name))]
 
 
-def find_token(connection: sqlite3.Connection, digest: bytes) -> Token | None:
+def find_token(connection: Connection, digest: bytes) -> Token | None:
     """The one of that digest."""
     row = fetch_one(connection, _tokens().where(token.c.digest == digest))
     return None if row is None else _token(row)
@@ -107,14 +108,14 @@ def delete_token(change: Change, name: str) -> None:
     change.note("token.delete", name)
 
 
-def touch(connection: sqlite3.Connection, seen: dict[bytes, int], used: dict[int, int]) -> None:
+def touch(connection: Connection, seen: dict[bytes, int], used: dict[int, int]) -> None:
     """Write last uses; a later one stands."""
     for digest, seen_at_us in seen.items():
-        latest = func.max(sign_in.c.last_seen_at_us, seen_at_us)
+        latest = greatest(sign_in.c.last_seen_at_us, seen_at_us)
         row = update(sign_in).where(sign_in.c.digest == digest)
         execute(connection, row.values(last_seen_at_us=latest))
     for token_no, used_at_us in used.items():
-        latest = func.max(func.coalesce(token.c.last_used_at_us, 0), used_at_us)
+        latest = greatest(func.coalesce(token.c.last_used_at_us, 0), used_at_us)
         execute(
             connection, update(token).where(token.c.no == token_no).values(last_used_at_us=latest)
         )

@@ -6,34 +6,17 @@ conditions that are put together as they are needed.
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Delete, FromClause, Insert, Select, Update
-from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
-from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy import Delete, Insert, Select, Update
 from sqlalchemy.sql.selectable import CompoundSelect
+
+from firesteel.store.sql.database import Connection, Cursor
+from firesteel.store.sql.dialects import Dialect
 
 Row = tuple[Any, ...]
 Statement = Select[Any] | CompoundSelect[Any] | Insert | Update | Delete
-
-
-class _Compiler(SQLiteCompiler):
-    """Writes hints, which SQLAlchemy leaves out for SQLite."""
-
-    def get_from_hint_text(self, table: FromClause, text: str | None) -> str | None:
-        return text
-
-
-class _Dialect(SQLiteDialect_pysqlite):
-    """The types' own processors do not run: what is bound are numbers, texts, bytes, booleans."""
-
-    statement_compiler = _Compiler
-    supports_statement_cache = False
-
-
-_DIALECT = _Dialect(paramstyle="qmark")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +28,11 @@ class Prepared:
     values: dict[str, Any]
 
     @classmethod
-    def of(cls, statement: Statement) -> Prepared:
+    def of(cls, statement: Statement, dialect: Dialect) -> Prepared:
         """Compile a statement; lists in ``IN`` are written out."""
-        done = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
+        done = statement.compile(
+            dialect=dialect.compiling, compile_kwargs={"render_postcompile": True}
+        )
         return cls(done.string, tuple(done.positiontup or ()), dict(done.params))
 
     def bound(self, **given: Any) -> list[Any]:
@@ -55,22 +40,28 @@ class Prepared:
         values = {**self.values, **given}
         return [values[name] for name in self.names]
 
-    def run(self, connection: sqlite3.Connection, **given: Any) -> sqlite3.Cursor:
+    def run(self, connection: Connection, **given: Any) -> Cursor:
         """The cursor has its rows as tuples."""
         return connection.execute(self.text, self.bound(**given))
 
 
-def execute(connection: sqlite3.Connection, statement: Statement) -> sqlite3.Cursor:
+def execute(connection: Connection, statement: Statement) -> Cursor:
     """Run the statement once."""
-    return Prepared.of(statement).run(connection)
+    return Prepared.of(statement, connection.dialect).run(connection)
 
 
-def fetch_all(connection: sqlite3.Connection, statement: Statement) -> list[Row]:
+def insert_numbered(connection: Connection, row: Insert) -> int:
+    """Insert a row; the number (``no``) that the database gave it."""
+    number = execute(connection, row.returning(row.table.c.no)).fetchone()[0]
+    return int(number)
+
+
+def fetch_all(connection: Connection, statement: Statement) -> list[Row]:
     """All rows."""
     return execute(connection, statement).fetchall()
 
 
-def fetch_one(connection: sqlite3.Connection, statement: Statement) -> Row | None:
+def fetch_one(connection: Connection, statement: Statement) -> Row | None:
     """The first row, or None."""
     row: Row | None = execute(connection, statement).fetchone()
     return row

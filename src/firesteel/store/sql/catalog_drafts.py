@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +11,9 @@ from sqlalchemy import delete, insert, select
 from firesteel.errors import CallerError
 from firesteel.store.catalog import Draft
 from firesteel.store.schema import draft, workspace
-from firesteel.store.sqlite.catalog_rows import Change, to_text, workspace_no
-from firesteel.store.sqlite.queries import execute, fetch_all, fetch_one
+from firesteel.store.sql.catalog_rows import Change, to_text, workspace_no
+from firesteel.store.sql.database import Connection
+from firesteel.store.sql.queries import execute, fetch_all, fetch_one
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +27,7 @@ class NewDraft:
     expect_revision: int | None
 
 
-def drafts(
-    connection: sqlite3.Connection, workspace_name: str, name: str | None = None
-) -> list[Draft]:
+def drafts(connection: Connection, workspace_name: str, name: str | None = None) -> list[Draft]:
     """The drafts of a workspace by name, or the one of that name."""
     c = draft.c
     found = (

@@ -8,7 +8,6 @@ whether they may go.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -16,8 +15,9 @@ import msgspec
 from sqlalchemy import Select, bindparam, func, literal_column, or_, select
 
 from firesteel.store.schema import REPLAYS, execution, idempotency, integration, message, payload
-from firesteel.store.sqlite.queries import Prepared, Row, fetch_all
-from firesteel.store.sqlite.results import decode_failure, encode_failure
+from firesteel.store.sql.database import Connection
+from firesteel.store.sql.queries import Prepared, Row, fetch_all
+from firesteel.store.sql.results import decode_failure, encode_failure
 
 # At most so many messages, and so many bytes of bodies, in one piece of work for the writer.
 PIECE_MESSAGES = 25
@@ -64,7 +64,7 @@ class Progress:
         self.kept = {}
 
 
-def rules(connection: sqlite3.Connection, now_us: int, default_history_us: int) -> list[Rule]:
+def rules(connection: Connection, now_us: int, default_history_us: int) -> list[Rule]:
     """The rules of all triggers, removed ones too, at this time."""
     c = integration.c
     found: list[Rule] = []
@@ -78,18 +78,18 @@ def rules(connection: sqlite3.Connection, now_us: int, default_history_us: int) 
     return found
 
 
-def longest_retention_us(connection: sqlite3.Connection, default_history_us: int) -> int:
+def longest_retention_us(connection: Connection, default_history_us: int) -> int:
     """How long the trigger that keeps longest keeps its messages."""
     (row,) = fetch_all(connection, select(func.max(integration.c.history_s)))
     return max(default_history_us, (row[0] or 0) * _US)
 
 
 def find(
-    connection: sqlite3.Connection, rules: Sequence[Rule], progress: Progress, most: int
+    connection: Connection, rules: Sequence[Rule], progress: Progress, most: int
 ) -> list[Expired]:
     """Up to ``most`` messages that may go, from where the round has come to. Fewer: the round has
     found all."""
-    window = Prepared.of(_window())
+    window = Prepared.of(_window(), connection.dialect)
     found: list[Expired] = []
     for rule in rules:
         while len(found) < most and _look(connection, window, rule, progress, found):
@@ -100,7 +100,7 @@ def find(
 
 
 def _look(
-    connection: sqlite3.Connection,
+    connection: Connection,
     window: Prepared,
     rule: Rule,
     progress: Progress,
@@ -174,7 +174,7 @@ def pieces(expired: Sequence[Expired]) -> Iterator[list[Expired]]:
         yield piece
 
 
-def delete_piece(connection: sqlite3.Connection, piece: Sequence[Expired]) -> int:
+def delete_piece(connection: Connection, piece: Sequence[Expired]) -> int:
     """Delete what may still go; how many messages and payloads went. In the writer's thread."""
     gone = 0
     purged: dict[int, int] = {}
@@ -197,7 +197,7 @@ def delete_piece(connection: sqlite3.Connection, piece: Sequence[Expired]) -> in
     return gone
 
 
-def delete_idempotency(connection: sqlite3.Connection, now_us: int, most: int) -> int:
+def delete_idempotency(connection: Connection, now_us: int, most: int) -> int:
     """Delete keys whose window is over by the store's steady clock; how many. In the writer's
     thread."""
     c = idempotency.c
@@ -209,18 +209,16 @@ def delete_idempotency(connection: sqlite3.Connection, now_us: int, most: int) -
     return len(keys)
 
 
-def _executions(connection: sqlite3.Connection, one: Expired) -> list[Row]:
+def _executions(connection: Connection, one: Expired) -> list[Row]:
     """Number, time of settling and last failure of all executions of a message."""
     return connection.execute(
-        "SELECT no, settled_at_us, failure FROM execution WHERE no = ?1 UNION ALL "
-        "SELECT no, settled_at_us, failure FROM execution WHERE run > 1 AND message_no = ?1",
-        (one.message_no,),
+        "SELECT no, settled_at_us, failure FROM execution WHERE no = ? UNION ALL "
+        "SELECT no, settled_at_us, failure FROM execution WHERE run > 1 AND message_no = ?",
+        (one.message_no, one.message_no),
     ).fetchall()
 
 
-def _delete_message(
-    connection: sqlite3.Connection, message_no: int, numbers: list[tuple[int]]
-) -> None:
+def _delete_message(connection: Connection, message_no: int, numbers: list[tuple[int]]) -> None:
     for text in (
         "DELETE FROM entry WHERE execution_no = ?",
         "DELETE FROM attempt WHERE execution_no = ?",
@@ -237,9 +235,7 @@ def _delete_message(
         connection.execute(text, (message_no,))
 
 
-def _delete_payload(
-    connection: sqlite3.Connection, message_no: int, executions: Sequence[Row]
-) -> None:
+def _delete_payload(connection: Connection, message_no: int, executions: Sequence[Row]) -> None:
     """The payload, and everything that quotes it: results of steps, response, logs, traces."""
     connection.execute("DELETE FROM payload WHERE message_no = ?", (message_no,))
     for number, _, failure in executions:

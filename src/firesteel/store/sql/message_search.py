@@ -11,9 +11,9 @@ Within a trigger, numbers rise with the sequence.
 from __future__ import annotations
 
 import heapq
-import sqlite3
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -45,8 +45,10 @@ from firesteel.store.schema import (
     search,
     workspace,
 )
-from firesteel.store.sqlite.queries import Prepared, fetch_all
-from firesteel.store.sqlite.results import failure_beginnings
+from firesteel.store.sql.database import Connection
+from firesteel.store.sql.dialects import Dialect
+from firesteel.store.sql.queries import Prepared, fetch_all
+from firesteel.store.sql.results import failure_beginnings
 
 Condition = ColumnElement[bool]
 
@@ -67,17 +69,15 @@ class Questions:
     once: tuple[Prepared, ...]
 
 
-def numbers_of_page(connection: sqlite3.Connection, filter: MessageFilter) -> list[int]:
+def numbers_of_page(connection: Connection, filter: MessageFilter) -> list[int]:
     """The execution numbers of the page, latest first, or oldest first."""
     triggers = triggers_of(connection, filter)
-    asked = questions(filter, triggers)
+    asked = questions(filter, triggers, connection.dialect)
     first = heapq.nsmallest if filter.oldest_first else heapq.nlargest
     return first(filter.limit, _answers(connection, filter, triggers, asked))
 
 
-def among(
-    connection: sqlite3.Connection, filter: MessageFilter, numbers: Collection[int]
-) -> set[int]:
+def among(connection: Connection, filter: MessageFilter, numbers: Collection[int]) -> set[int]:
     """Those of the numbers that the filter finds, whatever page they are on."""
     found = select(_e.no).join_from(execution, message, _m.no == _e.message_no)
     conditions = [*_of_message(filter), *_of_execution(filter)]
@@ -93,16 +93,17 @@ def among(
     return {number for (number,) in fetch_all(connection, asked)}
 
 
-def questions(filter: MessageFilter, triggers: list[int]) -> Questions:
+def questions(filter: MessageFilter, triggers: list[int], dialect: Dialect) -> Questions:
     """The statements of a page over these triggers."""
     once = []
     if _by_message(filter) and filter.sequence is None and filter.search is None:
         once.append(_ordered(_replays(filter).where(_e.trigger_no.in_(triggers)), filter))
-    return Questions(tuple(_each(filter)), tuple(Prepared.of(question) for question in once))
+    prepare = partial(Prepared.of, dialect=dialect)
+    return Questions(tuple(map(prepare, _each(filter))), tuple(map(prepare, once)))
 
 
 def _answers(
-    connection: sqlite3.Connection,
+    connection: Connection,
     filter: MessageFilter,
     triggers: list[int],
     asked: Questions,
@@ -118,7 +119,7 @@ def _answers(
             yield from (number for (number,) in rows)
 
 
-def triggers_of(connection: sqlite3.Connection, filter: MessageFilter) -> list[int]:
+def triggers_of(connection: Connection, filter: MessageFilter) -> list[int]:
     """Triggers that the filter speaks of, removed ones too: their messages stay."""
     found = select(integration.c.no).join(workspace, integration.c.workspace_no == workspace.c.no)
     if filter.workspace is not None:
@@ -142,26 +143,26 @@ def _by_state(filter: MessageFilter) -> bool:
     return filter.state not in (None, State.SUCCEEDED)
 
 
-def _each(filter: MessageFilter) -> Iterator[Prepared]:
+def _each(filter: MessageFilter) -> Iterator[Select[Any]]:
     """The questions to each trigger, by what narrows the page down best."""
     if filter.sequence is not None:
         found = _along_messages(filter).where(_m.sequence == filter.sequence)
         for one in (found, _with_replays(found)):
-            yield Prepared.of(_ordered(one, filter))
+            yield _ordered(one, filter)
     elif filter.search is not None:
         yield from _along_search(filter, *filter.search)
     elif _by_state(filter):
         for one in _along_state(filter):
-            yield Prepared.of(_ordered(one, filter))
+            yield _ordered(one, filter)
     elif _by_message(filter):
         in_order = _m.sequence if filter.oldest_first else _m.sequence.desc()
         latest = _along_messages(filter).order_by(in_order)
         if filter.consumer is not None:
             latest = latest.with_hint(message, "INDEXED BY ix_message_consumer", "sqlite")
-        yield Prepared.of(latest.limit(filter.limit))
+        yield latest.limit(filter.limit)
     else:
         found = select(_e.no).where(_OF_TRIGGER, *_of_execution(filter))
-        yield Prepared.of(_ordered(found, filter))
+        yield _ordered(found, filter)
 
 
 def _along_messages(filter: MessageFilter) -> Select[Any]:
@@ -175,17 +176,17 @@ def _along_messages(filter: MessageFilter) -> Select[Any]:
     )
 
 
-def _along_search(filter: MessageFilter, name: str, value: str) -> Iterator[Prepared]:
+def _along_search(filter: MessageFilter, name: str, value: str) -> Iterator[Select[Any]]:
     conditions = (*_of_message(filter), *_of_execution(filter))
     matching = (_s.trigger_no == bindparam("trigger_no"), _s.name == name, _s.value == value)
     its_message = search.join(message, _m.no == _s.message_no)
     first = select(_e.no).select_from(its_message.join(execution, _e.no == _s.message_no))
     in_order = _s.message_no if filter.oldest_first else _s.message_no.desc()
     latest = first.where(*matching, *conditions, *_keyset(filter, _s.message_no)).order_by(in_order)
-    yield Prepared.of(latest.limit(filter.limit))
+    yield latest.limit(filter.limit)
     replays = select(_e.no).select_from(its_message.join(execution, _e.message_no == _s.message_no))
     found = _hinted(replays, "uq_execution_replay").where(REPLAYS, *matching, *conditions)
-    yield Prepared.of(_ordered(found, filter))
+    yield _ordered(found, filter)
 
 
 def _with_replays(found: Select[Any]) -> Select[Any]:
@@ -276,9 +277,7 @@ def _of_message(filter: MessageFilter) -> list[Condition]:
     return conditions
 
 
-def _bounds(
-    connection: sqlite3.Connection, filter: MessageFilter, trigger_no: int
-) -> dict[str, int]:
+def _bounds(connection: Connection, filter: MessageFilter, trigger_no: int) -> dict[str, int]:
     """Where a trigger's messages of the page stand. Its sequence rises with the numbers, and with
     the time of receipt but for clocks that were set back: a bisection, for times with some slack,
     takes the place of an index."""
@@ -298,7 +297,7 @@ def _bounds(
     return {"from_sequence": from_sequence, "until_sequence": until_sequence}
 
 
-def _first_since(connection: sqlite3.Connection, trigger_no: int, column: str, since: int) -> int:
+def _first_since(connection: Connection, trigger_no: int, column: str, since: int) -> int:
     """The lowest sequence from which on the column has at least that value."""
     # Each in a query of its own: SQLite looks up a minimum or a maximum, but scans for both.
     lowest, highest = (

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import msgspec
 
-from firesteel.store.sqlite.clock import Clocks
+from firesteel.store.sql.clock import Clocks
 
 # Clocks are corrected in small steps all the time.
 _TOLERANCE_US = 60 * 1_000_000

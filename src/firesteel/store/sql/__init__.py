@@ -1,0 +1,1 @@
+"""SQL that the databases share: the ports that are not hot, on either of them."""

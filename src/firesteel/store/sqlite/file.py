@@ -1,0 +1,43 @@
+"""What the store's file can tell of itself, and its copies."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from firesteel.store.sql.database import Connection, Reading
+from firesteel.store.sqlite.backup import back_up
+
+
+class StoreFile:
+    """Implements ``sql.history.Storage`` for the file at ``path``."""
+
+    def __init__(self, path: Path, readers: Reading) -> None:
+        self._path = path
+        self._readers = readers
+
+    async def backup(self, target: Path) -> None:
+        await asyncio.to_thread(back_up, self._path, target)
+
+    async def size_bytes(self) -> int:
+        return await asyncio.to_thread(_size_bytes, self._path)
+
+    async def reusable_bytes(self) -> int:
+        return await self._readers.read(_reusable_bytes)
+
+
+def _reusable_bytes(connection: Connection) -> int:
+    (pages,) = connection.execute("PRAGMA freelist_count").fetchone()
+    (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+    return int(pages * page_bytes)
+
+
+def _size_bytes(path: Path) -> int:
+    """The file and its log; both may be cut back meanwhile."""
+    sizes = []
+    for part in (path, path.with_name(path.name + "-wal")):
+        try:
+            sizes.append(part.stat().st_size)
+        except FileNotFoundError:
+            sizes.append(0)
+    return sum(sizes)
