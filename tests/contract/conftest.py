@@ -8,36 +8,15 @@ from typing import Any, Protocol
 
 import pytest
 
-from firesteel.store.bulk import BulkActs
 from firesteel.store.catalog import Catalog
 from firesteel.store.figures import Figures
 from firesteel.store.history import History
-from firesteel.store.journal import Journal
-from firesteel.store.people import People
 from firesteel.store.sqlite import store as sqlite_store
+from firesteel.store.store import Store
 from tests.contract.shop import Clock, Shop, open_shop
 from tests.support.hand import Hand
 
 STORES = ["sqlite"]
-
-
-class Store(Protocol):
-    """A store as a test gets it; closed at its end."""
-
-    @property
-    def journal(self) -> Journal: ...
-    @property
-    def catalog(self) -> Catalog: ...
-    @property
-    def history(self) -> History: ...
-    @property
-    def figures(self) -> Figures: ...
-    @property
-    def bulk(self) -> BulkActs: ...
-    @property
-    def people(self) -> People: ...
-
-    async def close(self) -> None: ...
 
 
 class OpenStore(Protocol):

@@ -32,6 +32,19 @@ from tests.contract.shop import (
     open_shop,
 )
 
+# --- responses ----------------------------------------------------------------------------------
+
+
+async def test_the_responses_of_those_that_have_ended_are_found_together(shop: Shop) -> None:
+    first, second = await shop.done(), await shop.done(State.FAILED)
+    running = await shop.accept()
+    numbers = [one.execution_no for one in (first, second, running)]
+    history = shop.store.history
+    found = await history.responses([*numbers, 10**6])
+    assert found == {no: await history.response(no) for no in numbers[:2]}
+    assert await history.responses([]) == {}
+
+
 # --- lists --------------------------------------------------------------------------------------
 
 

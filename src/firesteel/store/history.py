@@ -193,6 +193,11 @@ class History(Protocol):
         """The stored response of a terminal execution; None while there is none or once purged."""
         ...
 
+    async def responses(self, execution_nos: Collection[int]) -> dict[int, Response]:
+        """The stored responses of those of the executions that have ended, by number: for callers
+        that wait here while another node works."""
+        ...
+
     async def messages(self, filter: MessageFilter) -> list[MessageSummary]:
         """A page, latest first; the next one begins behind the last row's ``execution_no``. A row
         that ends or is purged meanwhile moves no other row to another page."""

@@ -23,13 +23,13 @@ from firesteel.store.history import (
     Target,
     TextScan,
 )
-from firesteel.store.schema import setting
+from firesteel.store.schema import result, setting
 from firesteel.store.sql import activity, message_rows, message_search, payload_scan, retention
 from firesteel.store.sql.clock import Clocks
 from firesteel.store.sql.database import LONG_READ_TIMEOUT_S, Connection, Database, Reading
 from firesteel.store.sql.failure_groups import failure_groups
 from firesteel.store.sql.message_search import numbers_of_page
-from firesteel.store.sql.queries import execute, fetch_one
+from firesteel.store.sql.queries import execute, fetch_all, fetch_one
 from firesteel.store.sql.results import decode_response
 from firesteel.store.sql.retention_clock import ClockState, RetentionClock
 
@@ -98,6 +98,15 @@ class SqlHistory:
         def work(connection: Connection) -> Response | None:
             row = connection.execute(_RESPONSE, (execution_no,)).fetchone()
             return None if row is None else decode_response(row[0])
+
+        return await self._database.read(work)
+
+    async def responses(self, execution_nos: Collection[int]) -> dict[int, Response]:
+        r = result.c
+        stored = select(r.execution_no, r.response).where(r.execution_no.in_(execution_nos))
+
+        def work(connection: Connection) -> dict[int, Response]:
+            return {no: decode_response(kept) for no, kept in fetch_all(connection, stored)}
 
         return await self._database.read(work)
 

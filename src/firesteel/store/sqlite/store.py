@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from firesteel.store.bulletin import Alone
+from firesteel.store.jobs import OnlyNode
 from firesteel.store.sql.bulk import SqlBulkActs
 from firesteel.store.sql.catalog import SqlCatalog
 from firesteel.store.sql.clock import Clocks
@@ -22,7 +24,7 @@ from firesteel.store.sqlite.safety import check_connection
 
 @dataclass(frozen=True, slots=True)
 class SqliteStore:
-    """The ports; they share the writer's thread and the readers."""
+    """Implements ``store.store.Store``; the ports share the writer's thread and the readers."""
 
     journal: SqliteJournal
     catalog: SqlCatalog
@@ -30,6 +32,8 @@ class SqliteStore:
     figures: SqlFigures
     bulk: SqlBulkActs
     people: SqlPeople
+    bulletin: Alone
+    jobs: OnlyNode
     _scans: Readers
 
     async def close(self) -> None:
@@ -80,5 +84,7 @@ async def open_store(
         SqlFigures(database),
         SqlBulkActs(database, clocks=clocks),
         SqlPeople(database, clocks=clocks),
+        Alone(),
+        OnlyNode(),
         scans,
     )
