@@ -180,12 +180,13 @@ class Actor:
 class Ended:
     """What a person's act found: ``state`` after it; ``changed`` False when nothing was changed.
     ``running_epoch`` is set when a cancellation found the execution running: its attempt must end
-    before ``end_running``."""
+    before ``end_running``. ``elsewhere``: it runs in another live session, which must end it."""
 
     execution_no: int
     state: State
     changed: bool
     running_epoch: int | None = None
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,9 +262,9 @@ class Journal(Protocol):
 
     def cancel(self, execution_no: int, actor: Actor, response: Response) -> Pending[Ended]:
         """Waiting becomes cancelled, and the lane goes past it in the same transaction. A running
-        one is left as it is, with its ``running_epoch``: end its attempt, then ``end_running``. A
-        terminal one is left as it is. Raises CallerError ``unknown_execution``, and
-        ``not_recovered`` where it ran in a dead session."""
+        one is left as it is, with its ``running_epoch``: end its attempt, then ``end_running``; or
+        with ``elsewhere``, and no epoch. A terminal one is left as it is. Raises CallerError
+        ``unknown_execution``, and ``not_recovered`` where it ran in a dead session."""
         ...
 
     def end_running(
@@ -307,6 +308,11 @@ class Journal(Protocol):
 
     def renew(self) -> Pending[bool]:
         """Renew this session's lease (15 s). False: it was lost, the engine must exit."""
+        ...
+
+    def holds_until_s(self) -> float:
+        """Until when this session surely has its lease, by ``time.monotonic``: past it nothing may
+        be started (P14). Infinite where no other session can take over from a living one."""
         ...
 
     def recover(self) -> Pending[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -124,6 +125,9 @@ class SqliteJournal:
 
     def renew(self) -> Pending[bool]:
         return self._act(self._ledger.sessions.renew)
+
+    def holds_until_s(self) -> float:
+        return math.inf
 
     def recover(self) -> Pending[int]:
         return self._act(self._ledger.sessions.recover)
