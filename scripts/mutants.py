@@ -1,7 +1,7 @@
 """Mutation testing: change one thing in a module, and see that some test of the quick suite fails.
 
-    python -m scripts.mutants store/sqlite/outcomes.py              all mutants of one module
-    python -m scripts.mutants store/sqlite/outcomes.py --sample 40  every n-th, about 40 of them
+    python -m scripts.mutants store/ledger/outcomes.py              all mutants of one module
+    python -m scripts.mutants store/ledger/outcomes.py --sample 40  every n-th, about 40 of them
     python -m scripts.mutants --seconds 280                         all modules; go on another time
 
 Every mutant is played in a process of its own, made after the tests were collected: the tests that
@@ -43,11 +43,12 @@ STORE = [
 ]
 ENGINE = ["tests/unit/engine"]
 STORE_MODULES = (
-    *("appends", "claims", "outcomes", "acts"),
-    *("lanes", "ledger", "mirror", "sessions"),
+    *(f"ledger/{name}" for name in ("acts", "appends", "claims", "mirror", "outcomes")),
+    *(f"sqlite/{name}" for name in ("ledger", "pen", "sessions")),
+    "sql/lanes",
 )
 MODULES = {
-    **{f"store/sqlite/{name}.py": STORE for name in STORE_MODULES},
+    **{f"store/{name}.py": STORE for name in STORE_MODULES},
     **{f"engine/{name}.py": ENGINE for name in ("engine", "dispatch", "waiters", "commits")},
 }
 

@@ -16,13 +16,13 @@ import pytest
 
 from firesteel.model.execution import JournalEntry
 from firesteel.store.journal import Idempotency, NewMessage, Postponement, Settlement
+from firesteel.store.ledger.acts import Acts
+from firesteel.store.ledger.appends import Appends
+from firesteel.store.ledger.claims import Claims
+from firesteel.store.ledger.mirror import PAUSED, LaneName, Mirror, TriggerMirror
+from firesteel.store.ledger.outcomes import Outcomes
 from firesteel.store.sql import retention
 from firesteel.store.sql.clock import Clocks, SteadyClock
-from firesteel.store.sqlite.acts import Acts
-from firesteel.store.sqlite.appends import Appends
-from firesteel.store.sqlite.claims import Claims
-from firesteel.store.sqlite.mirror import PAUSED, LaneName, Mirror, TriggerMirror
-from firesteel.store.sqlite.outcomes import Outcomes
 from firesteel.store.sqlite.sessions import Sessions
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -57,13 +57,13 @@ def requeued_at_the_tail(patch: pytest.MonkeyPatch) -> None:
     def to_the_tail(self: Outcomes) -> None:
         numbers = [(row[-2],) for row in self._postponed]
         flush(self)
-        self._connection.executemany(
+        self._claims._connection.executemany(
             "UPDATE execution SET position = (SELECT max(position) + 1 FROM execution),"
             " turn = lane_key IS NULL WHERE no = ?",
             numbers,
         )
         for (no,) in numbers:
-            row = self._connection.execute(
+            row = self._claims._connection.execute(
                 "SELECT trigger_no, lane_key FROM execution WHERE no = ?", (no,)
             ).fetchone()
             if row[1] is not None:

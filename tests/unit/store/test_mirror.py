@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from firesteel.store.ledger import mirror
+from firesteel.store.ledger.mirror import Mirror, TriggerMirror
 from firesteel.store.sql.clock import Clocks
-from firesteel.store.sqlite import mirror
-from firesteel.store.sqlite.mirror import Mirror, TriggerMirror
+from firesteel.store.sql.dialects import SQLITE
+from firesteel.store.sql.statements import Statements
 from firesteel.store.sqlite.store import open_store
 from tests.support.hand import Hand
 
@@ -23,7 +25,7 @@ def test_beyond_the_bound_the_lanes_noted_first_are_forgotten(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(mirror, "LANES", 6)
-    known = Mirror(CLOCKS)
+    known = Mirror(CLOCKS, Statements(SQLITE))
     known.lanes = lanes(6)
     known.tick()
     assert len(known.lanes) == 6
@@ -63,7 +65,7 @@ def test_p12_a_trigger_may_start_as_many_as_leave_others_their_share(
     slots: int, running_here: int, running: int, allowed: int
 ) -> None:
     """While one more starts it runs eight times what is free then, at most."""
-    known, trigger = Mirror(CLOCKS), TriggerMirror(1, 0)
+    known, trigger = Mirror(CLOCKS, Statements(SQLITE)), TriggerMirror(1, 0)
     known.slots = slots
     known.running = dict.fromkeys(range(running_here))  # type: ignore[arg-type]
     trigger.running = running

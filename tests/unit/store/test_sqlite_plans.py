@@ -9,19 +9,21 @@ from typing import Any
 
 import pytest
 
+from firesteel.store.ledger import acts_sql, appends, claims, mirror
 from firesteel.store.migrations import migrate
 from firesteel.store.sql import lanes
 from firesteel.store.sql.dialects import SQLITE
 from firesteel.store.sql.statements import Statements
-from firesteel.store.sqlite import acts_sql, appends, claims, mirror, outcomes, sessions
+from firesteel.store.sqlite import pen, sessions
 
+MAKE = Statements(SQLITE)
 PARTS: dict[str, Callable[[], Any]] = {
-    "acts": acts_sql.acts_sql,
-    "appends": appends._sql,
-    "claims": claims._sql,
-    "lanes": lambda: lanes._sql(Statements(SQLITE)),
-    "mirror": mirror._sql,
-    "outcomes": outcomes._sql,
+    "acts": lambda: acts_sql.acts_sql(MAKE),
+    "appends": lambda: appends._sql(MAKE),
+    "claims": lambda: claims._sql(MAKE),
+    "lanes": lambda: lanes._sql(MAKE),
+    "mirror": lambda: mirror._sql(MAKE),
+    "pen": pen._sql,
     "sessions": sessions._sql,
 }
 

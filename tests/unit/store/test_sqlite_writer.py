@@ -20,9 +20,9 @@ from firesteel.errors import (
     StoreUnavailable,
 )
 from firesteel.store.journal import Accepted
+from firesteel.store.ledger import mirror
 from firesteel.store.migrations import PAGE_BYTES, migrate
 from firesteel.store.sql.clock import Clocks
-from firesteel.store.sqlite import mirror
 from firesteel.store.sqlite.journal import open_journal
 from firesteel.store.sqlite.ledger import JournalLedger
 from firesteel.store.sqlite.store import SqliteStore, open_store

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from firesteel.store.journal import Claim
+from firesteel.store.ledger.acts import Acts
+from firesteel.store.ledger.appends import Appends
+from firesteel.store.ledger.claims import Claims
+from firesteel.store.ledger.mirror import Mirror
+from firesteel.store.ledger.outcomes import Outcomes
 from firesteel.store.sql.clock import Clocks
-from firesteel.store.sqlite.acts import Acts
-from firesteel.store.sqlite.appends import Appends
-from firesteel.store.sqlite.claims import Claims
-from firesteel.store.sqlite.mirror import Mirror
-from firesteel.store.sqlite.outcomes import Outcomes
+from firesteel.store.sql.dialects import SQLITE
+from firesteel.store.sql.statements import Statements
+from firesteel.store.sqlite.connection import SqliteConnection
+from firesteel.store.sqlite.pen import SqlitePen
 from firesteel.store.sqlite.sessions import Sessions
 
 T = TypeVar("T")
@@ -29,20 +32,22 @@ class JournalLedger:
     finds everything before it in the tables."""
 
     def __init__(self, clocks: Clocks) -> None:
-        self.mirror = Mirror(clocks)
-        self.claims = Claims(self.mirror)
-        self.appends = Appends(self.mirror, self.claims)
-        self.outcomes = Outcomes(self.mirror, self.claims)
-        self.acts = Acts(self.mirror, self.claims, self.outcomes)
+        make, pen = Statements(SQLITE), SqlitePen()
+        self._pen = pen
+        self.mirror = Mirror(clocks, make)
+        self.claims = Claims(self.mirror, pen, make)
+        self.appends = Appends(self.mirror, self.claims, pen, make)
+        self.outcomes = Outcomes(self.mirror, self.claims, pen)
+        self.acts = Acts(self.mirror, self.claims, self.outcomes, make)
         self.sessions = Sessions(self.mirror, self.claims)
         self._changed_rules: set[int] = set()
         self._reserved_no = 0
 
-    def open(self, connection: sqlite3.Connection) -> None:
+    def open(self, connection: SqliteConnection) -> None:
         """Begin a session and remember what the tables say."""
-        for part in (self.mirror, self.claims, self.appends, self.outcomes, self.acts):
+        for part in (self.mirror, self.claims, self.appends, self.acts, self.sessions):
             part.connect(connection)
-        self.sessions.connect(connection)
+        self._pen.connect(connection)
         self.sessions.begin()
         self.mirror.load()
         self._reserve()

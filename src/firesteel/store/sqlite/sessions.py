@@ -11,14 +11,18 @@ from sqlalchemy import (
     case,
     delete,
     exists,
+    false,
     func,
     literal_column,
     null,
     select,
+    true,
     update,
 )
 
 from firesteel.model.execution import Failure
+from firesteel.store.ledger.claims import Claims
+from firesteel.store.ledger.mirror import Mirror
 from firesteel.store.schema import (
     DUE_LATER,
     RUNNING,
@@ -32,8 +36,6 @@ from firesteel.store.schema import (
 from firesteel.store.sql.clock import SteadyState
 from firesteel.store.sql.results import encode_failure
 from firesteel.store.sql.statements import ONE, ZERO
-from firesteel.store.sqlite.claims import Claims
-from firesteel.store.sqlite.mirror import Mirror
 from firesteel.store.sqlite.statements import compiled, insert_into, insert_or_set
 
 LEASE_S = 15.0
@@ -158,10 +160,11 @@ def _sql() -> _Sql:
             (
                 e.alone,
                 case(
-                    (e.interruptions + ONE >= literal_column(str(_ALONE_AFTER)), ONE), else_=e.alone
+                    (e.interruptions + ONE >= literal_column(str(_ALONE_AFTER)), true()),
+                    else_=e.alone,
                 ),
             ),
-            (e.turn, case((lane_paused, ZERO), else_=ONE)),
+            (e.turn, case((lane_paused, false()), else_=true())),
             (e.failure, bindparam("the_failure")),
         )
     )

@@ -59,7 +59,7 @@ class Ledger(Protocol):
     transaction. All methods run in the writer's thread; ``begin`` to ``finish`` in a transaction.
     """
 
-    def open(self, connection: sqlite3.Connection) -> None:
+    def open(self, connection: SqliteConnection) -> None:
         """Begin a session and remember what the tables say."""
         ...
 

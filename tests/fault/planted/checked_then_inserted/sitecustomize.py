@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from firesteel.store.sqlite.appends import Appends
+from firesteel.store.ledger.appends import Appends
 
 GAP_S = 0.5
 duplicate = Appends._duplicate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from firesteel.store.sqlite.mirror import TriggerMirror
+from firesteel.store.ledger.mirror import TriggerMirror
 
 rule = TriggerMirror.rule
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from firesteel.store.sqlite.mirror import Mirror
+from firesteel.store.ledger.mirror import Mirror
 
 _load = Mirror.load
 

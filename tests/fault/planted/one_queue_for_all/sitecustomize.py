@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from firesteel.store.sqlite.appends import Appends
-from firesteel.store.sqlite.claims import Claims
+from firesteel.store.ledger.appends import Appends
+from firesteel.store.ledger.claims import Claims
 
 place = Appends._place
 take_turns = Claims._take_turns

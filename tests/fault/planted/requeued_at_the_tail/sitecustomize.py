@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from firesteel.store.sqlite.mirror import BUSY
-from firesteel.store.sqlite.outcomes import Outcomes
+from firesteel.store.ledger.mirror import BUSY
+from firesteel.store.ledger.outcomes import Outcomes
 
 TO_THE_TAIL = (
     "update execution set turn = 0, position = (select max(position) + 1 from execution)"
@@ -19,7 +19,7 @@ def _postpone(self: Any, postponement: Any) -> bool:
     done = postpone(self, postponement)
     if done and running.lane_key is not None:
         self.flush()
-        self._connection.execute(TO_THE_TAIL, (postponement.execution_no,))
+        self._claims._connection.execute(TO_THE_TAIL, (postponement.execution_no,))
         self._mirror.lanes[running.trigger.no, running.lane_key] = BUSY
         self._claims.advance(running.trigger, running.lane_key)
     return done

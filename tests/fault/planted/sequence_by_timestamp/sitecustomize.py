@@ -6,7 +6,7 @@ import itertools
 import time
 from typing import Any
 
-from firesteel.store.sqlite.mirror import TriggerMirror
+from firesteel.store.ledger.mirror import TriggerMirror
 
 SKEW_US = 1_000_000
 begun_at_s = time.monotonic() - 10.0

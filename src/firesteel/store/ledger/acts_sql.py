@@ -20,8 +20,7 @@ from firesteel.store.schema import (
     result,
     workspace,
 )
-from firesteel.store.sql.statements import ONE
-from firesteel.store.sqlite.statements import compiled, delete_from, insert_into, insert_or_set
+from firesteel.store.sql.statements import ONE, Statements
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +50,14 @@ class ActsSql:
     audit: str
 
 
-def acts_sql() -> ActsSql:
+def acts_sql(make: Statements) -> ActsSql:
     """All of them, compiled."""
-    return ActsSql(**_of_executions(), **_of_replays(), **_of_lanes(), **_of_notes())
+    return ActsSql(
+        **_of_executions(make), **_of_replays(make), **_of_lanes(make), **_of_notes(make)
+    )
 
 
-def _of_executions() -> dict[str, str]:
+def _of_executions(make: Statements) -> dict[str, str]:
     e = execution.c
     one = update(execution).where(e.no == bindparam("the_no"))
     names = ("run", "trigger_no", "lane_key", "position", "state", "turn", "due_at_us", "epoch")
@@ -66,13 +67,13 @@ def _of_executions() -> dict[str, str]:
         (e.ended_why, bindparam("why")),
     )
     return {
-        "find": compiled(
+        "find": make.compiled(
             select(e.no, e.message_no, message.c.id, *(e[name] for name in names))
             .join(message, message.c.no == e.message_no)
             .where(e.no == bindparam("the_no")),
             "the_no",
         ),
-        "end_waiting": compiled(
+        "end_waiting": make.compiled(
             one.ordered_values(
                 (e.state, bindparam("the_state")),
                 (e.turn, false()),
@@ -81,46 +82,48 @@ def _of_executions() -> dict[str, str]:
             ),
             *("the_state", "now", "by", "why", "the_no"),
         ),
-        "skip_failed": compiled(
+        "skip_failed": make.compiled(
             one.ordered_values((e.state, literal_column("'skipped'")), *ended),
             *("now", "by", "why", "the_no"),
         ),
-        "new_response": compiled(
+        "new_response": make.compiled(
             update(result)
             .where(result.c.execution_no == bindparam("the_no"))
             .values(response=bindparam("the_response")),
             *("the_response", "the_no"),
         ),
-        "end_result": insert_into(result, "execution_no", "response", "input", "logs", "code_hash"),
-        "due_now": compiled(one.values(due_at_us=null()), "the_no"),
+        "end_result": make.insert_into(
+            result, "execution_no", "response", "input", "logs", "code_hash"
+        ),
+        "due_now": make.compiled(one.values(due_at_us=null()), "the_no"),
     }
 
 
-def _of_replays() -> dict[str, str]:
+def _of_replays(make: Statements) -> dict[str, str]:
     e = execution.c
     return {
-        "has_payload": compiled(
+        "has_payload": make.compiled(
             select(payload.c.message_no).where(payload.c.message_no == bindparam("message_no")),
             "message_no",
         ),
-        "last_replay": compiled(
+        "last_replay": make.compiled(
             select(func.max(e.run)).where(e.message_no == bindparam("message_no"), REPLAYS),
             "message_no",
         ),
-        "replay": insert_into(
+        "replay": make.insert_into(
             execution,
             *("no", "message_no", "run", "trigger_no", "version_no", "lane_key", "position"),
             *("turn", "replay_of"),
             state=WAITING.right,
         ),
-        "edit": insert_into(replay_edit, "execution_no", "request", "body", "input"),
-        "same_edit": compiled(
+        "edit": make.insert_into(replay_edit, "execution_no", "request", "body", "input"),
+        "same_edit": make.compiled(
             select(replay_edit.c.request, replay_edit.c.body, replay_edit.c.input).where(
                 replay_edit.c.execution_no == bindparam("the_no")
             ),
             "the_no",
         ),
-        "count_replay": compiled(
+        "count_replay": make.compiled(
             update(integration)
             .where(integration.c.no == bindparam("the_no"))
             .values(replayed=integration.c.replayed + ONE),
@@ -129,7 +132,7 @@ def _of_replays() -> dict[str, str]:
     }
 
 
-def _of_lanes() -> dict[str, str]:
+def _of_lanes(make: Statements) -> dict[str, str]:
     e = execution.c
     the_lane = (e.trigger_no == bindparam("trigger_no"), e.lane_key == bindparam("lane_key"))
     head = (
@@ -138,15 +141,15 @@ def _of_lanes() -> dict[str, str]:
         .scalar_subquery()
     )
     return {
-        **_of_paused_lanes(),
-        "hold_head": compiled(
+        **_of_paused_lanes(make),
+        "hold_head": make.compiled(
             update(execution)
             .where(WAITING, e.lane_key.is_not(None), *the_lane, e.position == head)
             .values(turn=false()),
             *("trigger_no", "lane_key"),
             *("trigger_no", "lane_key"),
         ),
-        "pause_trigger": compiled(
+        "pause_trigger": make.compiled(
             update(integration)
             .where(integration.c.no == bindparam("the_no"))
             .ordered_values(
@@ -158,32 +161,36 @@ def _of_lanes() -> dict[str, str]:
     }
 
 
-def _of_paused_lanes() -> dict[str, str]:
+def _of_paused_lanes(make: Statements) -> dict[str, str]:
     p = paused_lane.c
     name = ("trigger_no", "lane_key")
     the_lane = [p[column] == bindparam(f"the_{column}") for column in name]
     lift = update(paused_lane).where(*the_lane)
     bound = tuple(f"the_{column}" for column in name)
     return {
-        "paused_lane": compiled(select(p.paused_because, p.stopped_at_no).where(*the_lane), *bound),
-        "pause_lane": insert_or_set(
+        "paused_lane": make.compiled(
+            select(p.paused_because, p.stopped_at_no).where(*the_lane), *bound
+        ),
+        "pause_lane": make.insert_or_set(
             paused_lane,
             *(*name, "paused_because", "paused_at_us"),
             changed=("paused_because", "paused_at_us"),
         ),
-        "lift_pause": compiled(lift.values(paused_because=null(), paused_at_us=null()), *bound),
-        "lift_stop": compiled(lift.values(stopped_at_no=null(), stopped_at_us=null()), *bound),
-        "free_lane": delete_from(paused_lane, *name),
+        "lift_pause": make.compiled(
+            lift.values(paused_because=null(), paused_at_us=null()), *bound
+        ),
+        "lift_stop": make.compiled(lift.values(stopped_at_no=null(), stopped_at_us=null()), *bound),
+        "free_lane": make.delete_from(paused_lane, *name),
     }
 
 
-def _of_notes() -> dict[str, str]:
+def _of_notes(make: Statements) -> dict[str, str]:
     return {
-        "subject": compiled(
+        "subject": make.compiled(
             select(workspace.c.name, integration.c.name)
             .join(workspace, workspace.c.no == integration.c.workspace_no)
             .where(integration.c.no == bindparam("the_no")),
             "the_no",
         ),
-        "audit": insert_into(audit, "at_us", "actor", "action", "subject", "detail"),
+        "audit": make.insert_into(audit, "at_us", "actor", "action", "subject", "detail"),
     }

@@ -2,38 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import bindparam, null, update
-
-from firesteel.errors import InternalError
 from firesteel.model.execution import Failure, JournalEntry, Response, State
 from firesteel.store.journal import Postponement, Settlement
-from firesteel.store.schema import (
-    RUNNING,
-    WAITING,
-    attempt,
-    entry,
-    execution,
-    paused_lane,
-)
+from firesteel.store.ledger.claims import Claims
+from firesteel.store.ledger.mirror import BUSY, PAUSED, Mirror, Running, TriggerMirror
+from firesteel.store.ledger.pen import Pen, Row
 from firesteel.store.sql.results import encode_failure, encode_response
-from firesteel.store.sqlite.claims import Claims
-from firesteel.store.sqlite.mirror import BUSY, PAUSED, Mirror, Running, TriggerMirror
-from firesteel.store.sqlite.row_group import RowGroup
-from firesteel.store.sqlite.statements import (
-    compiled,
-    insert_into,
-    insert_or_set,
-    insert_rows,
-    insert_unless_there,
-    update_rows,
-)
-
-_Row = tuple[Any, ...]
 
 # A workflow may ask for any wait; a year is as good as for ever, and within every clock's range.
 _LONGEST_DELAY_S = 366 * 86400.0
@@ -53,51 +30,23 @@ class Recorded:
     ended_why: str | None = None
 
 
-# An execution's end, as it is written. Only what runs under the same epoch is changed (P14).
-_COLUMNS = (
-    *("no", "epoch", "state", "settled_at_us", "failure", "ended_by", "ended_why"),
-    *("response", "input", "logs", "code_hash"),
-)
-_BECOMES = """
-UPDATE execution SET state = new.state, session_no = NULL, settled_at_us = new.settled_at_us,
-    failure = new.failure, ended_by = new.ended_by, ended_why = new.ended_why
-WHERE no = new.no AND epoch = new.epoch AND state = 'running';
-SELECT RAISE(ABORT, 'a running execution is not in the tables') WHERE changes() = 0;
-INSERT INTO result (execution_no, response, input, logs, code_hash)
-VALUES (new.no, new.response, new.input, new.logs, new.code_hash);
-"""
-_settling = RowGroup("settling", _COLUMNS, _BECOMES, long=("response", "input"))
-
-
-@dataclass(frozen=True, slots=True)
-class _Sql:
-    postpone: str
-    entry: str
-    attempt: str
-    stop_lane: str
-
-
 class Outcomes:
     """The outcomes of a transaction; the mirror changes at once, the tables at ``flush``. Only
     what the mirror has as running under the same epoch is changed (P14)."""
 
-    def __init__(self, mirror: Mirror, claims: Claims) -> None:
+    def __init__(self, mirror: Mirror, claims: Claims, pen: Pen) -> None:
         self._mirror = mirror
         self._claims = claims
-        self._sql = _sql()
+        self._pen = pen
         self.forget()
-
-    def connect(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        _settling.create(connection)
 
     def forget(self) -> None:
         """Drop what is buffered: it is written, or the transaction was rolled back."""
-        self._settled: list[_Row] = []
-        self._postponed: list[_Row] = []
-        self._entries: list[_Row] = []
-        self._attempts: list[_Row] = []
-        self._stopped: list[_Row] = []
+        self._settled: list[Row] = []
+        self._postponed: list[Row] = []
+        self._entries: list[Row] = []
+        self._attempts: list[Row] = []
+        self._stopped: list[Row] = []
 
     def record(self, record: tuple[int, int, JournalEntry]) -> bool:
         """As ``Journal.record``, of (execution_no, epoch, entry)."""
@@ -197,18 +146,16 @@ class Outcomes:
 
     def flush(self) -> None:
         """Write everything that is buffered."""
-        sql, connection = self._sql, self._connection
-        _settling.insert(connection, self._settled)
-        postponed = self._postponed
-        if postponed and update_rows(connection, sql.postpone, postponed) != len(postponed):
-            raise InternalError("a running execution is not in the tables")
-        for text, rows in (
-            (sql.entry, self._entries),
-            (sql.attempt, self._attempts),
-            (sql.stop_lane, self._stopped),
+        pen = self._pen
+        for write, rows in (
+            (pen.settle, self._settled),
+            (pen.postpone, self._postponed),
+            (pen.journal, self._entries),
+            (pen.attempted, self._attempts),
+            (pen.stop_lanes, self._stopped),
         ):
             if rows:
-                insert_rows(connection, text, rows)
+                write(rows)
         self.forget()
 
     # --- inside ---------------------------------------------------------------------------------
@@ -267,43 +214,3 @@ class Outcomes:
             )
             for entry in entries
         ]
-
-
-def _sql() -> _Sql:
-    e = execution.c
-    running = (
-        update(execution)
-        .where(e.no == bindparam("the_no"))
-        .where(e.epoch == bindparam("the_epoch"), RUNNING)
-    )
-    postpone = running.ordered_values(
-        (e.state, WAITING.right),
-        (e.session_no, null()),
-        (e.turn, bindparam("the_turn")),
-        (e.due_at_us, bindparam("due")),
-        (e.counted, bindparam("the_counted")),
-        (e.alone, bindparam("the_alone")),
-        (e.failure, bindparam("the_failure")),
-    )
-    the_execution = ("the_no", "the_epoch")
-    return _Sql(
-        postpone=compiled(
-            postpone,
-            *("the_turn", "due", "the_counted", "the_alone", "the_failure"),
-            *the_execution,
-        ),
-        entry=insert_unless_there(
-            entry,
-            *("execution_no", "step", "kind", "attempt"),
-            *("started_at_us", "ended_at_us", "result", "input"),
-        ),
-        attempt=insert_into(
-            attempt,
-            *("execution_no", "attempt", "started_at_us", "ended_at_us", "failure", "logs"),
-        ),
-        stop_lane=insert_or_set(
-            paused_lane,
-            *("trigger_no", "lane_key", "stopped_at_no", "stopped_at_us"),
-            changed=("stopped_at_no", "stopped_at_us"),
-        ),
-    )

@@ -6,17 +6,18 @@ and refuses before it changes anything. Each is noted in the audit log with who 
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any, NamedTuple
 
 from firesteel.errors import CallerError
 from firesteel.model.execution import Response, State
 from firesteel.store.journal import Actor, Edit, Ended
+from firesteel.store.ledger.acts_sql import acts_sql
+from firesteel.store.ledger.claims import Claims
+from firesteel.store.ledger.mirror import BUSY, PAUSED, LaneName, Mirror, TriggerMirror
+from firesteel.store.ledger.outcomes import Outcomes, Recorded
+from firesteel.store.sql.database import Connection
 from firesteel.store.sql.results import encode_response
-from firesteel.store.sqlite.acts_sql import acts_sql
-from firesteel.store.sqlite.claims import Claims
-from firesteel.store.sqlite.mirror import BUSY, PAUSED, LaneName, Mirror, TriggerMirror
-from firesteel.store.sqlite.outcomes import Outcomes, Recorded
+from firesteel.store.sql.statements import Statements
 
 
 class _Found(NamedTuple):
@@ -38,13 +39,16 @@ class _Found(NamedTuple):
 class Acts:
     """The acts of a transaction. Everything buffered must be written before each."""
 
-    def __init__(self, mirror: Mirror, claims: Claims, outcomes: Outcomes) -> None:
+    def __init__(
+        self, mirror: Mirror, claims: Claims, outcomes: Outcomes, make: Statements
+    ) -> None:
         self._mirror = mirror
         self._claims = claims
         self._outcomes = outcomes
-        self._sql = acts_sql()
+        self._sql = acts_sql(make)
 
-    def connect(self, connection: sqlite3.Connection) -> None:
+    def connect(self, connection: Connection) -> None:
+        """Ask and write there from now on."""
         self._connection = connection
 
     def cancel(self, execution_no: int, actor: Actor, response: Response) -> Ended:

@@ -6,13 +6,10 @@ message from memory.
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, select
 
-from firesteel.model.execution import Response
 from firesteel.model.message import Message
 from firesteel.store.journal import (
     Accepted,
@@ -23,78 +20,47 @@ from firesteel.store.journal import (
     LaneFull,
     NewMessage,
 )
-from firesteel.store.schema import idempotency, integration, search
-from firesteel.store.sql.results import encode_response
-from firesteel.store.sqlite.claims import Claims
-from firesteel.store.sqlite.mirror import Mirror, Running, TriggerMirror
-from firesteel.store.sqlite.row_group import RowGroup
-from firesteel.store.sqlite.statements import (
-    compiled,
-    insert_or_replace,
-    insert_rows,
-    insert_unless_there,
-)
+from firesteel.store.ledger.claims import Claims
+from firesteel.store.ledger.mirror import Mirror, Running, TriggerMirror
+from firesteel.store.ledger.pen import Pen, Row
+from firesteel.store.schema import idempotency
+from firesteel.store.sql.database import Connection
+from firesteel.store.sql.statements import Statements
 
-_Row = tuple[Any, ...]
-_Began = tuple[str, int, int | None, int, int | None, int | None]
+_Began = tuple[str, bool, int | None, int, int | None, int | None]
 """How an execution begins: state, turn, session_no, begun, first_started_at_us, started_at_us."""
 _KeyName = tuple[int, str, str]
 """Trigger, consumer ('' where there is none) and idempotency key."""
 
-_NO_CONTENT = encode_response(Response(204, [], b""))
-_RECORDED: _Began = ("succeeded", 0, None, 0, None, None)
-_AT_HEAD: _Began = ("waiting", 1, None, 0, None, None)
-_BEHIND: _Began = ("waiting", 0, None, 0, None, None)
-
-
-# A message with its first execution, as it is inserted; ``begun``: 1 where it runs at once.
-_COLUMNS = (
-    *("no", "id", "trigger_no", "sequence", "received_at_us", "consumer", "lane_key"),
-    *("request", "body", "version_no", "state", "turn", "session_no", "begun"),
-    *("first_started_at_us", "started_at_us", "settled_at_us"),
-)
-_BECOMES = f"""
-INSERT INTO message (no, id, trigger_no, sequence, received_at_us, consumer, lane_key)
-VALUES (new.no, new.id, new.trigger_no, new.sequence, new.received_at_us, new.consumer,
-    new.lane_key);
-INSERT INTO payload (message_no, request, body) VALUES (new.no, new.request, new.body);
-INSERT INTO execution (no, message_no, run, trigger_no, version_no, lane_key, position, state,
-    turn, session_no, epoch, attempt, counted, first_started_at_us, started_at_us, settled_at_us)
-VALUES (new.no, new.no, 1, new.trigger_no, new.version_no, new.lane_key, new.no, new.state,
-    new.turn, new.session_no, new.begun, new.begun, new.begun, new.first_started_at_us,
-    new.started_at_us, new.settled_at_us);
-INSERT INTO result (execution_no, response, input, logs, code_hash)
-SELECT new.no, X'{_NO_CONTENT.hex()}', X'', '', '' WHERE new.settled_at_us IS NOT NULL;
-"""  # noqa: S608  # a constant of ours
-_accepting = RowGroup("accepting", _COLUMNS, _BECOMES, long=("request", "body"))
+_RECORDED: _Began = ("succeeded", False, None, 0, None, None)
+_AT_HEAD: _Began = ("waiting", True, None, 0, None, None)
+_BEHIND: _Began = ("waiting", False, None, 0, None, None)
 
 
 @dataclass(frozen=True, slots=True)
 class _Sql:
-    search: str
-    idempotency: str
     known_key: str
-    last_sequence: str
 
 
 class Appends:
     """The appends of a transaction; ``append`` changes the mirror at once and the tables at
     ``flush``."""
 
-    def __init__(self, mirror: Mirror, claims: Claims) -> None:
+    def __init__(self, mirror: Mirror, claims: Claims, pen: Pen, make: Statements) -> None:
         self._mirror = mirror
         self._claims = claims
-        self._sql = _sql()
+        self._pen = pen
+        self._sql = _sql(make)
         self.forget()
 
-    def connect(self, connection: sqlite3.Connection) -> None:
+    def connect(self, connection: Connection) -> None:
+        """Ask there from now on."""
         self._connection = connection
-        _accepting.create(connection)
 
     def forget(self) -> None:
         """Drop what is buffered: it is written, or the transaction was rolled back."""
-        self._messages: list[_Row] = []
-        self._searches: list[_Row] = []
+        self._messages: list[Row] = []
+        self._searches: list[Row] = []
         self._keys: dict[_KeyName, tuple[Duplicate, bytes, int]] = {}
         self._counted: dict[int, TriggerMirror] = {}
 
@@ -146,16 +112,13 @@ class Appends:
         """Insert everything that is buffered."""
         if not self._messages:
             return
-        sql, connection = self._sql, self._connection
-        _accepting.insert(connection, self._messages)
-        for text, rows in (
-            (sql.search, self._searches),
-            (sql.idempotency, self._key_rows()),
-        ):
-            if rows:
-                insert_rows(connection, text, rows)
-        counted = [(trigger.last_sequence, trigger.no) for trigger in self._counted.values()]
-        connection.executemany(sql.last_sequence, counted)
+        pen = self._pen
+        pen.accept(self._messages)
+        if self._searches:
+            pen.search_for(self._searches)
+        if self._keys:
+            pen.keep_keys(self._key_rows())
+        pen.count([(trigger.last_sequence, trigger.no) for trigger in self._counted.values()])
         self.forget()
 
     # --- where it goes --------------------------------------------------------------------------
@@ -181,7 +144,7 @@ class Appends:
             and mirror.allowance(trigger) > 0
         ):
             self._start(new, trigger, no, sequence)
-            return "running", 0, mirror.session_no, 1, mirror.steady_us, mirror.wall_us
+            return "running", False, mirror.session_no, 1, mirror.steady_us, mirror.wall_us
         trigger.waiting += 1
         if at_head:
             self._claims.ready(trigger)
@@ -232,23 +195,17 @@ class Appends:
         name = (new.trigger_no, new.message.consumer or "", key.key)
         self._keys[name] = (first, key.fingerprint, self._mirror.steady_us + window_us)
 
-    def _key_rows(self) -> list[_Row]:
+    def _key_rows(self) -> list[Row]:
         return [
             (*name, first.message_id, first.sequence, first.execution_no, fingerprint, expires)
             for name, (first, fingerprint, expires) in self._keys.items()
         ]
 
 
-def _sql() -> _Sql:
+def _sql(make: Statements) -> _Sql:
     known = idempotency.c
     return _Sql(
-        search=insert_unless_there(search, "trigger_no", "name", "value", "message_no"),
-        idempotency=insert_or_replace(
-            idempotency,
-            *("trigger_no", "consumer", "key", "message_id", "sequence"),
-            *("execution_no", "fingerprint", "expires_at_us"),
-        ),
-        known_key=compiled(
+        known_key=make.compiled(
             select(
                 known.message_id,
                 known.sequence,
@@ -261,11 +218,5 @@ def _sql() -> _Sql:
                 known.key == bindparam("the_key"),
             ),
             *("trigger_no", "consumer", "the_key"),
-        ),
-        last_sequence=compiled(
-            update(integration)
-            .where(integration.c.no == bindparam("the_no"))
-            .values(last_sequence=bindparam("the_last")),
-            *("the_last", "the_no"),
         ),
     )

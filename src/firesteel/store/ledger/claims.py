@@ -7,21 +7,21 @@ head before it is terminal; where nobody else waits for a slot it is claimed in 
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, bindparam, null, select, update
+from sqlalchemy import Select, bindparam, null, select, true, update
 
 from firesteel.model.execution import JournalEntry
 from firesteel.model.message import Message
 from firesteel.store.journal import Claim
+from firesteel.store.ledger.mirror import BUSY, PAUSED, LaneName, Mirror, Running, TriggerMirror
+from firesteel.store.ledger.pen import Pen, Row
 from firesteel.store.schema import (
     DUE_LATER,
     IN_LANE,
     READY,
-    RUNNING,
     WAITING,
     entry,
     execution,
@@ -29,9 +29,8 @@ from firesteel.store.schema import (
     payload,
     replay_edit,
 )
-from firesteel.store.sql.statements import ONE, ZERO
-from firesteel.store.sqlite.mirror import BUSY, PAUSED, LaneName, Mirror, Running, TriggerMirror
-from firesteel.store.sqlite.statements import compiled, update_rows
+from firesteel.store.sql.database import Connection
+from firesteel.store.sql.statements import ONE, ZERO, Statements
 
 _RIPEN_AT_ONCE = 500
 
@@ -41,7 +40,6 @@ class _Sql:
     ready: str
     head: str
     next_in_lane: str
-    claim: str
     give_turn: str
     due: str
     ripen: str
@@ -52,14 +50,16 @@ class _Sql:
 class Claims:
     """The claims of a transaction. ``started`` also takes those made by an append."""
 
-    def __init__(self, mirror: Mirror) -> None:
+    def __init__(self, mirror: Mirror, pen: Pen, make: Statements) -> None:
         self._mirror = mirror
-        self._sql = _sql()
+        self._pen = pen
+        self._sql = _sql(make)
         self.started: list[Claim] = []
         self._advance: dict[LaneName, TriggerMirror] = {}
-        self._claimed: list[tuple[Any, ...]] = []
+        self._claimed: list[Row] = []
 
-    def connect(self, connection: sqlite3.Connection) -> None:
+    def connect(self, connection: Connection) -> None:
+        """Ask there from now on."""
         self._connection = connection
 
     def forget(self) -> None:
@@ -171,7 +171,7 @@ class Claims:
         if len(rows) < count:
             trigger.ready = False
 
-    def _claim(self, trigger: TriggerMirror, row: tuple[Any, ...]) -> None:
+    def _claim(self, trigger: TriggerMirror, row: Row) -> None:
         mirror = self._mirror
         no, epoch, run, version_no, lane_key, attempt, counted, alone, first, *rest = row
         message_id, sequence, received_at_us, consumer, request, body, _ = rest
@@ -216,7 +216,7 @@ class Claims:
 
     def _write_claimed(self) -> None:
         if self._claimed:
-            update_rows(self._connection, self._sql.claim, self._claimed)
+            self._pen.claim(self._claimed)
             self._claimed = []
 
 
@@ -247,30 +247,8 @@ def _whole() -> Select[Any]:
     )
 
 
-def _claim() -> str:
-    e = execution.c
-    claim = (
-        update(execution)
-        .where(e.no == bindparam("the_no"))
-        .ordered_values(
-            (e.state, RUNNING.right),
-            (e.turn, ZERO),
-            (e.session_no, bindparam("the_session")),
-            (e.epoch, bindparam("the_epoch")),
-            (e.attempt, bindparam("the_attempt")),
-            (e.counted, bindparam("the_counted")),
-            (e.first_started_at_us, bindparam("first")),
-            (e.started_at_us, bindparam("started")),
-        )
-    )
-    return compiled(
-        claim,
-        *("the_session", "the_epoch", "the_attempt", "the_counted", "first", "started"),
-        "the_no",
-    )
-
-
-def _sql() -> _Sql:
+def _sql(make: Statements) -> _Sql:
+    compiled = make.compiled
     e = execution.c
     the_lane = (e.trigger_no == bindparam("trigger_no"), e.lane_key == bindparam("lane_key"))
     in_lane = (WAITING, IN_LANE, *the_lane)
@@ -300,8 +278,7 @@ def _sql() -> _Sql:
             "trigger_no",
             "lane_key",
         ),
-        claim=_claim(),
-        give_turn=compiled(one.values(turn=ONE), "the_no"),
+        give_turn=compiled(one.values(turn=true()), "the_no"),
         due=compiled(
             select(e.no, e.trigger_no)
             .where(DUE_LATER, e.due_at_us <= bindparam("now"))

@@ -7,7 +7,6 @@ million lanes, take no more memory than ten.
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 
 import msgspec
@@ -26,8 +25,8 @@ from firesteel.store.schema import (
     session,
 )
 from firesteel.store.sql.clock import Clocks, SteadyClock
-from firesteel.store.sql.statements import ONE, ZERO
-from firesteel.store.sqlite.statements import compiled
+from firesteel.store.sql.database import Connection
+from firesteel.store.sql.statements import ONE, ZERO, Statements
 
 LANES = 50_000
 
@@ -112,9 +111,9 @@ class Mirror:
     """``wall_us`` and ``steady_us`` are read once a transaction. ``turns`` holds the triggers that
     have something ready and a slot of their own free, in the order of their turns."""
 
-    def __init__(self, clocks: Clocks) -> None:
+    def __init__(self, clocks: Clocks, make: Statements) -> None:
         self._clocks = clocks
-        self._sql = _sql()
+        self._sql = _sql(make)
         self.steady = SteadyClock(clocks)
         self.wall_us = 0
         self.steady_us = 0
@@ -127,7 +126,8 @@ class Mirror:
         self.lanes: dict[LaneName, int] = {}
         self.turns: dict[int, TriggerMirror] = {}
 
-    def connect(self, connection: sqlite3.Connection) -> None:
+    def connect(self, connection: Connection) -> None:
+        """Ask there from now on."""
         self._connection = connection
 
     def tick(self) -> None:
@@ -229,7 +229,8 @@ class Mirror:
         return self._connection.execute(sql, name).fetchone() is not None
 
 
-def _sql() -> _Sql:
+def _sql(make: Statements) -> _Sql:
+    compiled = make.compiled
     e, i = execution.c, integration.c
     rules = (i.concurrency, i.max_waiting, i.on_failure, i.paused)
     the_trigger = i.no == bindparam("trigger_no")
