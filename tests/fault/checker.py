@@ -8,6 +8,7 @@
 ``inverted``     a call sent after another one's answer got a lower sequence; a gap in the
                  sequences; a lane that began a later message first
 ``overlapping``  in a lane, something of a message after the next one had begun
+``stale``        a step that began in an attempt after a later attempt had begun (P14)
 ``crossed``      a caller that got another one's answer; two calls with one message or sequence
 ``unbalanced``   a trigger's books that do not balance (P07): accepted and replayed is not waiting,
                  running, ended and purged; or the list of messages is longer or shorter than that
@@ -27,7 +28,9 @@ from typing import Literal
 
 from tests.fault.history import Call, Effect, Ending, History, latest
 
-Kind = Literal["lost", "phantom", "doubled", "inverted", "overlapping", "crossed", "unbalanced"]
+Kind = Literal[
+    "lost", "phantom", "doubled", "inverted", "overlapping", "stale", "crossed", "unbalanced"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class Violation:
 
 def check(history: History) -> list[Violation]:
     """Everything that is wrong with a history whose node has come to rest; empty: nothing is."""
-    checks = (_lost, _phantom, _doubled, _inverted, _overlapping, _crossed, _unbalanced)
+    checks = (_lost, _phantom, _doubled, _inverted, _overlapping, _stale, _crossed, _unbalanced)
     return [violation for one in checks for violation in one(history)]
 
 
@@ -54,7 +57,7 @@ def _lost(history: History) -> Iterator[Violation]:
     for ending in endings.values():
         if not ending.terminal:
             yield Violation("lost", f"message {ending.message_id} is still {ending.state}")
-        elif ending.state == "succeeded" and ending.message_id not in finished:
+        elif history.steps and ending.state == "succeeded" and ending.message_id not in finished:
             yield Violation("lost", f"message {ending.message_id} succeeded without its effects")
 
 
@@ -79,6 +82,8 @@ def _doubled(history: History) -> Iterator[Violation]:
     furthest: Counter[str] = Counter()
     for effect in history.effects:
         messages[effect.value].add(effect.message_id)
+        if history.paused and effect.phase == "end":
+            continue
         if effect.step < furthest[effect.message_id]:
             detail = f"step {effect.step} of {effect.value} ran again in attempt {effect.attempt}"
             yield Violation("doubled", detail)
@@ -140,11 +145,23 @@ def _overlapping(history: History) -> Iterator[Violation]:
         begun: set[int] = set()
         current = 0
         for effect in lane:
+            if history.paused and effect.phase == "end":
+                continue
             if effect.sequence < current and effect.sequence in begun:
                 detail = f"{effect.sequence} went on after {current} began in {_lane(effect)}"
                 yield Violation("overlapping", detail)
             begun.add(effect.sequence)
             current = max(current, effect.sequence)
+
+
+def _stale(history: History) -> Iterator[Violation]:
+    attempts: Counter[str] = Counter()
+    for effect in history.effects:
+        furthest = attempts[effect.message_id]
+        if effect.phase == "begin" and effect.attempt < furthest:
+            detail = f"step {effect.step} of {effect.value} began in attempt {effect.attempt}"
+            yield Violation("stale", f"{detail} after attempt {furthest} had begun")
+        attempts[effect.message_id] = max(furthest, effect.attempt)
 
 
 def _crossed(history: History) -> Iterator[Violation]:

@@ -45,7 +45,7 @@ class Call:
 @dataclass(frozen=True, slots=True)
 class Effect:
     """What the witness saw a workflow do, in the order in which it saw it. ``step``: 1, 2, ... in
-    the order of the workflow."""
+    the order of the workflow; ``pid``: of the worker."""
 
     value: str
     trigger: str
@@ -55,6 +55,7 @@ class Effect:
     attempt: int
     step: int
     phase: Phase
+    pid: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +92,15 @@ class Balance:
 class History:
     """All that the checker judges. ``endings`` may hold several of one message: each time that
     somebody looked; the last one counts as its end. ``steps``: how many a workflow has.
-    ``balances``: of the moment of the last endings."""
+    ``balances``: of the moment of the last endings. ``paused``: nodes stood still past their lease,
+    so that a step that had begun may end late (P36); none may begin."""
 
     calls: tuple[Call, ...]
     effects: tuple[Effect, ...]
     endings: tuple[Ending, ...]
     steps: int
     balances: tuple[Balance, ...] = ()
+    paused: bool = False
 
 
 class Invocation:

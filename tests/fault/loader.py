@@ -13,11 +13,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, Self
+from typing import Any, Protocol, Self
 from urllib.parse import urlsplit
 
 from tests.fault.history import Call, CallRecorder, Invocation
-from tests.fault.service import Service
 
 CALLERS = 8
 TIMEOUT_S = 60.0
@@ -25,11 +24,24 @@ LANES = 4
 _MAYBE_STORED = "urn:firesteel:outcome_unknown"
 
 
+class Callee(Protocol):
+    """Whom to call: a node, or several in turn."""
+
+    @property
+    def url(self) -> str:
+        """Where the next call goes."""
+        ...
+
+    def headers(self) -> dict[str, str]:
+        """Of every call."""
+        ...
+
+
 @dataclass
 class Loader:
     """``rate``: calls a second over all callers. Triggers take turns; a lane is one of four."""
 
-    service: Service
+    service: Callee
     triggers: tuple[str, ...]
     rate: float
     recorder: CallRecorder = field(default_factory=CallRecorder)
@@ -70,19 +82,19 @@ class Loader:
 
 
 class Caller:
-    """One connection that is opened anew when it was lost."""
+    """One connection to each node, opened anew when it was lost."""
 
-    def __init__(self, service: Service, recorder: CallRecorder) -> None:
+    def __init__(self, service: Callee, recorder: CallRecorder) -> None:
         self._service = service
         self._recorder = recorder
-        self._url = ""
-        self._connection: http.client.HTTPConnection | None = None
+        self._connections: dict[str, http.client.HTTPConnection] = {}
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._close()
+        for connection in self._connections.values():
+            connection.close()
 
     def call(
         self,
@@ -104,7 +116,6 @@ class Caller:
         try:
             connection = self._connected(url)
         except OSError:
-            self._close()
             return invocation.fail(refused=True)
         try:
             connection.request(
@@ -113,29 +124,24 @@ class Caller:
             answer = connection.getresponse()
             data = answer.read()
         except (OSError, http.client.HTTPException):
-            self._close()
+            connection.close()
             return invocation.unknown()
         return _told(invocation, answer, data)
 
     def _connected(self, url: str) -> http.client.HTTPConnection:
-        if self._connection is None or self._url != url:
-            self._close()
+        connection = self._connections.get(url)
+        if connection is None:
             address = urlsplit(url)
             assert address.hostname is not None
-            self._connection = http.client.HTTPConnection(
+            connection = http.client.HTTPConnection(
                 address.hostname, address.port, timeout=TIMEOUT_S
             )
-            self._url = url
-        if self._connection.sock is not None and _was_closed(self._connection.sock):
-            self._connection.close()
-        if self._connection.sock is None:
-            self._connection.connect()
-        return self._connection
-
-    def _close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = None
+            self._connections[url] = connection
+        if connection.sock is not None and _was_closed(connection.sock):
+            connection.close()
+        if connection.sock is None:
+            connection.connect()
+        return connection
 
 
 def _was_closed(idle: socket.socket) -> bool:

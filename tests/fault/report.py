@@ -39,7 +39,7 @@ from tests.fault.checker import Kind, check
 from tests.fault.history import History
 
 ROW, DEFECT = "promise_row", "planted_defect"
-OTHERS: tuple[Kind, ...] = ("phantom", "crossed", "unbalanced")
+OTHERS: tuple[Kind, ...] = ("phantom", "stale", "crossed", "unbalanced")
 FIGURES = ("cycles", "acknowledged", "lost", "doubled", "inverted", "overlapping")
 HEAD = (
     "Promise",

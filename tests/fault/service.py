@@ -13,19 +13,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-import httpx2
-
-from tests.fault.history import Balance, Call, Ending
+from tests.fault.questions import Questions
 from tests.support.node import KEY, RunningNode, launch_node, start_node, wait_until
 from tests.support.processes import children, engine_of, wait_gone
 
 PROJECT = Path(__file__).parent / "project"
-PAGE = 500
 CLOCK_FILE = "clock"
 
 
 @dataclass
-class Service:
+class Service(Questions):
     """``node`` is the one that runs now, ``url`` where callers find it. ``key``: of its triggers,
     and of no other node's: what is sent to the port of a node that has gone may reach another one,
     which a test beside has started."""
@@ -40,10 +37,7 @@ class Service:
     @contextlib.contextmanager
     def started(cls, folder: Path, **environment: str) -> Iterator[Self]:
         """With the project of the fault tests; stopped with SIGTERM at the end of the block."""
-        key = secrets.token_hex(16)
-        shutil.copytree(PROJECT, folder / "project")
-        for file in (folder / "project" / "integrations").iterdir():
-            file.write_text(file.read_text().replace(KEY, key))
+        key = copied_project(folder / "project")
         (folder / "data").mkdir(mode=0o700, exist_ok=True)
         service = cls(folder, environment, key)
         service.start()
@@ -146,65 +140,13 @@ class Service:
 
     # what the node says
 
-    def endings(self) -> list[Ending]:
-        """Every message, as the list of the REST API has it now."""
-        found: list[Ending] = []
-        cursor: dict[str, Any] = {}
-        while True:
-            page = self._page({"limit": PAGE, **cursor})
-            found += [_ending(item) for item in page["items"]]
-            if page["next"] is None:
-                return found
-            cursor = {"cursor": page["next"]}
-
-    def recent(self) -> list[Ending]:
-        """The latest of them that have ended."""
-        page = self._page({"limit": PAGE})
-        return [ending for ending in map(_ending, page["items"]) if ending.terminal]
-
-    def balances(self) -> list[Balance]:
-        """The books of every trigger."""
-        found = self._asked("/workspaces/test/statistics")
-        return [Balance(one.pop("integration"), **one) for one in found]
-
-    def execution(self, call: Call) -> dict[str, Any]:
-        """The latest execution of the message that a call made."""
-        found: dict[str, Any] = self._asked(f"/workspaces/test/messages/{call.message_id}")
-        latest: dict[str, Any] = found["executions"][-1]
-        return latest
-
-    def state(self, call: Call) -> str:
-        """Of that execution."""
-        return str(self.execution(call)["state"])
-
-    def wait_until_waiting(self, call: Call) -> None:
-        """Until its execution waits, after an attempt that failed."""
-        wait_until(lambda: self.state(call) == "waiting")
-
-    def at_rest(self) -> bool:
-        """Whether nothing waits and nothing runs: each trigger's books are of one moment, while an
-        execution may hide from two lists, one after the other."""
-        return not any(books.waiting or books.running for books in self.balances())
-
     def wait_at_rest(self, timeout_s: float) -> None:
         """Until everything accepted is terminal, with nobody's help."""
         self.node.wait_ready()
         wait_until(self.at_rest, timeout_s)
 
-    def _page(self, query: dict[str, Any]) -> dict[str, Any]:
-        page: dict[str, Any] = self._asked("/workspaces/test/messages", **query)
-        return page
-
-    def _asked(self, path: str, **query: Any) -> Any:
-        """Asked again while an engine that has just started has not written its token yet."""
-
-        def asked() -> Any:
-            with contextlib.suppress(httpx2.HTTPError):
-                return (self.node.admin("GET", path, params=query),)
-            return None
-
-        (found,) = wait_until(asked)
-        return found
+    def _asked(self, path: str, query: dict[str, Any]) -> Any:
+        return self.node.admin("GET", path, params=query)
 
     def _workers(self) -> set[int]:
         return children(self.node.process.pid) - {self.node.engine_pid}
@@ -233,6 +175,15 @@ class Service:
                 os.kill(pid, number)
 
 
+def copied_project(folder: Path) -> str:
+    """Copy the project of the fault tests; the key of its triggers, which no other copy has."""
+    key = secrets.token_hex(16)
+    shutil.copytree(PROJECT, folder)
+    for file in (folder / "integrations").iterdir():
+        file.write_text(file.read_text().replace(KEY, key))
+    return key
+
+
 def faked_clock(folder: Path) -> list[tuple[str, str]] | None:
     """The environment of a node whose wall clock ``jump_clock`` sets and whose monotonic clock is
     true; None where there is no libfaketime."""
@@ -246,13 +197,3 @@ def faked_clock(folder: Path) -> list[tuple[str, str]] | None:
         ("FAKETIME_NO_CACHE", "1"),
         ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
     ]
-
-
-def _ending(item: dict[str, Any]) -> Ending:
-    return Ending(
-        item["id"],
-        item["integration"],
-        item["sequence"],
-        item["state"],
-        item["settled_at"] or "",
-    )

@@ -5,9 +5,9 @@ thread takes all connections in turn, so that what a killed worker has sent is w
 anything that began afterwards.
 
 The witness can *hold* a workflow: it writes down the effect and does not confirm it, so that a test
-may strike exactly there. ``python -m tests.fault.witness FILE`` prints its port, obeys the lines
-``hold NUMBER STEP PHASE VALUE`` (the next such effect, which is then printed behind its number; *
-stands for any value) and ``release NUMBER``, and ends with its standard input.
+may strike exactly there. ``python -m tests.fault.witness FILE HOST`` prints its port, obeys the
+lines ``hold NUMBER STEP PHASE VALUE`` (the next such effect, which is then printed behind its
+number; * stands for any value) and ``release NUMBER``, and ends with its standard input.
 """
 
 from __future__ import annotations
@@ -36,8 +36,9 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """A running witness; ``port`` is on 127.0.0.1."""
+    """A running witness; ``port`` is on ``host``."""
 
+    host: str
     port: int
     file: Path
     _process: subprocess.Popen[bytes]
@@ -45,20 +46,24 @@ class Witness:
 
     @classmethod
     @contextlib.contextmanager
-    def started(cls, file: Path) -> Iterator[Self]:
+    def started(cls, file: Path, host: str = "127.0.0.1") -> Iterator[Self]:
         """A new one, which ends with the block."""
         file.touch()
-        command = [sys.executable, "-m", "tests.fault.witness", str(file)]
+        command = [sys.executable, "-m", "tests.fault.witness", str(file), host]
         with subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
         ) as process:
             assert process.stdout is not None
             assert process.stdin is not None
             try:
-                yield cls(int(process.stdout.readline()), file, process)
+                yield cls(host, int(process.stdout.readline()), file, process)
             finally:
                 process.stdin.close()
                 process.wait(_STOP_S)
+
+    def environment(self) -> dict[str, str]:
+        """By which a node's workflows find it."""
+        return {"WITNESS_HOST": self.host, "WITNESS_PORT": str(self.port)}
 
     def effects(self) -> tuple[Effect, ...]:
         """All effects so far, in the order in which they were written down."""
@@ -199,8 +204,8 @@ def _confirm(connection: socket.socket) -> None:
 
 def main() -> None:
     """Write to the file that the command line names."""
-    path = Path(sys.argv[1])
-    with path.open("ab") as file, socket.create_server(("127.0.0.1", 0)) as listener:
+    path, host = Path(sys.argv[1]), sys.argv[2]
+    with path.open("ab") as file, socket.create_server((host, 0)) as listener:
         sys.stdout.write(f"{listener.getsockname()[1]}\n")
         sys.stdout.flush()
         _Sink(listener, file).run(sys.stdin.fileno())

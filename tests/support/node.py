@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -155,13 +155,19 @@ class RunningNode:
         print("".join(self.output))  # noqa: T201
 
 
-def launch_node(data_dir: Path, project: Path | None = None, **environment: str) -> RunningNode:
-    """Start ``firesteel serve``; it is not ready yet."""
+def launch_node(
+    data_dir: Path, project: Path | None = None, *, within: Sequence[str] = (), **environment: str
+) -> RunningNode:
+    """Start ``firesteel serve``; it is not ready yet. ``within``: words before the command, such as
+    those that enter a network namespace and become what comes after them."""
     words = ["serve"] if project is None else ["serve", "--project", str(project)]
-    return launch(words, data_dir, **{"FIRESTEEL_WORKSPACE": "test", **environment})
+    environment = {"FIRESTEEL_WORKSPACE": "test", **environment}
+    return launch(words, data_dir, within=within, **environment)
 
 
-def launch(words: list[str], data_dir: Path, **environment: str) -> RunningNode:
+def launch(
+    words: list[str], data_dir: Path, *, within: Sequence[str] = (), **environment: str
+) -> RunningNode:
     """Start a command of ``firesteel`` that runs a node; it is not ready yet."""
     settings = {
         "FIRESTEEL_PORT": "0",
@@ -172,7 +178,7 @@ def launch(words: list[str], data_dir: Path, **environment: str) -> RunningNode:
         **environment,
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", "firesteel", *words],
+        [*within, sys.executable, "-m", "firesteel", *words],
         env={**os.environ, **settings},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

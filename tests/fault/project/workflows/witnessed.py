@@ -36,12 +36,13 @@ class Told:
             "message_id": message.id,
             "sequence": message.sequence,
             "attempt": message.attempt,
+            "pid": os.getpid(),
         }
 
     async def tell(self, step: int) -> None:
         """Begin and end of a step; each is written down before this goes on."""
-        port = int(os.environ["WITNESS_PORT"])
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        host = os.environ.get("WITNESS_HOST", "127.0.0.1")
+        reader, writer = await asyncio.open_connection(host, int(os.environ["WITNESS_PORT"]))
         try:
             for phase in ("begin", "end"):
                 effect = {**self._known, "step": step, "phase": phase}
