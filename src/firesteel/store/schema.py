@@ -79,7 +79,8 @@ workspace = Table(
 # An integration is its trigger: ``integration.no`` is what everything else calls ``trigger_no``.
 # ``concurrency`` to ``payloads_s`` are taken from the published document. ``last_sequence`` counts
 # what was accepted, ``replayed`` the executions that replays made, ``purged`` the executions that
-# retention removed (P07).
+# retention removed (P07). ``waiting``, ``running`` and ``touched_by`` are PostgreSQL's: counts of
+# executions over all nodes, and the session that changed the trigger's executions last.
 integration = Table(
     "integration",
     metadata,
@@ -101,6 +102,9 @@ integration = Table(
     _count("last_sequence"),
     _count("replayed"),
     _count("purged"),
+    _count("waiting"),
+    _count("running"),
+    Column("touched_by", BigInteger()),
     CheckConstraint("managed_by IN ('files', 'console')", name="managed_by"),
     CheckConstraint("on_failure IN ('continue', 'pause')", name="on_failure"),
     CheckConstraint("concurrency >= 1", name="concurrency"),
@@ -284,7 +288,8 @@ traffic = Table(
 # --- the journal -------------------------------------------------------------------------------
 
 # One life of one engine process. ``last_no``: no message or execution has a higher
-# number; the next session begins behind it.
+# number; the next session begins behind it (SQLite). ``node``: the id of the node's data directory,
+# ``role`` and ``version`` for people (PostgreSQL).
 session = Table(
     "session",
     metadata,
@@ -293,6 +298,9 @@ session = Table(
     Column("lease_until_us", BigInteger(), nullable=False),
     Column("ended_at_us", BigInteger()),
     _count("last_no"),
+    Column("node", Text(), nullable=False, server_default=text("''")),
+    Column("role", Text(), nullable=False, server_default=text("''")),
+    Column("version", Text(), nullable=False, server_default=text("''")),
 )
 
 # ``lane_key``: NULL where the trigger is not ordered, '' for its one lane.

@@ -1,0 +1,42 @@
+"""What only the server can tell of the store's place on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from firesteel.errors import OperatorError
+from firesteel.store.sql.database import LONG_READ_TIMEOUT_S, Connection, Reading
+
+# Rows that have gone and are still in the way; the server does not tell what vacuum has freed.
+_DEAD = (
+    "SELECT coalesce(sum(pg_table_size(relid) * n_dead_tup / (n_live_tup + n_dead_tup)), 0)::BIGINT"
+    " FROM pg_stat_user_tables WHERE n_dead_tup > 0"
+)
+
+
+class PostgresqlStorage:
+    """Implements ``sql.history.Storage``."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+
+    async def backup(self, target: Path) -> None:
+        """Raises OperatorError ``backup_unsupported``: PostgreSQL's own tools do it."""
+        raise OperatorError(
+            "a store on PostgreSQL is backed up with PostgreSQL's own tools: pg_dump, or "
+            "pg_basebackup with an archive of its log",
+            code="backup_unsupported",
+        )
+
+    async def size_bytes(self) -> int:
+        return await self._reading.read(
+            lambda connection: _number(connection, "SELECT pg_database_size(current_database())"),
+            timeout_s=LONG_READ_TIMEOUT_S,
+        )
+
+    async def reusable_bytes(self) -> int:
+        return await self._reading.read(lambda connection: _number(connection, _DEAD))
+
+
+def _number(connection: Connection, text: str) -> int:
+    return int(connection.execute(text).fetchone()[0])
