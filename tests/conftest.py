@@ -8,6 +8,8 @@ from typing import Literal
 
 import pytest
 
+from firesteel.store.migrations.postgresql import migrate
+from firesteel.store.postgresql.connection import Address
 from tests.fault.report import report, show
 from tests.support.http_server import HttpServer
 from tests.support.postgres import Postgres
@@ -62,6 +64,21 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
 def postgres_url(postgres: Postgres, request: pytest.FixtureRequest) -> Iterator[str]:
     """The SQLAlchemy URL of a new, empty database for one test."""
     with postgres.database() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def migrated_database(postgres: Postgres) -> Iterator[str]:
+    """The name of a database with a store's tables, from which others are copied."""
+    with postgres.database() as url:
+        migrate(Address(url))
+        yield url.rpartition("/")[2]
+
+
+@pytest.fixture
+def store_url(postgres: Postgres, migrated_database: str) -> Iterator[str]:
+    """The URL of a new store on PostgreSQL, made and empty, for one test."""
+    with postgres.database(template=migrated_database) as url:
         yield url
 
 

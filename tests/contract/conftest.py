@@ -11,6 +11,7 @@ import pytest
 from firesteel.store.catalog import Catalog
 from firesteel.store.figures import Figures
 from firesteel.store.history import History
+from firesteel.store.postgresql import store as postgresql_store
 from firesteel.store.sqlite import store as sqlite_store
 from firesteel.store.store import Store
 from tests.contract.shop import Clock, Shop, open_shop
@@ -35,9 +36,13 @@ class OpenStore(Protocol):
 @pytest.fixture(params=STORES)
 async def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[OpenStore]:
     opened: list[Store] = []
+    url = request.getfixturevalue("store_url") if request.param == "postgresql" else ""
 
-    async def open_one(**clocks: Any) -> Store:
-        store = await sqlite_store.open_store(tmp_path / "firesteel.db", **clocks)
+    async def open_one(*, boot: str = "", **clocks: Any) -> Store:
+        if url:
+            store: Store = await postgresql_store.open_store(url, node="n1", **clocks)
+        else:
+            store = await sqlite_store.open_store(tmp_path / "firesteel.db", boot=boot, **clocks)
         opened.append(store)
         return store
 

@@ -233,10 +233,11 @@ class Postgres:
             connection.execute(statement.encode())
 
     @contextlib.contextmanager
-    def database(self) -> Iterator[str]:
-        """The URL of a new, empty database, which is dropped at the end."""
+    def database(self, template: str = "template1") -> Iterator[str]:
+        """The URL of a new database, which is dropped at the end: an empty one, or a copy of
+        another of this server to which nobody is connected."""
         name = f"test_{secrets.token_hex(6)}"
-        self._administer(f"CREATE DATABASE {name}")
+        self._administer(f"CREATE DATABASE {name} TEMPLATE {template}")
         try:
             yield self.url(name)
         finally:
