@@ -85,14 +85,17 @@ class Pool:
         self._free: SimpleQueue[PostgresqlConnection] = SimpleQueue()
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="firesteel-postgresql")
         self._waiting = 0
+        self._closed = False
 
     async def run(
         self, work: Callable[[PostgresqlConnection, _Patience], T], timeout_s: float
     ) -> T:
         """``work(connection, patience)`` in a thread of the pool. It may run twice: again where the
         connection was found to be lost. Raises StoreUnavailable and OutcomeUnknown."""
-        if self._waiting >= _MOST_WAITING:
-            raise StoreUnavailable("too many wait for the store")
+        if self._closed or self._waiting >= _MOST_WAITING:
+            raise StoreUnavailable(
+                "the store is closed" if self._closed else "too many wait for it"
+            )
         patience = _Patience()
         loop = asyncio.get_running_loop()
         self._waiting += 1
@@ -108,6 +111,7 @@ class Pool:
 
     async def close(self) -> None:
         """Wait for the work under way and close. Safe to repeat."""
+        self._closed = True
         await asyncio.to_thread(self._threads.shutdown)
         while not self._free.empty():
             self._free.get().close()

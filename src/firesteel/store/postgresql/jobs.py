@@ -28,6 +28,7 @@ class PostgresqlJobs:
     def __init__(self, address: Address) -> None:
         self._address = address
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="firesteel-jobs")
+        self._closed = False
         self._connection: PostgresqlConnection | None = None
         # Job -> the connection that holds its lock; the server would give it to one twice.
         self._mine: dict[str, PostgresqlConnection] = {}
@@ -36,16 +37,17 @@ class PostgresqlJobs:
     async def only_here(self, job: str) -> AsyncIterator[bool]:
         """As ``Jobs.only_here``."""
         loop = asyncio.get_running_loop()
-        mine = await loop.run_in_executor(self._thread, self._take, job)
+        mine = not self._closed and await loop.run_in_executor(self._thread, self._take, job)
         try:
             yield mine
         finally:
-            if mine:
+            if mine and not self._closed:
                 # Who is cancelled here does not wait, but the lock goes back all the same.
                 await asyncio.shield(loop.run_in_executor(self._thread, self._give_back, job))
 
     async def close(self) -> None:
         """Give all jobs back. Safe to repeat."""
+        self._closed = True
         await asyncio.to_thread(self._thread.shutdown)
         self._leave()
 
