@@ -67,6 +67,8 @@ bench: $(VENV)/.dev ## measure, beside a bare server, and print the table
 lock: $(VENV)/.dev ## remake the lock files with the newest releases
 	$(LOCK) --group dev pyproject.toml -o requirements/dev.txt
 	$(LOCK) --constraint requirements/dev.txt pyproject.toml -o requirements/run.txt
+	$(LOCK) --constraint requirements/dev.txt --extra postgresql pyproject.toml \
+	    -o requirements/postgresql.txt
 	$(LOCK) --constraint requirements/dev.txt --group build -o requirements/build.txt
 
 audit: $(VENV)/.dev ## look the locked packages up in the database of vulnerabilities
