@@ -1,4 +1,5 @@
-"""The two ports of a node: opened when there is an engine behind them, or to say that none can run.
+"""The ports of a node, public and admin: opened when there is an engine behind them, or to say that
+none can run.
 
 They are the supervisor's sockets and outlive this process: what is not closed for good goes on to
 take callers into its backlog, for the next engine.
@@ -29,41 +30,41 @@ class Doors:
 
     def __init__(self, handover: Handover) -> None:
         settings = handover.settings
-        self._sockets = [
-            socket.socket(fileno=descriptor)
-            for descriptor in (handover.public_fd, handover.admin_fd)
-        ]
+        public_fd = handover.public_fd
+        self._public = None if public_fd is None else socket.socket(fileno=public_fd)
+        self._admin = socket.socket(fileno=handover.admin_fd)
         self._settings = settings
         self._listeners: list[Listener] = []
-        public, admin = self._sockets
+        own = "" if self._public is None else _url(self._public, settings)
         self.addresses = {
-            "public_url": settings.public_url or _url(public, settings),
-            "admin_url": _url(admin, settings),
+            "public_url": settings.public_url or own,
+            "admin_url": _url(self._admin, settings),
         }
 
     @property
     def public(self) -> PublicAddress:
         """Of the public port. Raises OperatorError ``tls_invalid``."""
-        host, port = self._sockets[0].getsockname()[:2]
+        url = self.addresses["public_url"].rstrip("/")
+        if self._public is None:
+            return PublicAddress(url, "", 0)
+        host, port = self._public.getsockname()[:2]
         tls = tls_files(self._settings)
         return PublicAddress(
-            url=self.addresses["public_url"].rstrip("/"),
-            host=_REACHED.get(host, host),
-            port=port,
-            certificate=tls.certificate if tls else None,
+            url, _REACHED.get(host, host), port, certificate=tls.certificate if tls else None
         )
 
     async def refuse(self) -> None:
         """Answer every call with 503 ``store_unavailable``; safe to repeat."""
         if not self._listeners:
-            await self._listen(Unavailable(), Unavailable(live_path=LIVE_PATH))
+            await self._listen(self._each(Unavailable(), Unavailable(live_path=LIVE_PATH)))
 
     async def open(self, public: Handler, admin: Handler) -> None:
         """Let these answer. Raises OperatorError ``tls_invalid``."""
+        doors = self._each(public, admin)
         if not self._listeners:
-            await self._listen(public, admin)
+            await self._listen(doors)
             return
-        for listener, handler in zip(self._listeners, (public, admin), strict=True):
+        for listener, (_, handler) in zip(self._listeners, doors, strict=True):
             listener.replace(handler)
 
     async def stop(self, grace_s: float) -> None:
@@ -74,12 +75,14 @@ class Doors:
         """Answer what has come and leave the rest to the next engine."""
         await asyncio.gather(*(listener.leave(grace_s) for listener in self._listeners))
 
-    async def _listen(self, public: Handler, admin: Handler) -> None:
+    def _each(self, public: Handler, admin: Handler) -> list[tuple[socket.socket, Handler]]:
+        """The ports that there are, with who answers there."""
+        own = [] if self._public is None else [(self._public, public)]
+        return [*own, (self._admin, admin)]
+
+    async def _listen(self, doors: list[tuple[socket.socket, Handler]]) -> None:
         tls = tls_files(self._settings)
-        self._listeners = [
-            Listener(handler, [bound], tls=tls)
-            for handler, bound in zip((public, admin), self._sockets, strict=True)
-        ]
+        self._listeners = [Listener(handler, [bound], tls=tls) for bound, handler in doors]
         for listener in self._listeners:
             await listener.start()
 

@@ -22,11 +22,12 @@ VARIABLE = "FIRESTEEL_HANDOVER"
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """File descriptors are those of the bound sockets and pipes that the engine inherits."""
+    """File descriptors are those of the bound sockets and pipes that the engine inherits.
+    ``public_fd`` None: the node takes no calls."""
 
     settings: Settings
     token: str
-    public_fd: int
+    public_fd: int | None
     admin_fd: int
     workers_fd: int
     lifeline_fd: int
@@ -35,7 +36,8 @@ class Handover:
     @property
     def fds(self) -> tuple[int, ...]:
         """All that must stay open in the child."""
-        return (self.public_fd, self.admin_fd, self.workers_fd, self.lifeline_fd, self.ready_fd)
+        own = (self.admin_fd, self.workers_fd, self.lifeline_fd, self.ready_fd)
+        return own if self.public_fd is None else (self.public_fd, *own)
 
     def encode(self) -> str:
         """As text for the environment."""

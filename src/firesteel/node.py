@@ -17,6 +17,7 @@ import string
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ from firesteel.engine.dispatch import Dispatcher
 from firesteel.engine.engine import Engine
 from firesteel.engine.housekeeping import Housekeeper
 from firesteel.engine.keyring import Keyring, load_or_create, verify
+from firesteel.engine.other_nodes import OtherNodes
 from firesteel.engine.parts import Parts
 from firesteel.engine.pool import Pool
 from firesteel.engine.publications import Publications
@@ -45,16 +47,18 @@ from firesteel.gateway.app import Gateway
 from firesteel.gateway.asgi import AsgiHandler
 from firesteel.handover import Handover
 from firesteel.lifeline import hold_on_to
+from firesteel.node_name import NodeName
 from firesteel.store.sql.clock import boot_id
 from firesteel.store.sqlite.safety import check_directory
-from firesteel.store.sqlite.store import SqliteStore, open_store
+from firesteel.store.sqlite.store import open_store as open_sqlite
 from firesteel.supervisor import LOST_STORE_EXIT_CODE, SETUP_EXIT_CODE
 from firesteel.telemetry.logs import configure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from firesteel.settings import Settings
+    from firesteel.store.store import Store
 
 NODE_FILE = "node.json"
 WORKSPACE_SETTING = "workspace"
@@ -67,6 +71,9 @@ STOP_RESERVE_S = 5.0
 FLUSH_GRACE_S = 1.0
 SWITCH_S = 0.001
 LISTENER_GRACE_S = 3.0
+_IN_USE = frozenset({"store_in_use", "data_dir_in_use"})
+ALONE_S = 30.0
+ALONE_RETRY_S = 0.2
 
 log = structlog.get_logger(__name__)
 
@@ -99,8 +106,8 @@ async def _run(handover: Handover) -> int:
         opening.cancel()
         await doors.stop(LISTENER_GRACE_S)
         return await stop
-    store = opening.result()
-    node = await Node.assemble(handover, store, doors, lambda code: _end(stop, code))
+    opened = opening.result()
+    node = await Node.assemble(handover, opened, doors, lambda code: _end(stop, code))
     starting = asyncio.ensure_future(node.start())
     await _first(starting, stop)
     if starting.done() or stop.result() == 0:
@@ -108,7 +115,7 @@ async def _run(handover: Handover) -> int:
     code = await stop
     if code == 0:
         await node.stop()
-        await store.close()
+        await opened.store.close()
     else:
         await node.give_up()
     return code
@@ -122,7 +129,9 @@ async def _first(*futures: asyncio.Future[Any]) -> None:
 class Node:
     """The running parts of one engine process."""
 
-    def __init__(self, handover: Handover, engine: Engine, parts: Parts, doors: Doors) -> None:
+    def __init__(
+        self, handover: Handover, engine: Engine, parts: Parts, doors: Doors, name: str
+    ) -> None:
         self._handover = handover
         self._settings = handover.settings
         self._engine = engine
@@ -135,7 +144,9 @@ class Node:
             engine,
             lambda: self._end(LOST_STORE_EXIT_CODE),
             write_uses=self._accounts.write_uses,
+            parts=parts,
         )
+        self._others = OtherNodes(engine, parts, name) if name else None
         self._publisher = Publisher(engine, parts)
         self._doors = doors
         self._admin_token = secrets.token_urlsafe(32)
@@ -143,13 +154,10 @@ class Node:
 
     @classmethod
     async def assemble(
-        cls,
-        handover: Handover,
-        store: SqliteStore,
-        doors: Doors,
-        end: Callable[[int], None],
+        cls, handover: Handover, opened: Opened, doors: Doors, end: Callable[[int], None]
     ) -> Node:
         """Wire everything; nothing runs yet."""
+        store = opened.store
         settings = handover.settings
         key = settings.encryption_key or load_or_create(settings.data_dir)
         keyring = Keyring(key)
@@ -158,11 +166,17 @@ class Node:
         definitions = Definitions(store.catalog)
         connections = Connections(store.catalog, keyring, settings)
         waiters = Waiters()
-        traffic = Traffic(store.figures, store.journal, clock.now_us)
+        traffic = Traffic(store.figures, store.journal, store.jobs, clock.now_us)
         dispatcher = Dispatcher(
-            store.journal, definitions, connections, waiters=waiters, clock=clock
+            store.journal,
+            definitions,
+            connections,
+            waiters=waiters,
+            clock=clock,
+            bulletin=store.bulletin,
         )
-        pool = Pool(dispatcher, token=handover.token, slots=settings.worker_slots)
+        slots = settings.worker_slots if settings.runs_attempts else 0
+        pool = Pool(dispatcher, token=handover.token, slots=slots)
         publications = Publications(store.catalog, definitions)
         parts = Parts(
             settings=settings,
@@ -183,10 +197,13 @@ class Node:
             public=doors.public,
             figures=store.figures,
             traffic=traffic,
+            bulletin=store.bulletin,
+            jobs=store.jobs,
+            nodes=store.nodes,
         )
         dispatcher.use(pool, lambda: end(LOST_STORE_EXIT_CODE), traffic)
         dispatcher.answer_to = parts.questions.received
-        node = cls(handover, Engine(parts), parts, doors)
+        node = cls(handover, Engine(parts), parts, doors, opened.name)
         node._end = end
         return node
 
@@ -196,12 +213,13 @@ class Node:
         parts, settings = self._parts, self._settings
         parts.journal.listen(parts.dispatcher.claimed, self._store_lost)
         await parts.journal.recover()
-        await parts.traffic.begin()
         self._workspace = await self._own_workspace()
+        if self._others is not None:
+            self._others.start()  # before the catalog is read, or a change in between went unseen
         await self._engine.refresh_routes()
+        self._housekeeper.tell_lease()
         await parts.pool.start(socket.socket(fileno=self._handover.workers_fd))
-        await self._housekeeper.look_at_disk()
-        self._housekeeper.start()
+        await self._housekeeper.start()
         serving = any(True for _ in self._engine.routes)
         if serving:
             await self._open_doors()
@@ -209,7 +227,8 @@ class Node:
             # Documents are checked in a worker, and on a busy machine the first is slow to join.
             if parts.pool.free_link() is None:
                 await parts.pool.wait_for_worker(FIRST_WORKER_S)
-            await self._publisher.apply_project(settings.project_dir, self._workspace)
+            async with self._alone("project"):
+                await self._publisher.apply_project(settings.project_dir, self._workspace)
         if not serving:
             await self._open_doors()
         await self._engine.bulk.go_on()
@@ -225,9 +244,10 @@ class Node:
         self._engine.feed.stop()
         await self._engine.bulk.stop()
         parts.dispatcher.stop_claiming()
-        running = {no for link in parts.pool.links for no in link.running}
-        for execution_no in parts.waiters.waited_for():
-            if execution_no not in running:
+        if await self._others_run():
+            await parts.waiters.none(deadline - time.monotonic())
+        else:
+            for execution_no in set(parts.waiters.waited_for()) - parts.pool.running:
                 parts.waiters.refuse(execution_no)
         await parts.pool.idle(deadline - time.monotonic())
         for claim in parts.pool.withdraw():
@@ -238,6 +258,8 @@ class Node:
             await asyncio.wait_for(parts.dispatcher.flush(), left_s)
         parts.waiters.stop()
         await self._doors.stop(LISTENER_GRACE_S)
+        if self._others is not None:
+            await self._others.stop()
         await self._housekeeper.stop()
         self._accounts.close()
         await parts.pool.stop()
@@ -259,13 +281,35 @@ class Node:
 
     async def _own_workspace(self) -> str:
         catalog = self._parts.catalog
-        name = self._settings.workspace or await catalog.setting(WORKSPACE_SETTING)
-        if name is None:
+        name = self._settings.workspace
+        if name is not None:
+            await catalog.put_setting(WORKSPACE_SETTING, name)
+        else:
             alphabet = string.ascii_lowercase + string.digits
-            name = "".join(secrets.choice(alphabet) for _ in range(5))
+            made = "".join(secrets.choice(alphabet) for _ in range(5))
+            name = await catalog.ensure_setting(WORKSPACE_SETTING, made)
         await catalog.ensure_workspace(name)
-        await catalog.put_setting(WORKSPACE_SETTING, name)
         return name
+
+    @contextlib.asynccontextmanager
+    async def _alone(self, job: str) -> AsyncIterator[None]:
+        """Do something that nodes which start at once had better do one after the other; not for
+        ever, since each of its steps is right whoever does it."""
+        deadline = time.monotonic() + ALONE_S
+        while True:
+            async with self._parts.jobs.only_here(job) as mine:
+                if mine or time.monotonic() > deadline:
+                    yield
+                    return
+            await asyncio.sleep(ALONE_RETRY_S)
+
+    async def _others_run(self) -> bool:
+        """Whether another node can end what callers wait for here."""
+        if self._others is None:
+            return False
+        with contextlib.suppress(StoreUnavailable):
+            return await self._others.run_attempts()
+        return True
 
     async def _open_doors(self) -> None:
         self._write_node_file()
@@ -320,15 +364,28 @@ def spare_the_collector() -> None:
     gc.set_threshold(20_000, 20, 20)
 
 
-async def _open_store(settings: Settings, doors: Doors) -> SqliteStore:
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """``name``: this node's among those that share the store; empty where none can."""
+
+    store: Store
+    name: str = ""
+
+
+async def _open_store(settings: Settings, doors: Doors) -> Opened:
     """The store; a former engine that is still dying keeps its lock for a moment. While it cannot
-    be opened, for its disk fails or is full, callers are told so, and it is tried again (P04)."""
+    be opened, for its disk fails or is full or its database is gone, callers are told so, and it is
+    tried again (P04)."""
     deadline = time.monotonic() + LOCK_PATIENCE_S
     told = ""
+    name: NodeName | None = None
     while True:
         try:
             check_directory(settings.data_dir)
-            return await open_store(settings.store_path, boot=boot_id())
+            if settings.store_path is not None:
+                return Opened(await open_sqlite(settings.store_path, boot=boot_id()))
+            name = name or NodeName.take(settings.data_dir)
+            return Opened(await _open_postgresql(settings, name.text), name.text)
         except StoreUnavailable as error:
             if error.detail != told:
                 log.error("store_cannot_be_opened", detail=error.detail)
@@ -336,9 +393,16 @@ async def _open_store(settings: Settings, doors: Doors) -> SqliteStore:
             await doors.refuse()
             await asyncio.sleep(STORE_RETRY_S)
         except OperatorError as error:
-            if error.code != "store_in_use" or time.monotonic() > deadline:
+            if error.code not in _IN_USE or time.monotonic() > deadline:
                 raise
         await asyncio.sleep(LOCK_RETRY_S)
+
+
+async def _open_postgresql(settings: Settings, name: str) -> Store:
+    raise OperatorError(
+        f"the node {name} cannot be {settings.role}: PostgreSQL is not supported yet",
+        code="store_unsupported",
+    )
 
 
 def _stop_on_signals(stop: asyncio.Future[int]) -> None:

@@ -148,9 +148,7 @@ def database_url(text: str) -> str:
     """A database URL as SQLAlchemy writes it; SQLite files and PostgreSQL."""
     scheme, separator, rest = text.partition("://")
     if not separator or scheme not in _DATABASES:
-        raise ValueError(
-            "is not sqlite:///path/to/file or postgresql+psycopg://user:password@host/database"
-        )
+        raise ValueError("is not sqlite:///path/to/file or postgresql://user:password@host/name")
     if scheme == "sqlite" and not rest.removeprefix("/"):
         raise ValueError("names no file; a store in memory would lose what was accepted")
     return text

@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from firesteel import setting_values as values
 from firesteel.errors import OperatorError
@@ -21,6 +21,8 @@ from firesteel.errors import OperatorError
 FILE = "firesteel.toml"
 ENVIRONMENT_PREFIX = "FIRESTEEL_"
 STORE_FILE = "firesteel.db"
+
+Role = Literal["all", "gateway", "worker"]
 
 # Read by the CLI (another node's address) and by processes of a node among themselves.
 _NO_SETTINGS = frozenset({"FIRESTEEL_URL", "FIRESTEEL_TOKEN", "FIRESTEEL_LIFELINE_FD"})
@@ -68,15 +70,23 @@ SETTINGS: tuple[Setting, ...] = (
         "database_url",
         values.database_url,
         "",
-        "The store's database, sqlite:///path/to/file; without it an SQLite file in the data "
-        "directory.",
+        "The store's database: sqlite:///path/to/file, or postgresql://user:password@host/name, "
+        "which several nodes may share; without it an SQLite file in the data directory.",
+    ),
+    Setting(
+        "role",
+        "role",
+        values.choice(*get_args(Role)),
+        "all",
+        "What the node does: gateway takes calls and runs none, worker runs what was accepted and "
+        "has no public port, all does both; on PostgreSQL only.",
     ),
     Setting(
         "workers",
         "workers",
         values.positive(1024),
         "",
-        "Worker processes; without it one for each core.",
+        "Worker processes; without it one for each core, on a gateway one.",
     ),
     Setting(
         "workspace",
@@ -214,6 +224,7 @@ class Settings:
     admin_port: int
     data_dir: Path
     database_url: str | None = field(repr=False)
+    role: Role
     workers: int
     workspace: str | None
     encryption_key: bytes | None = field(repr=False)
@@ -235,20 +246,22 @@ class Settings:
     log_format: Literal["text", "json"]
 
     @property
-    def store_path(self) -> Path:
-        """The SQLite file that is the store. Raises OperatorError ``store_unsupported`` where
-        ``database_url`` names another database: a file in its place would keep messages where
-        nobody looks for them."""
+    def store_path(self) -> Path | None:
+        """The SQLite file that is the store; None where that is a PostgreSQL database."""
         if self.database_url is None:
             return self.data_dir / STORE_FILE
-        file = values.sqlite_path(self.database_url)
-        if file is None:
-            raise OperatorError(
-                "database_url names a PostgreSQL database, and this release keeps its store in "
-                "SQLite only: leave it out, or write sqlite:///path/to/file",
-                code="store_unsupported",
-            )
-        return file
+        return values.sqlite_path(self.database_url)
+
+    @property
+    def public_port(self) -> bool:
+        """Whether the node takes calls."""
+        return self.role != "worker"
+
+    @property
+    def runs_attempts(self) -> bool:
+        """Whether the node runs what was accepted. The worker processes of one that does not look
+        at big bodies and check documents only."""
+        return self.role != "gateway"
 
     @property
     def tls_enabled(self) -> bool:
@@ -257,7 +270,9 @@ class Settings:
 
     def warnings(self) -> list[str]:
         """What is allowed but should be said loudly at start."""
-        listeners = (("public", self.host), ("admin", self.admin_host))
+        listeners = [("admin", self.admin_host)]
+        if self.public_port:
+            listeners.insert(0, ("public", self.host))
         return [
             f"the {name} port listens on {host} without TLS, so keys cross the network in clear: "
             "set tls_cert and tls_key, tls = self-signed, or trusted_proxies"
@@ -321,7 +336,7 @@ def load_settings(
         faults.extend(_contradictions(fields))
     if faults:
         raise SettingsError(faults)
-    fields["workers"] = fields["workers"] or _cores()
+    fields["workers"] = fields["workers"] or (1 if fields["role"] == "gateway" else _cores())
     return Settings(**fields)
 
 
@@ -406,8 +421,12 @@ def _contradictions(fields: Mapping[str, Any]) -> Iterator[SettingFault]:
         yield SettingFault("tls_cert, tls_key", "one is given without the other")
     if fields["tls_cert"] is not None and fields["tls"] != "off":
         yield SettingFault("tls", "cannot be self-signed where tls_cert is given")
+    url = fields["database_url"]
+    if fields["role"] != "all" and (url is None or values.sqlite_path(url) is not None):
+        detail = "gateway and worker share a store: database_url must name a PostgreSQL database"
+        yield SettingFault("role", detail)
     same = fields["port"] == fields["admin_port"] and fields["host"] == fields["admin_host"]
-    if same and fields["port"] != 0:
+    if same and fields["port"] != 0 and fields["role"] != "worker":
         yield SettingFault("port, admin_port", "are the same on one address")
 
 

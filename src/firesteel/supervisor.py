@@ -101,9 +101,10 @@ class Child:
 
 @dataclass
 class Sockets:
-    """What is bound before anything starts and outlives every engine."""
+    """What is bound before anything starts and outlives every engine. ``public`` None: the node
+    takes no calls."""
 
-    public: socket.socket
+    public: socket.socket | None
     admin: socket.socket
     workers: socket.socket
     folder: Path
@@ -116,7 +117,7 @@ class Sockets:
     @classmethod
     def bind(cls, settings: Settings) -> Sockets:
         """Raises OperatorError ``address_in_use`` or ``address_unusable``."""
-        public = _listen(settings.host, settings.port)
+        public = _listen(settings.host, settings.port) if settings.public_port else None
         admin = _listen(settings.admin_host, settings.admin_port)
         folder = Path(tempfile.mkdtemp(prefix="firesteel-"))
         workers = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -126,7 +127,8 @@ class Sockets:
 
     def close_doors(self) -> None:
         """Give back what callers connect to; safe to repeat."""
-        self.public.close()
+        if self.public is not None:
+            self.public.close()
         self.admin.close()
 
     def close(self) -> None:
@@ -246,7 +248,7 @@ class Supervisor:
         handover = Handover(
             self.settings,
             token,
-            self.sockets.public.fileno(),
+            None if self.sockets.public is None else self.sockets.public.fileno(),
             self.sockets.admin.fileno(),
             self.sockets.workers.fileno(),
             self._lifeline[0],

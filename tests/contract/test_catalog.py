@@ -65,6 +65,12 @@ async def test_a_setting_is_read_as_it_was_written_last(catalog: Catalog) -> Non
     assert await catalog.setting("workspace") == "shop"
 
 
+async def test_of_settings_that_are_ensured_the_first_stands(catalog: Catalog) -> None:
+    assert await catalog.ensure_setting("workspace", "t37ed") == "t37ed"
+    assert await catalog.ensure_setting("workspace", "shop") == "t37ed"
+    assert await catalog.setting("workspace") == "t37ed"
+
+
 async def test_a_workspace_is_made_once(catalog: Catalog) -> None:
     await asyncio.gather(*(catalog.ensure_workspace(name) for name in ("shop", "demo", "shop")))
     assert await catalog.workspaces() == ["demo", "shop"]

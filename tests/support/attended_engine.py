@@ -122,9 +122,14 @@ class AttendedEngine:
         connections = Connections(store.catalog, keyring, settings)
         self.store, self.pool, self.clock = store, Attended(), SystemClock()
         self.defects = 0
-        self.traffic = Traffic(store.figures, store.journal, self.clock.now_us)
+        self.traffic = Traffic(store.figures, store.journal, store.jobs, self.clock.now_us)
         self.dispatcher = Dispatcher(
-            store.journal, definitions, connections, waiters=self.waiters, clock=self.clock
+            store.journal,
+            definitions,
+            connections,
+            waiters=self.waiters,
+            clock=self.clock,
+            bulletin=store.bulletin,
         )
         publications = Publications(store.catalog, definitions)
         pool = cast("Pool", self.pool)
@@ -147,6 +152,9 @@ class AttendedEngine:
             public=PublicAddress("http://127.0.0.1:8080", "127.0.0.1", 8080),
             figures=store.figures,
             traffic=self.traffic,
+            bulletin=store.bulletin,
+            jobs=store.jobs,
+            nodes=store.nodes,
         )
         self.dispatcher.use(pool, self._defect, self.traffic)
         self.engine = Engine(self.parts)

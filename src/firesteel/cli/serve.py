@@ -36,6 +36,8 @@ def serve(flags: dict[str, str], project: PROJECT = None) -> None:
       firesteel serve --project my-integrations
 
       firesteel serve --port 8443 --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem
+
+      firesteel serve --role worker --database-url postgresql://firesteel@db.example/firesteel
     """
     from firesteel.settings import load_settings
 
@@ -81,12 +83,13 @@ def run_node(settings: Settings, *, announce: Any) -> None:
     """Run until stopped; ends the command with the node's exit code.
 
     What makes a start hopeless is told here, before there is any process: OperatorError
-    ``store_unsupported``, ``data_dir_unwritable``, ``store_unsafe``.
+    ``data_dir_unwritable``, ``store_unsafe``.
     """
     from firesteel.store.sqlite.safety import check_directory
     from firesteel.supervisor import serve as supervise
 
-    check_directory(settings.store_path.parent)
+    if settings.store_path is not None:
+        check_directory(settings.store_path.parent)
     check_directory(settings.data_dir)
     for warning in settings.warnings():
         Output().warn(warning)
@@ -97,8 +100,10 @@ def run_node(settings: Settings, *, announce: Any) -> None:
 
 def print_ready(ready: dict[str, Any], settings: Settings, last_line: str = "") -> None:
     """The one block that says where everything is."""
-    rows = [
-        ("Public", f"{ready['public_url']}/{ready['workspace']}/<integration>"),
+    rows = [] if settings.role == "all" else [("Role", str(settings.role))]
+    if settings.public_port:
+        rows.append(("Public", f"{ready['public_url']}/{ready['workspace']}/<integration>"))
+    rows += [
         ("Admin", str(ready["admin_url"])),
         ("Workspace", str(ready["workspace"])),
         ("Project", str(settings.project_dir or "none: integrations come by console or API")),

@@ -1,9 +1,9 @@
 """Bulk acts: replay, cancel or skip all that a filter finds, whoever watches.
 
-One runs in a workspace at a time, the oldest execution first, so that replays stand in their lanes
-in the order of their originals. How far it has come is kept with every piece; after a restart it
-goes on from there. What was acted on before that was noted is not found again: it has been
-replayed, or is in another state.
+One runs in a workspace at a time, on one of the nodes that share the store, the oldest execution
+first, so that replays stand in their lanes in the order of their originals. How far it has come is
+kept with every piece; after a restart it goes on from there. What was acted on before that was
+noted is not found again: it has been replayed, or is in another state.
 """
 
 from __future__ import annotations
@@ -86,9 +86,10 @@ class BulkRunner:
         return await self._acts.show(workspace, no)
 
     async def go_on(self) -> None:
-        """Go on with those of the last life."""
+        """Go on with those of the last life, or of a node that has left them."""
         for bulk in await self._acts.running():
-            self._start(bulk)
+            if bulk.no not in self._tasks:
+                self._start(bulk)
 
     async def stop(self) -> None:
         """Leave off; the next life goes on."""
@@ -105,6 +106,22 @@ class BulkRunner:
         task.add_done_callback(lambda _task: self._tasks.pop(bulk.no, None))
 
     async def _run(self, bulk: Bulk) -> None:
+        """On one node at a time; whoever gets it goes on from where it stands."""
+        async with self._parts.jobs.only_here(f"bulk {bulk.no}") as mine:
+            if not mine:
+                return
+            now = await self._as_it_stands(bulk)
+            if now is not None and now.state == "running":
+                await self._run_here(now)
+
+    async def _as_it_stands(self, bulk: Bulk) -> Bulk | None:
+        while True:
+            try:
+                return await self._acts.show(bulk.workspace, bulk.no)
+            except StoreUnavailable:
+                await asyncio.sleep(STORE_RETRY_S)
+
+    async def _run_here(self, bulk: Bulk) -> None:
         at_no, goes_on = bulk.at_no, True
         while goes_on:
             try:

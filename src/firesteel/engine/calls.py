@@ -30,13 +30,15 @@ class Call(msgspec.Struct, frozen=True):
 
 class Acceptance(msgspec.Struct, frozen=True, gc=False):
     """The message is committed. ``duplicate``: it was before, under the same idempotency key.
-    ``stored``: its response may stand in the store already (a duplicate, or nothing to run)."""
+    ``stored``: its response may stand in the store already (a duplicate, or nothing to run).
+    ``trigger_no``: for figures."""
 
     message_id: str
     sequence: int
     execution_no: int
     duplicate: bool = False
     stored: bool = False
+    trigger_no: int = 0
 
 
 class Caller(Protocol):

@@ -41,6 +41,11 @@ class Connections:
         """Whether the workspace was loaded."""
         return workspace in self._frames
 
+    @property
+    def loaded(self) -> list[str]:
+        """The workspaces that were loaded."""
+        return list(self._frames)
+
     def frame(self, workspace: str) -> frames.Connections:
         """The frame of a workspace that was loaded."""
         return self._frames[workspace]
@@ -51,8 +56,8 @@ class Connections:
             await self.reload(workspace)
         return self._frames[workspace]
 
-    async def reload(self, workspace: str) -> None:
-        """Read the workspace's connections and secrets anew."""
+    async def reload(self, workspace: str) -> bool:
+        """Read the workspace's connections and secrets anew; False where nothing has changed."""
         lookup = await self.lookup(workspace)
         documents: dict[str, Any] = {}
         for stored in await self._catalog.connections(workspace):
@@ -60,12 +65,15 @@ class Connections:
                 documents[stored.name] = resolved(stored.document, lookup)
             except FiresteelError as error:
                 log.error("connection_unresolved", connection=stored.name, code=error.code)
-        self._frames[workspace] = frames.Connections(
+        before = self._frames.get(workspace)
+        now = frames.Connections(
             workspace,
             json.dumps(documents).encode(),
             self._settings.workers,
             list(self._settings.outgoing_allow),
         )
+        self._frames[workspace] = now
+        return now != before
 
     async def lookup(self, workspace: str) -> Callable[[str], str | None]:
         """How ``${NAME}`` is resolved in this workspace: its secrets, then the environment."""

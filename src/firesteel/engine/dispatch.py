@@ -8,16 +8,18 @@ callers are answered. While the store cannot commit, outcomes are kept and offer
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
 
-from firesteel.engine.answers import failure_response
+from firesteel.engine.answers import cancelled_response, failure_response
+from firesteel.engine.cancelling import Elsewhere
 from firesteel.engine.commits import Commits
 from firesteel.engine.live import Feed
 from firesteel.engine.pool import Work
-from firesteel.errors import StoreUnavailable
+from firesteel.errors import CallerError, StoreUnavailable
 from firesteel.model import frames
 from firesteel.model.execution import Failure, State
 from firesteel.model.integration import Retry
@@ -35,9 +37,12 @@ if TYPE_CHECKING:
     from firesteel.engine.traffic import Traffic
     from firesteel.engine.waiters import Waiters
     from firesteel.model.execution import Response
+    from firesteel.store.bulletin import Bulletin
     from firesteel.store.journal import Actor, Claim, Ended, Journal
 
 DEFINITION_RETRY_S = 1.0
+LEASE_RETRY_S = 1.0
+LEASE_LOST = "lease_lost"
 VERSION_UNUSABLE = Failure("unknown", "version_unusable", "the stored version cannot be read")
 OUTCOME_UNUSABLE = Failure("permanent", "outcome_invalid", "the outcome cannot be stored")
 
@@ -48,7 +53,7 @@ class Dispatcher:
     """Implements ``pool.Attempts``. ``asked`` is where frames that are no attempt's end go;
     ``feed`` tells those who watch lists what has changed."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # all but three are named at the call
         self,
         journal: Journal,
         definitions: Definitions,
@@ -56,8 +61,10 @@ class Dispatcher:
         *,
         waiters: Waiters,
         clock: Clock,
+        bulletin: Bulletin,
     ) -> None:
         self._journal = journal
+        self._elsewhere = Elsewhere(journal, bulletin)
         self._definitions = definitions
         self._connections = connections
         self._waiters = waiters
@@ -216,9 +223,25 @@ class Dispatcher:
         work = self._cancel(execution_no, actor, response)
         return await asyncio.shield(self._commits.run(work))
 
+    def cancel_asked(self, execution_no: int, actor: Actor) -> None:
+        """Another node asks to end an execution that may run here."""
+        claim = self._preparing.get(execution_no)
+        if claim is None and self._pool is not None:
+            claim = self._pool.claim_of(execution_no)
+        if claim is not None:
+            response = cancelled_response(claim.message.id)
+            self._commits.run(self._cancel_as_asked(execution_no, actor, response))
+
+    async def _cancel_as_asked(self, execution_no: int, actor: Actor, response: Response) -> None:
+        """Whoever asked sees in the store what came of it, and asks again where nothing did."""
+        with contextlib.suppress(CallerError, StoreUnavailable):
+            await self._cancel(execution_no, actor, response)
+
     async def _cancel(self, execution_no: int, actor: Actor, response: Response) -> Ended:
         while True:
             ended = await self._journal.cancel(execution_no, actor, response)
+            if ended.elsewhere:
+                ended = await self._elsewhere.cancel(execution_no, actor, response)
             epoch = ended.running_epoch
             if epoch is None:
                 break
@@ -238,6 +261,8 @@ class Dispatcher:
     # inside
 
     def _again(self, claim: Claim, failure: Failure) -> Again | None:
+        if failure.code == LEASE_LOST:  # no attempt's fault; if the epoch is over, nothing happens
+            return Again(LEASE_RETRY_S, counts=False)
         plan = self._definitions.known(claim.version_no)
         elapsed_s = (self._journal.steady_us() - claim.first_started_at_us) / 1e6
         return decide(

@@ -60,6 +60,7 @@ class Engine:
         self._waiters = parts.waiters
         self._used_keys: dict[int, int] = {}
         self._recalling: set[asyncio.Task[None]] = set()
+        self._refreshing = asyncio.Lock()
 
     # accepting and answering
 
@@ -67,6 +68,16 @@ class Engine:
     def accepting(self) -> bool:
         """False while calls get 503 with the code in ``refusal``."""
         return self.refusal is None
+
+    def refuse_while(self, code: str, reason: bool) -> bool:
+        """Refuse calls with that code while there is reason to, unless they are refused for another
+        one already; True where that has changed."""
+        refused = self.refusal == code
+        if reason and self.refusal is None:
+            self.refusal = code
+        elif refused and not reason:
+            self.refusal = None
+        return refused != (self.refusal == code)
 
     def accept(self, call: Call, caller: Caller) -> None:
         """Store the call; it is committed and flushed when ``caller.accepted`` is called. It is
@@ -76,7 +87,7 @@ class Engine:
             caller.refused(_refusal(self.refusal))
             return
         new = self._new_message(call)
-        tell = partial(_appended, caller, new.record_only)
+        tell = partial(self._appended, caller, new)
         if self.feed.open:
             tell = partial(self._appended_live, new.trigger_no, tell)
         self.journal.append(new).then(tell)
@@ -84,7 +95,7 @@ class Engine:
     def wait(self, acceptance: Acceptance, timeout_s: float, caller: Caller) -> None:
         """Tell the caller the final response (of a failure too), that the time is over (the
         execution goes on), or that the node stops first."""
-        waits = self._waiters.add(acceptance.execution_no, timeout_s, caller)
+        waits = self._waiters.add(acceptance.execution_no, timeout_s, caller, acceptance.trigger_no)
         if waits and acceptance.stored:
             task = asyncio.get_running_loop().create_task(self._recall(acceptance, caller))
             self._recalling.add(task)
@@ -221,12 +232,15 @@ class Engine:
     async def refresh_routes(self) -> None:
         """Take over what the catalog says now; calls see it at once, workers import its code."""
         publications = self._parts.publications
-        self.routes = await publications.routes()
-        self._parts.pool.import_functions(publications.functions)
+        async with self._refreshing:  # or what was read first might be taken over last
+            self.routes = await publications.routes()
+            self._parts.pool.import_functions(publications.functions)
 
     async def connections_changed(self, workspace: str) -> None:
         """Send the workspace's connections to every worker that uses them."""
-        await self._parts.connections.reload(workspace)
+        async with self._refreshing:
+            if not await self._parts.connections.reload(workspace):
+                return
         frame = self._parts.connections.frame(workspace)
         for link in self._parts.pool.links:
             if workspace in link.workspaces:
@@ -244,6 +258,35 @@ class Engine:
         ]
 
     # inside
+
+    def _appended(self, caller: Caller, new: NewMessage, pending: Pending[Appended]) -> None:
+        """Tell the caller what the journal has made of the call."""
+        try:
+            appended = pending.result()
+        except Exception as error:  # noqa: BLE001  # whatever it is, the caller is told
+            caller.refused(error)
+            return
+        if type(appended) is Accepted:
+            self.traffic.accepted(new.trigger_no, settled=new.record_only)
+            caller.accepted(
+                Acceptance(
+                    appended.message_id,
+                    appended.sequence,
+                    appended.execution_no,
+                    stored=new.record_only,
+                    trigger_no=new.trigger_no,
+                )
+            )
+        elif isinstance(appended, Duplicate):
+            if appended.same:
+                known = (appended.message_id, appended.sequence, appended.execution_no)
+                caller.accepted(
+                    Acceptance(*known, duplicate=True, stored=True, trigger_no=new.trigger_no)
+                )
+            else:
+                caller.refused(CallerError(code="idempotency_mismatch"))
+        else:
+            caller.refused(CallerError(code="lane_full"))
 
     def _appended_live(
         self,
@@ -320,29 +363,6 @@ def _refusal(code: str) -> OperatorError:
     return (
         NodeStopping("the node stops") if code == "node_stopping" else StoreUnavailable(code=code)
     )
-
-
-def _appended(caller: Caller, record_only: bool, pending: Pending[Appended]) -> None:
-    """Tell the caller what the journal has made of the call."""
-    try:
-        appended = pending.result()
-    except Exception as error:  # noqa: BLE001  # whatever it is, the caller is told
-        caller.refused(error)
-        return
-    if type(appended) is Accepted:
-        caller.accepted(
-            Acceptance(
-                appended.message_id, appended.sequence, appended.execution_no, stored=record_only
-            )
-        )
-    elif isinstance(appended, Duplicate):
-        if appended.same:
-            known = (appended.message_id, appended.sequence, appended.execution_no)
-            caller.accepted(Acceptance(*known, duplicate=True, stored=True))
-        else:
-            caller.refused(CallerError(code="idempotency_mismatch"))
-    else:
-        caller.refused(CallerError(code="lane_full"))
 
 
 def fingerprint(call: Call) -> bytes:

@@ -1,23 +1,30 @@
-"""What the engine does by the clock: renew its lease, take over from dead sessions, watch the disk,
-write the last use of keys and figures for charts, purge what retention lets go."""
+"""What the engine does by the clock: renew its lease, take over from dead sessions, watch the disk
+or the database, write the last use of keys and figures for charts, go on with bulk acts, purge what
+retention lets go."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import shutil
+import time
 from typing import TYPE_CHECKING
 
 import structlog
 
-from firesteel.errors import StoreUnavailable
+from firesteel.errors import OutcomeUnknown, StoreUnavailable
+from firesteel.model.lease_clock import now_s
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from firesteel.engine.engine import Engine
+    from firesteel.engine.parts import Parts
 
 LEASE_S = 5.0
+STORE_S = 1.0
+PROBE_S = 2.0
+BULK_S = 5.0
 DISK_S = 1.0
 KEYS_S = 5.0
 TRAFFIC_S = 10.0
@@ -31,7 +38,8 @@ log = structlog.get_logger(__name__)
 class Housekeeper:
     """Starts its rounds with ``start`` and ends them with ``stop``; one failing round is logged
     and tried again. ``on_lost_lease`` is called once when the session is over; ``write_uses``
-    writes what others have noted of last uses."""
+    writes what others have noted of last uses. A store that several nodes share is watched instead
+    of a disk."""
 
     def __init__(
         self,
@@ -39,21 +47,29 @@ class Housekeeper:
         on_lost_lease: Callable[[], None],
         *,
         write_uses: Callable[[], Awaitable[None]],
+        parts: Parts,
     ) -> None:
         self._engine = engine
+        self._pool = parts.pool
+        self._jobs = parts.jobs
+        self._unwritable = False
         self._on_lost_lease = on_lost_lease
         self._write_uses = write_uses
         self._tasks: list[asyncio.Task[None]] = []
 
-    def start(self) -> None:
-        """Begin the rounds."""
+    async def start(self) -> None:
+        """Look at the disk, then begin the rounds."""
         rounds: list[tuple[Callable[[], Awaitable[None]], float]] = [
             (self._lease, LEASE_S),
-            (self.look_at_disk, DISK_S),
             (self._keys, KEYS_S),
             (self._traffic, TRAFFIC_S),
             (self._retention, RETENTION_S),
         ]
+        if self._engine.settings.store_path is None:
+            rounds += [(self._watch_store, STORE_S), (self._engine.bulk.go_on, BULK_S)]
+        else:
+            await self.look_at_disk()
+            rounds.append((self.look_at_disk, DISK_S))
         self._tasks = [
             asyncio.get_running_loop().create_task(_every(seconds, work), name=work.__name__)
             for work, seconds in rounds
@@ -69,10 +85,38 @@ class Housekeeper:
             await self._traffic()
 
     async def _lease(self) -> None:
-        if not await self._engine.journal.renew():
+        if not await self._renewed():
             self._on_lost_lease()
             return
         await self._engine.journal.recover()
+
+    async def _renewed(self) -> bool:
+        self._unwritable = True
+        renewed = await self._engine.journal.renew()
+        self._unwritable = False
+        self.tell_lease()
+        return renewed
+
+    def tell_lease(self) -> None:
+        """Let the workers know until when they may start something (P14)."""
+        until_s = self._engine.journal.holds_until_s()
+        self._pool.lease_until(until_s + now_s() - time.monotonic())
+
+    async def _watch_store(self) -> None:
+        """Refuse calls while the database takes nothing, so that nobody waits for that (P04, P33);
+        take them again as soon as it does."""
+        self.tell_lease()
+        try:
+            async with asyncio.timeout(PROBE_S):
+                await self._engine.catalog.workspaces()
+            if self._unwritable and not await self._renewed():
+                self._on_lost_lease()
+        except (StoreUnavailable, OutcomeUnknown, TimeoutError):
+            gone = True
+        else:
+            gone = self._unwritable
+        if self._engine.refuse_while("store_unavailable", gone):
+            log.warning("store_gone" if gone else "store_back")
 
     async def look_at_disk(self) -> None:
         """Refuse calls below the reserve, take them above it (P25)."""
@@ -80,13 +124,11 @@ class Housekeeper:
         usage = await asyncio.to_thread(shutil.disk_usage, settings.data_dir)
         reserve_bytes = min(settings.disk_reserve_bytes, usage.total // 20)
         full = usage.free < reserve_bytes and await self._store_is_full(usage.free, reserve_bytes)
-        refusal = self._engine.refusal
-        if full and refusal is None:
-            log.error("disk_nearly_full", free_bytes=usage.free)
-            self._engine.refusal = "disk_full"
-        elif not full and refusal == "disk_full":
-            log.warning("disk_has_room_again", free_bytes=usage.free)
-            self._engine.refusal = None
+        if self._engine.refuse_while("disk_full", full):
+            if full:
+                log.error("disk_nearly_full", free_bytes=usage.free)
+            else:
+                log.warning("disk_has_room_again", free_bytes=usage.free)
 
     async def _store_is_full(self, free_bytes: int, reserve_bytes: int) -> bool:
         """Whether the store has no room in itself either, as it has after a purge: its file does
@@ -111,8 +153,9 @@ class Housekeeper:
     async def _retention(self) -> None:
         history_s = self._engine.settings.retention_days * 86400.0
         purge = self._engine.history.purge
-        while await purge(default_history_s=history_s):  # noqa: ASYNC110  # lets others write
-            await asyncio.sleep(BETWEEN_BATCHES_S)  # lets others write
+        async with self._jobs.only_here("retention") as mine:
+            while mine and await purge(default_history_s=history_s):  # noqa: ASYNC110
+                await asyncio.sleep(BETWEEN_BATCHES_S)  # lets others write
 
 
 async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:

@@ -39,8 +39,8 @@ class SettingStore(Protocol):
         """As ``Catalog.setting``."""
         ...
 
-    async def put_setting(self, name: str, value: str) -> None:
-        """As ``Catalog.put_setting``."""
+    async def ensure_setting(self, name: str, value: str) -> str:
+        """As ``Catalog.ensure_setting``."""
         ...
 
 
@@ -126,14 +126,15 @@ def load_or_create(data_dir: Path) -> bytes:
 
 
 async def verify(keyring: Keyring, store: SettingStore) -> None:
-    """Hold the key against the store's check value, which the first start writes.
+    """Hold the key against the store's check value, which the first start writes; of nodes that
+    start at once on one store the first.
 
     Raises OperatorError ``wrong_encryption_key`` before anything is done with a wrong key (P35).
     """
     stored = await store.setting(CHECK_SETTING)
     if stored is None:
-        await store.put_setting(CHECK_SETTING, keyring.seal(_CHECK_TEXT, _CHECK_PURPOSE).hex())
-        return
+        own = keyring.seal(_CHECK_TEXT, _CHECK_PURPOSE).hex()
+        stored = await store.ensure_setting(CHECK_SETTING, own)
     try:
         keyring.open(bytes.fromhex(stored), _CHECK_PURPOSE)
     except (OperatorError, ValueError) as error:

@@ -19,10 +19,13 @@ if TYPE_CHECKING:
     from firesteel.engine.waiters import Waiters
     from firesteel.settings import Settings
     from firesteel.store.bulk import BulkActs
+    from firesteel.store.bulletin import Bulletin
     from firesteel.store.catalog import Catalog
     from firesteel.store.figures import Figures
     from firesteel.store.history import History
+    from firesteel.store.jobs import Jobs
     from firesteel.store.journal import Journal
+    from firesteel.store.nodes import Nodes
     from firesteel.store.people import People
 
 
@@ -48,3 +51,6 @@ class Parts:
     public: PublicAddress
     figures: Figures
     traffic: Traffic
+    bulletin: Bulletin
+    jobs: Jobs
+    nodes: Nodes

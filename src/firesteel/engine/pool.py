@@ -11,6 +11,7 @@ several, or in a worker that was importing, none counts, each runs again alone (
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import signal
 import socket
@@ -88,6 +89,7 @@ class Pool:
         self._alone: deque[Work] = deque()
         self._overdue: dict[Link, float] = {}
         self._functions: frozenset[str] = frozenset()
+        self._lease_until_s = math.inf
         self._died_importing = 0
         self._joining: list[asyncio.Future[None]] = []
         self._idle: asyncio.Future[None] | None = None
@@ -120,6 +122,26 @@ class Pool:
     def busy(self) -> int:
         """Attempts in workers or waiting for one."""
         return len(self._queue) + len(self._alone) + sum(len(link.running) for link in self._links)
+
+    @property
+    def running(self) -> set[int]:
+        """The executions whose attempts are in workers or wait for one."""
+        waiting = {work.claim.execution_no for work in (*self._queue, *self._alone)}
+        return waiting.union(*(link.running for link in self._links))
+
+    def claim_of(self, execution_no: int) -> Claim | None:
+        """The claim under which it runs here; None where it does not."""
+        for link in self._links:
+            if execution_no in link.running:
+                return link.running[execution_no].claim
+        return next(
+            (
+                work.claim
+                for work in (*self._queue, *self._alone)
+                if work.claim.execution_no == execution_no
+            ),
+            None,
+        )
 
     async def idle(self, timeout_s: float) -> None:
         """Until no attempt is in a worker or waits for one, or the time is over."""
@@ -199,11 +221,20 @@ class Pool:
             for link in self._links:
                 _import(link, new)
 
+    def lease_until(self, until_s: float) -> None:
+        """Let no worker start anything when ``lease_clock`` is past that, one that joins later
+        neither."""
+        if until_s != self._lease_until_s:
+            self._lease_until_s = until_s
+            for link in self._links:
+                link.send(frames.Lease(until_s))
+
     # Listener of the links
 
     def joined(self, link: Link) -> None:
         """Let it import what is published, then give it what waits."""
         self._links.append(link)
+        link.send(frames.Lease(self._lease_until_s))
         joining, self._joining = self._joining, []
         for joined in joining:
             if not joined.done():

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class PublicAddress:
     """``url``: what copied URLs and snippets begin with, without a slash at its end; maybe that of
-    a proxy. ``host`` and ``port``: the node's own listener, reachable from this machine.
-    ``certificate``: its chain as a PEM file; None where it speaks plain HTTP."""
+    a proxy. ``host`` and ``port``: the node's own listener, reachable from this machine; port 0:
+    the node has none. ``certificate``: its chain as a PEM file; None where it speaks plain HTTP."""
 
     url: str
     host: str

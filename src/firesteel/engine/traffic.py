@@ -1,7 +1,7 @@
 """Counts what happens to each trigger, for charts, and writes it down every few seconds.
 
-On the way of a message stands one addition and one look into a small dictionary, when it is
-settled. What was accepted is not counted at all: the trigger's sequence tells.
+On the way of a message stand two additions, when it is accepted and when it is settled. Each node
+counts what it does itself; the store adds up.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from firesteel.engine.route import Route, Routes
     from firesteel.store.figures import Figures
+    from firesteel.store.jobs import Jobs
     from firesteel.store.journal import Claim, Journal
 
 _MINUTE_US: Final = 60_000_000
@@ -32,21 +33,25 @@ PIECE: Final = 100
 class Traffic:
     """Used from the event loop's thread. ``now_us``: the wall clock."""
 
-    def __init__(self, figures: Figures, journal: Journal, now_us: Callable[[], int]) -> None:
+    def __init__(
+        self, figures: Figures, journal: Journal, jobs: Jobs, now_us: Callable[[], int]
+    ) -> None:
         self._figures = figures
         self._journal = journal
+        self._jobs = jobs
         self._now_us = now_us
         self._tallies: defaultdict[int, Tally] = defaultdict(Tally)
-        self._accepted: dict[int, int] = {}
         self._stood: set[int] = set()
         self._rounds = 0
 
-    async def begin(self) -> None:
-        """Look at how many messages there are; to be called once, before calls are taken."""
-        totals = await self._figures.totals()
-        self._accepted = {number: one.accepted for number, one in totals.items()}
-
     # on the way of a message
+
+    def accepted(self, trigger_no: int, *, settled: bool) -> None:
+        """A call was accepted; ``settled``: what is only recorded has succeeded with that."""
+        tally = self._tallies[trigger_no]
+        tally.accepted += 1
+        if settled:
+            tally.succeeded += 1
 
     def settled(self, claim: Claim, *, succeeded: bool, answered: bool) -> None:
         """An execution has ended; ``answered``: a caller waited for its response."""
@@ -61,6 +66,11 @@ class Traffic:
             if answered:
                 tally.answer[number] = tally.answer.get(number, 0) + 1
 
+    def answered(self, trigger_no: int, waited_s: float) -> None:
+        """A caller that waited here has its answer, of an execution that another node ran."""
+        tally, number = self._tallies[trigger_no], class_of(int(waited_s * 1e6))
+        tally.answer[number] = tally.answer.get(number, 0) + 1
+
     def retried(self, trigger_no: int) -> None:
         """An attempt failed and will be made again."""
         self._tallies[trigger_no].retried += 1
@@ -74,7 +84,6 @@ class Traffic:
     async def write(self, routes: Routes) -> None:
         """Add what happened since the last time to the minute that is. Raises StoreUnavailable:
         what was not written is written the next time."""
-        await self._count_accepted(routes)
         await self._look_at_waiting(routes)
         tallies, self._tallies = self._tallies, defaultdict(Tally)
         minute = self._now_us() // _MINUTE_US
@@ -89,20 +98,9 @@ class Traffic:
                 del tallies[trigger_no]
         self._rounds += 1
         if self._rounds % COMPACT_EVERY == 1:
-            while await self._figures.compact(minute):  # noqa: ASYNC110  # lets others write
-                await asyncio.sleep(BETWEEN_PIECES_S)
-
-    async def _count_accepted(self, routes: Routes) -> None:
-        for trigger_no, totals in (await self._figures.totals()).items():
-            new = totals.accepted - self._accepted.get(trigger_no, 0)
-            self._accepted[trigger_no] = totals.accepted
-            if new <= 0:
-                continue
-            tally = self._tallies[trigger_no]
-            tally.accepted += new
-            route = routes.of_trigger(trigger_no)
-            if route is not None and route.integration.workflow is None:
-                tally.succeeded += new  # what is only recorded is settled by its acceptance
+            async with self._jobs.only_here("figures") as mine:
+                while mine and await self._figures.compact(minute):  # noqa: ASYNC110
+                    await asyncio.sleep(BETWEEN_PIECES_S)  # lets others write
 
     async def _look_at_waiting(self, routes: Routes) -> None:
         """Of triggers in which something waits, or waited the last time."""

@@ -7,21 +7,31 @@ A waiting caller is one small object and one timer: no slot, no thread, no datab
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from firesteel.engine.calls import Caller
     from firesteel.model.execution import Response
 
+LOOK_S = 0.05
+
 
 class Waiter:
-    """A caller that waits for an execution, and the end of its patience."""
+    """A caller that waits for an execution of a trigger, since when (by the loop's clock), and the
+    end of its patience."""
 
-    __slots__ = ("caller", "timer")
+    __slots__ = ("caller", "since", "timer", "trigger_no")
 
-    def __init__(self, caller: Caller, timer: asyncio.TimerHandle) -> None:
+    def __init__(
+        self, caller: Caller, timer: asyncio.TimerHandle, since: float, trigger_no: int
+    ) -> None:
         self.caller = caller
         self.timer = timer
+        self.since = since
+        self.trigger_no = trigger_no
 
 
 class Waiters:
@@ -35,13 +45,13 @@ class Waiters:
     def __len__(self) -> int:
         return sum(map(len, self._waiting.values()))
 
-    def add(self, execution_no: int, timeout_s: float, caller: Caller) -> bool:
+    def add(self, execution_no: int, timeout_s: float, caller: Caller, trigger_no: int = 0) -> bool:
         """Let the caller wait; False where nothing will answer any more: it has been told."""
         if self._stopping:
             caller.left_alone()
             return False
         timer = self._loop.call_later(timeout_s, self._expire, execution_no, caller)
-        waiter = Waiter(caller, timer)
+        waiter = Waiter(caller, timer, self._loop.time(), trigger_no)
         others = self._waiting.get(execution_no)
         if others is None:
             self._waiting[execution_no] = [waiter]
@@ -72,6 +82,23 @@ class Waiters:
     def waited_for(self) -> list[int]:
         """The executions that somebody waits for."""
         return list(self._waiting)
+
+    def among(self, execution_nos: Iterable[int]) -> set[int]:
+        """Those of them that somebody waits for."""
+        return self._waiting.keys() & set(execution_nos)
+
+    def waited(self, execution_no: int) -> list[tuple[int, float]]:
+        """Trigger and seconds of those that wait for it."""
+        now = self._loop.time()
+        waiters = self._waiting.get(execution_no, ())
+        return [(waiter.trigger_no, now - waiter.since) for waiter in waiters]
+
+    async def none(self, timeout_s: float) -> None:
+        """Until nobody waits, or the time is over."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while self._waiting:  # noqa: ASYNC110  # no call pays for the end of a node
+                    await asyncio.sleep(LOOK_S)
 
     def refuse(self, execution_no: int) -> None:
         """The node stops before the execution ends: tell those that wait for it."""

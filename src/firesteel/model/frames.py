@@ -172,6 +172,13 @@ class ListFunctions(Frame, frozen=True):
     timeout_s: float
 
 
+class Lease(Frame, frozen=True):
+    """Start no attempt and no step when ``model.lease_clock`` is past ``until_s``, before another
+    Lease comes: another node may have taken over (P14). Sent before the first Run."""
+
+    until_s: float
+
+
 class Drain(Frame, frozen=True):
     """Take no more; exit 0 when the last attempt has ended."""
 
@@ -298,6 +305,7 @@ ToWorker = (
     | Preview
     | Try
     | ListFunctions
+    | Lease
     | Drain
 )
 ToEngine = (

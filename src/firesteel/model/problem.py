@@ -266,6 +266,12 @@ PROBLEMS: Mapping[str, ProblemType] = {
         "Execution being recovered",
         "The engine that ran the execution has died and it is being taken over; try again.",
     ),
+    "cancel_unanswered": ProblemType(
+        409,
+        "Cancellation unanswered",
+        "The node that runs the execution has not ended it in time; look at its state, and try "
+        "again.",
+    ),
     "already_terminal": ProblemType(
         409, "Execution ended already", "The execution had ended before, so nothing was changed."
     ),
@@ -284,6 +290,12 @@ PROBLEMS: Mapping[str, ProblemType] = {
         409,
         "Acts for real",
         "What the step does cannot be rolled back; send act: true where that is meant.",
+    ),
+    "backup_unsupported": ProblemType(
+        409,
+        "No backup here",
+        "The store is a PostgreSQL database, which is backed up with PostgreSQL's own tools, such "
+        "as pg_dump or pg_basebackup.",
     ),
     "target_exists": ProblemType(
         409, "Target exists", "The file to write to exists; it was left as it is."

@@ -161,6 +161,10 @@ class Catalog(Protocol):
         """Write or replace it."""
         ...
 
+    async def ensure_setting(self, name: str, value: str) -> str:
+        """Write it where there is none; the value that stands, whoever wrote it first."""
+        ...
+
     async def workspaces(self) -> list[str]:
         """Names, sorted."""
         ...

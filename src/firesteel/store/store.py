@@ -11,6 +11,7 @@ from firesteel.store.figures import Figures
 from firesteel.store.history import History
 from firesteel.store.jobs import Jobs
 from firesteel.store.journal import Journal
+from firesteel.store.nodes import Nodes
 from firesteel.store.people import People
 
 
@@ -55,6 +56,11 @@ class Store(Protocol):
     @property
     def jobs(self) -> Jobs:
         """Which node does a round of maintenance."""
+        ...
+
+    @property
+    def nodes(self) -> Nodes:
+        """Who works on it."""
         ...
 
     async def close(self) -> None:

@@ -57,7 +57,7 @@ class Attempt:
         "version",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # all but two are named at the call
         self,
         run: frames.Run,
         version: Version,
@@ -65,12 +65,13 @@ class Attempt:
         surroundings: Surroundings,
         connections: WorkspaceConnections,
         send: Callable[[frames.Frame], None],
+        holds: Callable[[], bool] = lambda: True,
     ) -> None:
         self.run_frame = run
         self.version = version
         self.surroundings = surroundings
         self.connections = connections
-        self.journal = AttemptJournal(run, send)
+        self.journal = AttemptJournal(run, send, holds)
         self.message = ReceivedMessage(run.message, run.attempt, version.parameters)
         self.input = b""
         self.code_hash = ""
@@ -110,10 +111,13 @@ class Attempt:
         failure: Failure | None = None
         try:
             if not self._ending:
+                self.journal.check_lease()
                 response = await self.version.perform(self)
         except BaseException as error:  # noqa: BLE001  # SystemExit of a workflow ends no worker
             failure = failure_of(error)
         self._timer.cancel()
+        if self.journal.lapsed and not self._ending:  # whatever the workflow made of it
+            self._ending = "lease_lost"
         if self._ending:
             response = None
             failure = Failure("unknown", self._ending, _ENDINGS[self._ending])

@@ -26,10 +26,18 @@ class LeaseLost(InternalError):
 
 
 class AttemptJournal:
-    """Used in the event loop's thread only, but ``done`` and ``replay``, which never change."""
+    """Used in the event loop's thread only, but ``done`` and ``replay``, which never change.
+    ``holds``: whether the engine surely has its lease now."""
 
-    def __init__(self, run: frames.Run, send: Callable[[frames.Frame], None]) -> None:
+    def __init__(
+        self,
+        run: frames.Run,
+        send: Callable[[frames.Frame], None],
+        holds: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._run = run
+        self._holds = holds
+        self.lapsed = False
         self._send = send
         self._done = {entry.step: entry for entry in run.journal} if run.journal else {}
         self._held: list[JournalEntry] = []
@@ -64,6 +72,13 @@ class AttemptJournal:
                 if not future.done():
                     future.set_result(None)
 
+    def check_lease(self) -> None:
+        """Before anything is started. Raises LeaseLost, now and from now on, where another node
+        may have taken over; ``lapsed`` says that it did."""
+        if not self._holds():
+            self._lost = self.lapsed = True
+            raise LeaseLost("the lease of the engine is over")
+
     async def barrier(self) -> None:
         """Before a journaled step starts: all that ended is on disk. Raises LeaseLost."""
         held, self._held = self._held, []
@@ -75,6 +90,7 @@ class AttemptJournal:
             await future
         if self._lost:
             raise LeaseLost("the lease of this attempt is over")
+        self.check_lease()
 
     def close(self) -> None:
         """Let nothing journaled start any more: whoever tries gets LeaseLost."""

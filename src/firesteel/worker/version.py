@@ -92,6 +92,7 @@ class Version:
     async def _call(self, attempt: Attempt, input_: Any) -> Any:
         function = await self._found(attempt.surroundings)
         attempt.code_hash = function.found.code_hash
+        attempt.journal.check_lease()
         return await _called(function, input_, attempt.message, attempt.surroundings)
 
     async def _found(self, surroundings: Surroundings) -> WorkflowFunction:

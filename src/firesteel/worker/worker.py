@@ -15,6 +15,7 @@ from firesteel.worker.attempt import Attempt
 from firesteel.worker.connections import WorkspaceConnections, warm_up
 from firesteel.worker.failures import failure_of
 from firesteel.worker.functions import find_function
+from firesteel.worker.lease import Lease
 from firesteel.worker.preview import preview
 from firesteel.worker.questions import check, probe, read_body
 from firesteel.worker.threads import Threads
@@ -38,6 +39,7 @@ class Worker:
     def __init__(self, folder: Path | None, finished: Callable[[], None]) -> None:
         self.folder = folder
         self.threads = Threads()
+        self.lease = Lease()
         self.link: EngineLink
         self._workflows = None if folder is None else (folder / "workflows").resolve()
         self._finished = finished
@@ -64,6 +66,7 @@ class Worker:
             frames.Preview: self._preview,
             frames.Try: self._try,
             frames.ListFunctions: self._list_functions,
+            frames.Lease: self._hold_until,
             frames.Drain: self._drain,
         }
 
@@ -133,6 +136,7 @@ class Worker:
             surroundings=self,
             connections=self._of_workspace(version.workspace),
             send=self.link.send,
+            holds=self.lease.holds,
         )
         self._attempts[run.execution_no, run.epoch] = attempt
         attempt.start(self._attempt_ended)
@@ -161,6 +165,9 @@ class Worker:
         attempt = self._attempts.get((frame.execution_no, frame.epoch))
         if attempt is not None:
             attempt.end("attempt_cancelled")
+
+    def _hold_until(self, frame: frames.Lease) -> None:
+        self.lease.until_s = frame.until_s
 
     def _drain(self, _frame: frames.Drain) -> None:
         self.drain()

@@ -145,13 +145,12 @@ def test_no_colour_goes_into_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
     assert "\x1b" not in capsys.readouterr().out
 
 
-def test_a_postgresql_store_is_refused_at_start_with_one_line(
+def test_a_role_of_its_own_needs_a_store_that_nodes_share(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert run(["serve", "--database-url", "postgresql+psycopg://u:hunter2@db/x"]) == 1
+    assert run(["serve", "--role", "worker"]) == 2
     err = capsys.readouterr().err
-    assert "store_unsupported" in err
-    assert "hunter2" not in err
+    assert "settings_invalid" in err or "database_url must name a PostgreSQL database" in err
     assert not Path(".firesteel").exists()
 
 

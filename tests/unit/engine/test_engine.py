@@ -102,7 +102,9 @@ async def test_p22_a_duplicate_gets_the_response_of_the_first_call(node: Attende
     node.end(await node.pool.next())
     assert await waits.something() == DONE
     again = await node.accepted(idempotency_key="k")
-    assert again == Acceptance(first.message_id, 1, first.execution_no, duplicate=True, stored=True)
+    assert again == Acceptance(
+        first.message_id, 1, first.execution_no, duplicate=True, stored=True, trigger_no=1
+    )
     node.engine.wait(again, 60, comes_late)
     assert await comes_late.something() == DONE
     other = await node.call(idempotency_key="k", body=b"other").acceptance_or_refusal()

@@ -26,8 +26,8 @@ class Settings:
     async def setting(self, name: str) -> str | None:
         return self.values.get(name)
 
-    async def put_setting(self, name: str, value: str) -> None:
-        self.values[name] = value
+    async def ensure_setting(self, name: str, value: str) -> str:
+        return self.values.setdefault(name, value)
 
 
 @given(st.binary(max_size=600), st.text(max_size=30))
@@ -117,6 +117,20 @@ def test_a_key_is_read_as_it_was_written(key: bytes) -> None:
 def test_a_wrong_key_is_recognised_before_anything_is_done_with_it() -> None:
     store = Settings()
     asyncio.run(verify(KEYRING, store))
+    asyncio.run(verify(KEYRING, store))
+    with pytest.raises(OperatorError) as caught:
+        asyncio.run(verify(OTHER, store))
+    assert caught.value.code == "wrong_encryption_key"
+
+
+def test_of_nodes_that_start_at_once_one_key_is_the_stores() -> None:
+    store = Settings()
+
+    async def read_before_it_was_written(_name: str) -> None:
+        return None
+
+    asyncio.run(verify(KEYRING, store))
+    store.setting = read_before_it_was_written  # type: ignore[method-assign,assignment]
     asyncio.run(verify(KEYRING, store))
     with pytest.raises(OperatorError) as caught:
         asyncio.run(verify(OTHER, store))

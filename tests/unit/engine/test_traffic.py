@@ -23,7 +23,6 @@ AT_ONCE = {"retry": {"first_delay": "10ms", "max_delay": "10ms", "attempts": 2}}
 async def node(tmp_path: Path) -> AsyncIterator[AttendedEngine]:
     async with attended_engine(tmp_path) as made:
         await made.publish(workflow=AT_ONCE)
-        await made.traffic.begin()
         yield made
 
 
@@ -106,7 +105,6 @@ async def test_what_was_not_written_is_written_the_next_time(
 async def test_what_is_only_recorded_succeeds_by_its_acceptance(tmp_path: Path) -> None:
     async with attended_engine(tmp_path) as node:
         await node.publish(workflow=None)
-        await node.traffic.begin()
         await node.accepted()
 
         counted = await tally(node)

@@ -55,6 +55,8 @@ class Trials:
     async def make(self, call: Call, *, key: str | None, timeout_s: float) -> Tried:
         """The answer to the call. Raises CallerError ``trials_busy`` where as many are under way
         as are made at once."""
+        if not self._public.port:
+            return Tried(failure="this node has no public port; try it at one that takes calls")
         if self._running >= AT_ONCE:
             raise CallerError(code="trials_busy")
         self._running += 1

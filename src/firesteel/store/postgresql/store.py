@@ -13,6 +13,7 @@ from firesteel.store.postgresql.bulletin import PostgresqlBulletin
 from firesteel.store.postgresql.connection import Address
 from firesteel.store.postgresql.database import PostgresqlDatabase, PostgresqlReading
 from firesteel.store.postgresql.jobs import PostgresqlJobs
+from firesteel.store.postgresql.nodes import PostgresqlNodes
 from firesteel.store.postgresql.safety import check_server
 from firesteel.store.postgresql.storage import PostgresqlStorage
 from firesteel.store.sql.bulk import SqlBulkActs
@@ -34,6 +35,7 @@ class PostgresqlStore:
     people: SqlPeople
     bulletin: PostgresqlBulletin
     jobs: PostgresqlJobs
+    nodes: PostgresqlNodes
     _database: PostgresqlDatabase
     _scans: PostgresqlReading
 
@@ -78,6 +80,7 @@ async def open_store(
         SqlPeople(database, clocks=clocks),
         bulletin,
         PostgresqlJobs(address),
+        PostgresqlNodes(database),
         database,
         scans,
     )

@@ -73,6 +73,14 @@ class SqlCatalog:
 
         await self._database.write(work)
 
+    async def ensure_setting(self, name: str, value: str) -> str:
+        def work(connection: Connection) -> None:
+            row = connection.dialect.insert(setting).values(name=name, value=value)
+            execute(connection, row.on_conflict_do_nothing())
+
+        await self._database.write(work)
+        return await self.setting(name) or value
+
     async def workspaces(self) -> list[str]:
         names = select(workspace.c.name).order_by(workspace.c.name)
         return [

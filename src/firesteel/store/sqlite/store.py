@@ -9,6 +9,7 @@ from pathlib import Path
 
 from firesteel.store.bulletin import Alone
 from firesteel.store.jobs import OnlyNode
+from firesteel.store.nodes import NoNodes
 from firesteel.store.sql.bulk import SqlBulkActs
 from firesteel.store.sql.catalog import SqlCatalog
 from firesteel.store.sql.clock import Clocks
@@ -34,6 +35,7 @@ class SqliteStore:
     people: SqlPeople
     bulletin: Alone
     jobs: OnlyNode
+    nodes: NoNodes
     _scans: Readers
 
     async def close(self) -> None:
@@ -86,5 +88,6 @@ async def open_store(
         SqlPeople(database, clocks=clocks),
         Alone(),
         OnlyNode(),
+        NoNodes(),
         scans,
     )

@@ -88,6 +88,7 @@ class HttpWork(Work):
         """The parsed body (of other types the text, or base64), or the whole response."""
         call = self._call(scope, place)
         async with scope.attempt.connections.http(self._connection) as client:
+            scope.attempt.journal.check_lease()
             answer = await client.call(call)
         if not any(low <= answer.status <= high for low, high in self._expect):
             raise StepError(_status_failure(answer, place))

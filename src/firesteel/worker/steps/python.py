@@ -50,6 +50,7 @@ class PythonWork(Work):
         found = await scope.attempt.surroundings.find_function(self._reference)
         args, kwargs = self._passed(scope, found.function)
         call = partial(checked(found.function), *args, **kwargs)
+        scope.attempt.journal.check_lease()
         token = current_execution.set(scope.attempt.python.within(place))
         try:
             if found.is_async:

@@ -113,6 +113,7 @@ async def _tried(step: CompiledStep, scope: Scope, place: str) -> Any:
 
 
 async def _once(step: CompiledStep, scope: Scope, place: str) -> Any:
+    scope.attempt.journal.check_lease()
     if step.timeout_s is None:
         return await step.work.do(scope, place)
     try:

@@ -65,6 +65,7 @@ class SqlWork(Work):
         """One result, or a list of them for a ``transaction``."""
         statements = [statement.bound(scope.context) for statement in self._statements]
         async with scope.attempt.connections.sql(self._connection) as pool:
+            scope.attempt.journal.check_lease()
             results = await self._results(pool, statements, scope, place)
         return results if self._together else results[0]
 

@@ -1,0 +1,69 @@
+"""The name by which nodes that share a store know a node: made once, kept in its data directory.
+
+Whoever holds the lock on it is the only engine of that node, so its sessions before this one have
+surely ended and what they ran can be taken over at once, not only when their leases are over. The
+host's name is part of it: a copy of a data directory on another machine is another node.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from firesteel.errors import OperatorError, StoreUnavailable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILE = "node.id"
+_BYTES = 4
+_HOST_LENGTH = 40
+_LIMIT_BYTES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class NodeName:
+    """``text``: such as ``web1-3fa9c2d0``. The lock is held until ``descriptor`` is closed."""
+
+    text: str
+    descriptor: int
+
+    @classmethod
+    def take(cls, data_dir: Path) -> NodeName:
+        """Raises OperatorError ``data_dir_in_use`` where another engine has the directory, and
+        StoreUnavailable where it cannot be written now."""
+        try:
+            descriptor = os.open(data_dir / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return cls(_name(_own_part(descriptor)), descriptor)
+            except BaseException:
+                os.close(descriptor)
+                raise
+        except BlockingIOError as error:
+            raise OperatorError(
+                "another engine is running on this data directory", code="data_dir_in_use"
+            ) from error
+        except OSError as error:
+            raise StoreUnavailable(f"{FILE} cannot be written: {error.strerror}") from error
+
+
+def _own_part(descriptor: int) -> str:
+    """What the file says; written where it says nothing."""
+    kept = os.pread(descriptor, _LIMIT_BYTES, 0).decode("ascii", "replace").strip()
+    if kept.isalnum():
+        return kept
+    own = secrets.token_hex(_BYTES)
+    os.truncate(descriptor, 0)
+    os.pwrite(descriptor, f"{own}\n".encode(), 0)
+    os.fsync(descriptor)
+    return own
+
+
+def _name(own: str) -> str:
+    host = socket.gethostname().split(".")[0][:_HOST_LENGTH]
+    return f"{host}-{own}"
