@@ -39,6 +39,8 @@ FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 2.0
 BACKLOG = 2048
 STOP_MARGIN_S = 5.0
+WITHHELD_PREFIXES = ("FIRESTEEL_DATABASE_URL", "FIRESTEEL_ENCRYPTION_KEY")
+"""What workers are not started with: they run users' code, and touch no store."""
 _READY_LIMIT_BYTES = 65536
 
 
@@ -266,7 +268,7 @@ class Supervisor:
         inherited = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith("FIRESTEEL_ENCRYPTION_KEY")
+            if not name.startswith(WITHHELD_PREFIXES)
         }
         environment = {
             **inherited,

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
-from firesteel.supervisor import FIRST_PAUSE_S, LOST_STORE_EXIT_CODE, Child
+from firesteel.settings import load_settings
+from firesteel.supervisor import (
+    FIRST_PAUSE_S,
+    LOST_STORE_EXIT_CODE,
+    Child,
+    Sockets,
+    Supervisor,
+)
 
 
 @pytest.mark.parametrize(
@@ -42,3 +50,25 @@ def test_the_pause_grows_but_for_an_engine_that_waits_for_its_store_itself(
         child.process.wait(60)
         assert child.ended() == code
     assert (child.pause_s > FIRST_PAUSE_S) == grows
+
+
+def test_p44_workers_are_not_started_with_what_opens_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = {
+        "FIRESTEEL_DATABASE_URL": f"sqlite:///{tmp_path}/store.db",
+        "FIRESTEEL_ENCRYPTION_KEY": "A" * 43,
+        "ERP_PASSWORD": "kept, for connections name it",
+    }
+    for name, value in secrets.items():
+        monkeypatch.setenv(name, value)
+    ports = {"port": 0, "admin_port": 0, "workers": 1, "data_dir": tmp_path}
+    settings = load_settings(ports, os.environ, None)
+    sockets = Sockets.bind(settings)
+    try:
+        supervisor = Supervisor(settings, lambda _ready: None, sockets)
+        (worker,) = supervisor.workers
+        assert set(secrets) & set(worker.environment) == {"ERP_PASSWORD"}
+        assert set(secrets) <= set(supervisor.engine.environment)
+    finally:
+        sockets.close()

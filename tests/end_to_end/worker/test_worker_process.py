@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -205,12 +206,16 @@ def test_p16_memory_is_bounded_and_the_worker_goes_on(peer: EnginePeer) -> None:
 
 
 def test_p44_user_code_does_not_see_the_secrets_of_the_node(project: Path) -> None:
-    secrets = {"FIRESTEEL_ENCRYPTION_KEY": "x", "FIRESTEEL_ENCRYPTION_KEY_OLD": "y"}
+    secrets = {
+        "FIRESTEEL_ENCRYPTION_KEY": "x",
+        "FIRESTEEL_ENCRYPTION_KEY_OLD": "y",
+        "FIRESTEEL_DATABASE_URL": "postgresql://firesteel:z@db/firesteel",
+    }
     with EnginePeer.started(project, secrets) as peer:
         outcome = peer.attempt(python("environment"))
     assert outcome.response is not None
     names = json.loads(outcome.response.body)
-    assert not [name for name in names if "KEY" in name or "TOKEN" in name]
+    assert not [name for name in names if re.search("KEY|TOKEN|DATABASE", name)]
 
 
 def test_prints_and_logs_go_with_the_outcome(peer: EnginePeer) -> None:

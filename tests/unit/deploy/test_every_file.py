@@ -6,7 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
+import typer
 
+from firesteel.cli.app import application
 from firesteel.settings import SETTINGS
 from tests.support.deployment import DEPLOY, ROOT, documents, files, variables
 
@@ -49,6 +51,21 @@ def test_our_own_image_has_the_version_of_the_package() -> None:
     named = re.findall(r"\bfiresteel:(\d[\w.]*)", text) + re.findall(r"newTag: (\S+)", text)
     assert named
     assert set(named) == {package[1]}
+
+
+def test_every_command_of_a_node_and_its_options_exist() -> None:
+    commands = typer.main.get_command(application()).commands  # type: ignore[attr-defined]
+    started = [
+        line.split(", ")
+        for path in TEXTS
+        for line in re.findall(
+            r"^ *(?:command|args): \[(serve.*)\]", path.read_text(), re.MULTILINE
+        )
+    ]
+    assert started
+    for words in started:
+        options = {option for each in commands[words[0]].params for option in each.opts}
+        assert {word for word in words if word.startswith("--")} <= options
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=name)

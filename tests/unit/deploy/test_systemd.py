@@ -22,6 +22,7 @@ KNOWN = {
     "Install": {"WantedBy"},
     "Service": {
         *("Type", "User", "Group", "EnvironmentFile", "ExecStart", "Restart", "RestartSec"),
+        "RestartPreventExitStatus",
         *("KillMode", "TimeoutStopSec", "StateDirectory", "StateDirectoryMode", "UMask"),
         *("WorkingDirectory", "ProtectSystem", "ProtectHome", "PrivateTmp", "LimitNOFILE"),
         *("TasksMax", "OOMPolicy", "NoNewPrivileges", "CapabilityBoundingSet"),
