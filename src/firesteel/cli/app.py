@@ -14,6 +14,7 @@ from firesteel.cli import (
     keys,
     lanes,
     messages,
+    migrate_store,
     node_commands,
     project_commands,
     send,
@@ -63,6 +64,7 @@ def _add_local_commands(app: typer.Typer) -> None:
     app.command("serve", rich_help_panel=_RUN)(with_settings(serve.serve))
     app.command("dev", rich_help_panel=_RUN)(with_settings(serve.dev))
     app.command("demo", rich_help_panel=_RUN)(with_settings(demo.demo))
+    app.command("migrate-store", rich_help_panel=_RUN)(local(migrate_store.migrate_store))
     app.command("init", rich_help_panel=_PROJECT)(local(init.init))
     app.command("check", rich_help_panel=_PROJECT)(local(project_commands.check))
 

@@ -135,6 +135,11 @@ async def verify(keyring: Keyring, store: SettingStore) -> None:
     if stored is None:
         own = keyring.seal(_CHECK_TEXT, _CHECK_PURPOSE).hex()
         stored = await store.ensure_setting(CHECK_SETTING, own)
+    check(keyring, stored)
+
+
+def check(keyring: Keyring, stored: str) -> None:
+    """Hold the key against a store's check value. Raises OperatorError ``wrong_encryption_key``."""
     try:
         keyring.open(bytes.fromhex(stored), _CHECK_PURPOSE)
     except (OperatorError, ValueError) as error:

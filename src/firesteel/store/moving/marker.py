@@ -19,7 +19,7 @@ from firesteel.store.sql.queries import execute, fetch_one
 MOVING_SETTING = "moving"
 """There from a move's first transaction to its last."""
 MOVED_SETTING = "moved_from"
-"""Of a move that is done: the identity of its source, as JSON."""
+"""There behind a move that is done, with the same value."""
 
 
 class Identity(msgspec.Struct, frozen=True):

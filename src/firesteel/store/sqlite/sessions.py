@@ -42,7 +42,7 @@ LEASE_S = 15.0
 _LEASE_US = int(LEASE_S * 1e6)
 _SESSIONS_KEPT = 100
 _CLOCK_SETTING = "steady_clock"
-_ALONE_AFTER = 3
+ALONE_AFTER = 3
 
 INTERRUPTED = Failure("unknown", "interrupted", "the engine ended while this attempt ran")
 
@@ -160,7 +160,7 @@ def _sql() -> _Sql:
             (
                 e.alone,
                 case(
-                    (e.interruptions + ONE >= literal_column(str(_ALONE_AFTER)), true()),
+                    (e.interruptions + ONE >= literal_column(str(ALONE_AFTER)), true()),
                     else_=e.alone,
                 ),
             ),
