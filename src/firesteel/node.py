@@ -129,9 +129,7 @@ async def _first(*futures: asyncio.Future[Any]) -> None:
 class Node:
     """The running parts of one engine process."""
 
-    def __init__(
-        self, handover: Handover, engine: Engine, parts: Parts, doors: Doors, name: str
-    ) -> None:
+    def __init__(self, handover: Handover, engine: Engine, parts: Parts, doors: Doors) -> None:
         self._handover = handover
         self._settings = handover.settings
         self._engine = engine
@@ -146,7 +144,7 @@ class Node:
             write_uses=self._accounts.write_uses,
             parts=parts,
         )
-        self._others = OtherNodes(engine, parts, name) if name else None
+        self._others = OtherNodes(engine, parts) if parts.name else None
         self._publisher = Publisher(engine, parts)
         self._doors = doors
         self._admin_token = secrets.token_urlsafe(32)
@@ -200,10 +198,11 @@ class Node:
             bulletin=store.bulletin,
             jobs=store.jobs,
             nodes=store.nodes,
+            name=opened.name,
         )
         dispatcher.use(pool, lambda: end(LOST_STORE_EXIT_CODE), traffic)
         dispatcher.answer_to = parts.questions.received
-        node = cls(handover, Engine(parts), parts, doors, opened.name)
+        node = cls(handover, Engine(parts), parts, doors)
         node._end = end
         return node
 

@@ -156,7 +156,10 @@ class AdminApp:
     async def _metrics(self) -> tuple[int, str, bytes]:
         from firesteel.admin.metrics import CONTENT_TYPE, exposition
 
-        return 200, CONTENT_TYPE, await exposition(self._engine)
+        try:
+            return 200, CONTENT_TYPE, await exposition(self._engine)
+        except StoreUnavailable as error:
+            return 503, "text/plain; charset=utf-8", f"{error.code}\n".encode()
 
 
 def _unkept(send: Send) -> Send:

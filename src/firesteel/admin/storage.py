@@ -21,7 +21,9 @@ _NONE_YET = Totals(0, 0, 0)
 async def storage_of(engine: Engine) -> shapes.StorageShape:
     """Of the whole node. Raises StoreUnavailable."""
     settings = engine.settings
-    disk = await asyncio.to_thread(shutil.disk_usage, settings.data_dir)
+    disk = None
+    if settings.store_path is not None:
+        disk = await asyncio.to_thread(shutil.disk_usage, settings.data_dir)
     totals = await engine.figures.totals()
     kept = [
         _kept(item, totals.get(item.trigger_no, _NONE_YET), settings.retention_days)
@@ -31,9 +33,9 @@ async def storage_of(engine: Engine) -> shapes.StorageShape:
     return shapes.StorageShape(
         store_bytes=await engine.history.size_bytes(),
         reusable_bytes=await engine.history.reusable_bytes(),
-        disk_bytes=disk.total,
-        free_bytes=disk.free,
-        reserve_bytes=min(settings.disk_reserve_bytes, disk.total // 20),
+        disk_bytes=disk and disk.total,
+        free_bytes=disk and disk.free,
+        reserve_bytes=disk and min(settings.disk_reserve_bytes, disk.total // 20),
         retention_days=settings.retention_days,
         integrations=kept,
     )

@@ -21,7 +21,8 @@ def status(session: Session) -> None:
     workers = session.client.get("/workers")
     integrations = session.client.get(session.path("integrations"))
     output = session.output
-    output.result({"node": node, "workers": workers, "integrations": integrations})
+    nodes = session.client.get("/nodes")
+    output.result({"node": node, "nodes": nodes, "workers": workers, "integrations": integrations})
     state = "accepting" if node["accepting"] else f"refusing calls: {node['refusal']}"
     output.say(f"firesteel {node['version']}, workspace {session.workspace}, {state}")
     running = sum(worker["running"] for worker in workers)
@@ -29,6 +30,22 @@ def status(session: Session) -> None:
         f"{len(workers)} workers, {running} attempts running, "
         f"{node['waiting_callers']} callers waiting, store {node['store_bytes'] // 1024} KiB"
     )
+    if nodes[0]["lease_s"] is not None:
+        output.say("")
+        output.columns(
+            ("node", "role", "version", "since", "lease", "running"),
+            [
+                (
+                    one["name"],
+                    one["role"],
+                    one["version"],
+                    one["since"],
+                    "holds" if one["lease_s"] > 0 else "lapsed",
+                    one["running"],
+                )
+                for one in nodes
+            ],
+        )
     output.say("")
     output.columns(
         ("integration", "version", "on", "managed by", "waiting", "running", "path"),

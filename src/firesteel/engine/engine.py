@@ -9,7 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import math
+import socket
 from functools import partial
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -24,6 +27,7 @@ from firesteel.errors import CallerError, OperatorError, StoreUnavailable
 from firesteel.model.execution import State
 from firesteel.model.message import Message, encode_request
 from firesteel.store.journal import Accepted, Duplicate, Ended, Idempotency, NewMessage
+from firesteel.store.nodes import LivingNode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,8 +59,10 @@ class Engine:
         self.feed = parts.dispatcher.feed
         self.bulk = BulkRunner(self, parts)
         self.refusal: str | None = None
+        self.name = parts.name or socket.gethostname()
         self._parts = parts
         self._clock = parts.clock
+        self._begun_us = parts.clock.now_us()
         self._waiters = parts.waiters
         self._used_keys: dict[int, int] = {}
         self._recalling: set[asyncio.Task[None]] = set()
@@ -249,6 +255,15 @@ class Engine:
     async def restart_workers(self) -> None:
         """New worker processes after the old ones' attempts have ended (code has changed)."""
         self._parts.pool.drain_all()
+
+    async def nodes(self) -> list[LivingNode]:
+        """Who works on the store: this node alone, where others cannot. Raises StoreUnavailable."""
+        living = await self._parts.nodes.living()
+        running = sum(len(link.running) for link in self._parts.pool.links)
+        alone = LivingNode(
+            self.name, self.settings.role, version("firesteel"), self._begun_us, math.inf, running
+        )
+        return living or [alone]
 
     def workers(self) -> list[dict[str, int | bool]]:
         """The connected worker processes: pid, attempts running, whether it takes more."""

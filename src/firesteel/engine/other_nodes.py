@@ -30,12 +30,10 @@ log = structlog.get_logger(__name__)
 
 
 class OtherNodes:
-    """Works from ``start`` to ``stop``; used from the event loop's thread. ``name``: this node's
-    among them."""
+    """Works from ``start`` to ``stop``; used from the event loop's thread."""
 
-    def __init__(self, engine: Engine, parts: Parts, name: str) -> None:
+    def __init__(self, engine: Engine, parts: Parts) -> None:
         self._engine = engine
-        self._name = name
         self._parts = parts
         self._settled: set[int] = set()
         self._woken = asyncio.Event()
@@ -61,7 +59,7 @@ class OtherNodes:
         """Whether another node is there that runs what was accepted. Raises StoreUnavailable."""
         living = await self._parts.nodes.living()
         able = [node for node in living if node.role != "gateway" and node.lease_s > 0]
-        return any(node.name != self._name for node in able)
+        return any(node.name != self._parts.name for node in able)
 
     # inside
 

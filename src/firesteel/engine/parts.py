@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Everything that an Engine works with."""
+    """Everything that an Engine works with. ``name``: the node's among those that share the store;
+    empty where none can."""
 
     settings: Settings
     clock: Clock
@@ -54,3 +55,4 @@ class Parts:
     bulletin: Bulletin
     jobs: Jobs
     nodes: Nodes
+    name: str = ""

@@ -27,6 +27,7 @@ view        GET    /api/v1/node
 view        GET    /api/v1/workspaces
 view        GET    /api/v1/workspaces/{workspace}/statistics
 view        GET    /api/v1/workers
+view        GET    /api/v1/nodes
 administer  POST   /api/v1/workers/restart
 administer  POST   /api/v1/backup
 view        GET    /api/v1/schema/integration

@@ -1,7 +1,8 @@
-"""The node itself: workspaces, workers, backup, statistics, schema."""
+"""The node itself and the others: workspaces, workers, backup, statistics, schema."""
 
 from __future__ import annotations
 
+import math
 from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from firesteel.admin.resources.given import (
     Viewer,
     WorkspaceName,
 )
+from firesteel.admin.times import written
 from firesteel.engine.connection_publishing import require_workspace
 from firesteel.errors import CallerError
 
@@ -28,6 +30,8 @@ WORKSPACE_SETTING = "workspace"
 async def show_node(engine: EngineGiven, _access: Viewer) -> shapes.NodeShape:
     """The node that answers, and how it is."""
     return shapes.NodeShape(
+        name=engine.name,
+        role=engine.settings.role,
         version=package_version("firesteel"),
         workspace=await engine.catalog.setting(WORKSPACE_SETTING) or "",
         public_url=engine.settings.public_url,
@@ -36,6 +40,24 @@ async def show_node(engine: EngineGiven, _access: Viewer) -> shapes.NodeShape:
         waiting_callers=engine.waiting_callers,
         store_bytes=await engine.history.size_bytes(),
     )
+
+
+@router.get("/nodes", responses=responses())
+async def list_nodes(engine: EngineGiven, _access: Viewer) -> list[shapes.LivingNodeShape]:
+    """The nodes that work on the store, by name; one that has died is among them until its lease is
+    over."""
+    return [
+        shapes.LivingNodeShape(
+            name=node.name,
+            role=node.role,
+            version=node.version,
+            since=written(node.since_us),
+            lease_s=None if math.isinf(node.lease_s) else round(node.lease_s, 1),
+            running=node.running,
+            answers=node.name == engine.name,
+        )
+        for node in await engine.nodes()
+    ]
 
 
 @router.get("/workspaces", responses=responses())
@@ -85,12 +107,21 @@ async def restart_workers(engine: EngineGiven, access: Administrator) -> None:
     await engine.restart_workers()
 
 
-@router.post("/backup", status_code=201, responses=responses("target_exists", "backup_failed"))
+@router.post(
+    "/backup",
+    status_code=201,
+    responses=responses("target_exists", "backup_failed", "backup_unsupported"),
+)
 async def make_backup(
     target: shapes.BackupShape, engine: EngineGiven, access: Administrator
 ) -> shapes.BackupDoneShape:
     """Write a copy of the store to a file on the node's machine, while the node goes on. It holds
     every message accepted before this call."""
+    if engine.settings.store_path is None:
+        raise CallerError(
+            "the store is a PostgreSQL database: back it up with its own tools, such as pg_dump",
+            code="backup_unsupported",
+        )
     path = Path(target.path)
     if "\0" in target.path or not path.is_absolute():
         raise CallerError("the path must be absolute", code="invalid_request")

@@ -67,11 +67,15 @@ from firesteel.admin.shapes.messages import SelectionShape as SelectionShape
 from firesteel.admin.shapes.messages import StepShape as StepShape
 from firesteel.admin.shapes.scalars import Day, Flag, KeyText, SecretText
 from firesteel.admin.shapes.scalars import LabelText as LabelText
+from firesteel.settings import Role
 
 
 class NodeShape(Shape):
     """The node that answers."""
 
+    name: str
+    role: Role
+    """Whether it takes calls, runs executions, or both."""
     version: str
     workspace: str
     """The node's own workspace, to which a project folder belongs."""
@@ -82,6 +86,22 @@ class NodeShape(Shape):
     """Why calls get 503 now."""
     waiting_callers: int
     store_bytes: int
+
+
+class LivingNodeShape(Shape):
+    """A node that works on the store."""
+
+    name: str
+    role: str
+    version: str
+    since: datetime
+    lease_s: float | None
+    """For how long its lease holds; below 0 it has lapsed, and what it runs is about to be taken
+    over; null where no other node could."""
+    running: int
+    """Executions that it runs."""
+    answers: bool
+    """It is the node that answers."""
 
 
 class WorkspaceShape(Shape):

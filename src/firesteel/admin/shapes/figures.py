@@ -97,10 +97,11 @@ class StorageShape(Shape):
     store_bytes: int
     reusable_bytes: int
     """Of these: empty after a purge; new messages take it first."""
-    disk_bytes: int
-    free_bytes: int
-    reserve_bytes: int
-    """Below so much free room new calls get 503."""
+    disk_bytes: int | None
+    free_bytes: int | None
+    reserve_bytes: int | None
+    """Below so much free room new calls get 503. These three are null where the store is a database
+    server's, which looks after its own disk."""
     retention_days: int
     """Where an integration says nothing else."""
     integrations: list[KeptShape]

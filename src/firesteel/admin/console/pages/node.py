@@ -9,7 +9,13 @@ from firesteel.admin import shapes
 from firesteel.admin.console.page import redirect, render
 from firesteel.admin.resources.figures import list_settings, show_storage
 from firesteel.admin.resources.given import Administrator, EngineGiven, Viewer
-from firesteel.admin.resources.node import list_workers, make_backup, restart_workers, show_node
+from firesteel.admin.resources.node import (
+    list_nodes,
+    list_workers,
+    make_backup,
+    restart_workers,
+    show_node,
+)
 from firesteel.errors import CallerError
 
 router = APIRouter(include_in_schema=False)
@@ -17,10 +23,11 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/workers")
 async def show_workers(request: Request, engine: EngineGiven, access: Viewer) -> HTMLResponse:
-    """The worker processes, and how busy they are."""
+    """The nodes that share the store, and the worker processes of this one."""
     return await render(
         request,
         "node/workers.html",
+        nodes=await list_nodes(engine, access),
         workers=await list_workers(engine, access),
         slots=engine.settings.worker_slots,
         wanted=engine.settings.workers,
