@@ -29,7 +29,7 @@ import psycopg
 
 USER = "firesteel"
 NOBODY = 65534
-READY = "database system is ready to accept connections"
+READY = "database system is ready to accept"  # connections, or a standby: read-only connections
 STOP_TIMEOUT_S = 60
 
 # Runs before the program, in its process: gives up root, and asks Linux to end the process with
@@ -160,22 +160,24 @@ class Postgres:
         with (self.base / "data" / "pg_hba.conf").open("a", encoding="utf-8") as access:
             access.writelines(f"host all all {address}/24 scram-sha-256\n" for address in self.also)
 
-    def start(self) -> None:
-        """Start, or start anew, and return when connections are accepted."""
+    def start(self, *settings: str) -> None:
+        """Start, or start anew, and return when connections are accepted. ``settings`` as
+        ``fsync=off``: for this time only."""
         fixed = self.port != 0
         for _ in range(5):  # another process may take the free port before the server does
             self.port = self.port if fixed else _free_port()
-            if self._begin():
+            if self._begin(settings):
                 return
         raise RuntimeError("PostgreSQL did not start:\n" + "\n".join(self.log))
 
-    def _begin(self) -> bool:
+    def _begin(self, more: Sequence[str]) -> bool:
         """Start the process; whether it became ready."""
         settings: Sequence[str] = (
             f"listen_addresses={','.join(('127.0.0.1', *self.also))}",
             f"port={self.port}",
             "unix_socket_directories=",
             "shared_buffers=32MB",
+            *more,
         )
         options = [option for setting in settings for option in ("-c", setting)]
         process = subprocess.Popen(
