@@ -88,10 +88,15 @@ class Pool:
         self._closed = False
 
     async def run(
-        self, work: Callable[[PostgresqlConnection, _Patience], T], timeout_s: float
+        self,
+        work: Callable[[PostgresqlConnection, _Patience], T],
+        timeout_s: float,
+        *,
+        to_its_end: bool = False,
     ) -> T:
         """``work(connection, patience)`` in a thread of the pool. It may run twice: again where the
-        connection was found to be lost. Raises StoreUnavailable and OutcomeUnknown."""
+        connection was found to be lost. ``to_its_end``: also where the caller is cancelled.
+        Raises StoreUnavailable and OutcomeUnknown."""
         if self._closed or self._waiting >= _MOST_WAITING:
             raise StoreUnavailable(
                 "the store is closed" if self._closed else "too many wait for it"
@@ -101,7 +106,13 @@ class Pool:
         self._waiting += 1
         running = loop.run_in_executor(self._threads, self._run, work, patience)
         running.add_done_callback(self._ended)
-        done, _ = await asyncio.wait((running,), timeout=timeout_s)
+        try:
+            done, _ = await asyncio.wait((running,), timeout=timeout_s)
+        except asyncio.CancelledError:
+            if not to_its_end:
+                running.cancel()
+                patience.end()
+            raise
         if done:
             return running.result()
         running.cancel()
@@ -194,7 +205,7 @@ class PostgresqlDatabase:
                         raise
             raise AssertionError  # the last one returns or raises
 
-        return await self._changing.run(change, WRITE_TIMEOUT_S)
+        return await self._changing.run(change, WRITE_TIMEOUT_S, to_its_end=True)
 
     async def close(self) -> None:
         """Wait for what is under way. Safe to repeat."""
