@@ -81,7 +81,8 @@ class Link(asyncio.Protocol):
         self.importing = 0
         self.ready = False
         self.pid = 0
-        self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self.gone: asyncio.Future[None] = self._loop.create_future()
 
     # asyncio.Protocol
 
@@ -124,7 +125,7 @@ class Link(asyncio.Protocol):
         if self._transport is None:
             return
         if not self._outgoing:
-            asyncio.get_running_loop().call_soon(self._flush)
+            self._loop.call_soon(self._flush)
         self._outgoing.append(frames.encode(frame))
 
     def define(self, definition: Definition) -> None:

@@ -9,7 +9,7 @@ the store) goes on in a task.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from firesteel.engine.calls import Call
 from firesteel.gateway.answers import MessageRef, accepted, document, late, responded
@@ -34,6 +34,13 @@ if TYPE_CHECKING:
     from firesteel.model.message import Headers
 
 
+# How far a call has come.
+_BEGUN: Final = 0
+_FOUND: Final = 1
+"""Its trigger is known."""
+_ACCEPTED: Final = 2
+
+
 class HttpCaller:
     """Implements ``exchange.Recipient`` and ``engine.calls.Caller``."""
 
@@ -44,6 +51,7 @@ class HttpCaller:
         "_gateway",
         "_preference",
         "_request_id",
+        "_stage",
         "_target",
     )
 
@@ -53,6 +61,7 @@ class HttpCaller:
     def __init__(self, gateway: Gateway, exchange: Exchange) -> None:
         self._gateway = gateway
         self._exchange = exchange
+        self._stage = _BEGUN
         self._request_id = gateway.request_ids.taken_over(exchange.named.get(b"request-id"))
         self._consumer: str | None = None
         self._preference: Preference | None = None
@@ -71,6 +80,7 @@ class HttpCaller:
         target = gateway.find(exchange.raw_path)
         if type(target) is Target:
             self._target = target
+            self._stage = _FOUND
             self._consumer = gateway.admit(exchange, target)
             exchange.read_body(target.limit_bytes, self, gateway.bodies)
         elif isinstance(target, MessageTarget):
@@ -155,6 +165,7 @@ class HttpCaller:
     def accepted(self, acceptance: Acceptance) -> None:
         """The message is committed: 202, or wait for its execution."""
         self._acceptance = acceptance
+        self._stage = _ACCEPTED
         self._exchange.let_go()
         try:
             self._accepted(acceptance)
@@ -206,7 +217,7 @@ class HttpCaller:
     def gone(self) -> None:
         """The caller has gone: it waits no more. Its message, once accepted, is done all the
         same."""
-        if hasattr(self, "_acceptance"):
+        if self._stage == _ACCEPTED:
             self._gateway.engine.forget(self._acceptance, self)
 
     def _message(self) -> MessageRef:
@@ -221,7 +232,7 @@ class HttpCaller:
     def _fail(self, error: Exception) -> None:
         self._exchange.let_go()
         if not self._exchange.answered:
-            if hasattr(self, "_target") and not hasattr(self, "_acceptance"):
+            if self._stage == _FOUND:
                 self._gateway.engine.count_refused(self._target.route.trigger_no)
             problem = problem_of(error, self._request_id)
             self._answer(problem_answer(problem, self._request_id))

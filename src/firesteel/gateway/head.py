@@ -7,6 +7,7 @@ version, Host, transfer codings, and the sizes (P40).
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 Headers = list[tuple[bytes, bytes]]
@@ -61,7 +62,7 @@ def check_head(version: str, headers: Headers) -> Framing:
     if host is None:
         if http_1_1:
             raise Refused("bad_request", "The Host header is missing.")
-    elif not _HOST.fullmatch(host):
+    elif not _is_host(host):
         raise Refused("bad_request", "The Host header is not a host.")
     if len(named) != len(headers) and sum(name == b"host" for name, _ in headers) > 1:
         raise Refused("bad_request", "The Host header was sent more than once.")
@@ -74,6 +75,12 @@ def check_head(version: str, headers: Headers) -> Framing:
     expect = named.get(b"expect")
     expects_continue = expect is not None and http_1_1 and expect.lower() == b"100-continue"
     return Framing(length, expects_continue, http_1_1, named)
+
+
+@lru_cache(maxsize=256)
+def _is_host(host: bytes) -> bool:
+    """Most calls name the same few."""
+    return _HOST.fullmatch(host) is not None
 
 
 def _check_transfer_coding(headers: Headers, *, http_1_1: bool) -> None:

@@ -64,6 +64,10 @@ class Reading(Enum):
     """No more is read; bytes that still come are dropped."""
 
 
+# Looked up once: in Python 3.11 that takes 0.17 us each time, and a request asks eight times.
+_NOTHING, _HEAD, _BODY, _CLOSED = Reading
+
+
 class _Closed(Exception):
     """The connection was closed behind a request whose bytes are still being parsed."""
 
@@ -83,7 +87,7 @@ class GuardedProtocol(asyncio.Protocol):
         self.headers: Headers = []
         self.url = b""
         self._parser = _parser(self)
-        self._reading = Reading.HEAD
+        self._reading = _HEAD
         self._since = 0.0
         self._received_bytes = 0
         self._fed_bytes = 0
@@ -116,7 +120,7 @@ class GuardedProtocol(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # asyncio's name
         """Whoever waits for an answer here does so no more."""
-        self._reading = Reading.CLOSED
+        self._reading = _CLOSED
         self._pipeline.clear()
         active, self._active = self._active, None
         if active is not None and not active.answered:
@@ -152,7 +156,7 @@ class GuardedProtocol(asyncio.Protocol):
 
     @property
     def _closed(self) -> bool:
-        return self._reading is Reading.CLOSED
+        return self._reading is _CLOSED
 
     def _feed(self, data: bytes) -> None:
         """Parse. A request that asks to upgrade ends the parser's work after its head: a new
@@ -184,8 +188,8 @@ class GuardedProtocol(asyncio.Protocol):
         self._begun = True
         self._trailing = False
         self._head_at_bytes = self._fed_bytes
-        if self._reading is Reading.NOTHING:
-            self._reading = Reading.HEAD
+        if self._reading is _NOTHING:
+            self._reading = _HEAD
             self._since = self.loop.time()
 
     def on_url(self, url: bytes) -> None:
@@ -203,7 +207,7 @@ class GuardedProtocol(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """The head is complete: hand the request on, or let it wait for its turn."""
-        if self._reading is Reading.CLOSED:
+        if self._reading is _CLOSED:
             raise _Closed
         parser = self._parser
         if parser.should_upgrade():
@@ -217,7 +221,7 @@ class GuardedProtocol(asyncio.Protocol):
             exchange = self._exchange(parser)
         except Refused as refused:
             raise self._refusing(refused) from None
-        self._reading = Reading.BODY
+        self._reading = _BODY
         self._barren_bytes = 0
         self._since = self.loop.time()
         self._pace = None
@@ -263,9 +267,9 @@ class GuardedProtocol(asyncio.Protocol):
             return
         self._barren_bytes = 0
         self._incoming = None
-        if self._reading is Reading.CLOSED:
+        if self._reading is _CLOSED:
             return
-        self._reading = Reading.NOTHING
+        self._reading = _NOTHING
         if exchange.answered:
             self._since = self.loop.time()
         exchange.completed()
@@ -315,7 +319,7 @@ class GuardedProtocol(asyncio.Protocol):
             return
         if self._refused is not None:
             self._write_refusal(self._refused)
-        elif self.state.stopping and self._reading is Reading.NOTHING:
+        elif self.state.stopping and self._reading is _NOTHING:
             self._end(unread=False)
         else:
             self._since = self.loop.time()
@@ -337,8 +341,8 @@ class GuardedProtocol(asyncio.Protocol):
     def _refuse(self, refused: Refused) -> None:
         """Answer what came before, then this; nothing more is read. A request whose own answer
         has begun gets no second one."""
-        broken = self._incoming if self._reading is Reading.BODY else None
-        self._reading = Reading.CLOSED
+        broken = self._incoming if self._reading is _BODY else None
+        self._reading = _CLOSED
         self._since = self.loop.time()
         self._refused = refused
         if broken is not None and broken.started:
@@ -373,7 +377,7 @@ class GuardedProtocol(asyncio.Protocol):
         writing half is closed first, and the rest when the client has seen it or lingers."""
         if self.transport.is_closing():
             return
-        self._reading = Reading.CLOSED
+        self._reading = _CLOSED
         self._since = self.loop.time()
         if not unread:
             self.transport.close()
@@ -389,16 +393,16 @@ class GuardedProtocol(asyncio.Protocol):
         waited_s = now - self._since
         if self._stalled(now):
             self.transport.abort()
-        elif self._reading is Reading.CLOSED or self.transport.is_closing():
+        elif self._reading is _CLOSED or self.transport.is_closing():
             lingered = waited_s > self.state.deadlines.linger_s and not self._unsent_bytes
             if lingered and self._active is None:
                 self.transport.abort()
         elif self.flow.read_paused:
             self._since = now
             self._pace = None
-        elif self._reading is Reading.BODY:
+        elif self._reading is _BODY:
             self._sweep_body(now)
-        elif self._reading is Reading.HEAD:
+        elif self._reading is _HEAD:
             if waited_s > self.state.deadlines.head_s:
                 self._head_overdue()
         elif self._active is None and (
@@ -437,7 +441,7 @@ class GuardedProtocol(asyncio.Protocol):
             self._end(unread=False)
 
     def _idle(self) -> bool:
-        return self._reading is Reading.NOTHING or not self._begun
+        return self._reading is _NOTHING or not self._begun
 
     def _readable(self) -> bool:
         """Whether bytes wait in the socket: a request that has come is answered (P28)."""

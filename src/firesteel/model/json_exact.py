@@ -24,6 +24,8 @@ MAX_DIGITS: Final = 4300
 MAX_EXPONENT: Final = 308
 
 _BOM = b"\xef\xbb\xbf"
+_SPACE = " \t\n\r"
+_BEFORE_A_VALUE = ("", *_SPACE)
 _TOO_MANY_DIGITS = re.compile(rb"[0-9]{%d}" % (MAX_DIGITS + 1))
 # What the encoder writes for a float and for Decimals that are not finite.
 _NOT_FINITE = (b"null", b"NaN", b"Infinity")
@@ -58,7 +60,7 @@ def loads(data: bytes) -> Any:
     if len(data) > MAX_DIGITS and _TOO_MANY_DIGITS.search(data):
         raise JsonInvalid("number_out_of_range", f"a number has over {MAX_DIGITS} digits")
     try:
-        value = _decoder.decode(text)
+        value = _decoded(text)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise JsonInvalid("malformed", f"the text is not JSON at {place}") from None
@@ -68,6 +70,16 @@ def loads(data: bytes) -> Any:
         check_depth(value)
     if b"\\u" in data and _SURROGATE_ESCAPE.search(data):
         _check_surrogates(value)
+    return value
+
+
+def _decoded(text: str) -> Any:
+    """What ``decode`` says, which looks for space around the value by regular expressions."""
+    if text[:1] in _BEFORE_A_VALUE:
+        return _decoder.decode(text)
+    value, end = _decoder.raw_decode(text)
+    if text[end:].strip(_SPACE):
+        raise json.JSONDecodeError("Extra data", text, end)
     return value
 
 

@@ -77,11 +77,11 @@ class Attempt:
         self.code_hash = ""
         self._send = send
         self._captured = Captured()
-        self.python = PythonSteps(self.journal, self._captured)
+        self._loop = loop = asyncio.get_running_loop()
+        self.python = PythonSteps(self.journal, self._captured, loop)
         self._ending = ""
         self._begun = False
-        self._loop = asyncio.get_running_loop()
-        self.deadline = self._loop.time() + run.timeout_s
+        self.deadline = loop.time() + run.timeout_s
 
     def start(self, ended: Callable[[Attempt], None]) -> None:
         """Begin; ``ended`` when nothing of it runs any more."""

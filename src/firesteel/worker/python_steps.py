@@ -31,17 +31,23 @@ class PythonSteps:
 
     __slots__ = ("_captured", "_counts", "_journal", "_loop", "_prefix", "write")
 
-    def __init__(self, journal: AttemptJournal, captured: Captured, prefix: str = "") -> None:
+    def __init__(
+        self,
+        journal: AttemptJournal,
+        captured: Captured,
+        loop: asyncio.AbstractEventLoop,
+        prefix: str = "",
+    ) -> None:
         self._journal = journal
         self._captured = captured
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop
         self._prefix = prefix
         self._counts: dict[str, int] = {}
         self.write = captured.write
 
     def within(self, place: str) -> PythonSteps:
         """The same execution, for a function that is itself at ``place``."""
-        return PythonSteps(self._journal, self._captured, f"{place}/")
+        return PythonSteps(self._journal, self._captured, self._loop, f"{place}/")
 
     async def run_step(
         self, step: StepDefinition, args: tuple[Any, ...], kwargs: dict[str, Any]

@@ -23,6 +23,8 @@ from firesteel.worker.steps.python import json_like
 from firesteel.worker.steps.scope import Scope, Surrounded
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from firesteel.authoring import Message
     from firesteel.model import frames
     from firesteel.model.execution import Response
@@ -61,7 +63,8 @@ class Version:
         if self._steps is not None:
             result = result_of_steps(await self._steps.run(self._scope(attempt, context)))
         elif self._reference is not None:
-            result = await self._call(attempt, input_)
+            function = self._function or await self._found(attempt.surroundings)
+            result = await _called_by(attempt, function, input_)
         else:
             result = None
         return render_response(self._response, context, result)
@@ -85,15 +88,9 @@ class Version:
         """A Python workflow on what was received, with no expression anywhere: the fast way."""
         if self._reference is None:
             return None
-        function = await self._found(attempt.surroundings)
+        function = self._function or await self._found(attempt.surroundings)
         input_ = self.default_input(attempt.message) if function.takes_input else None
-        return await self._call(attempt, input_)
-
-    async def _call(self, attempt: Attempt, input_: Any) -> Any:
-        function = await self._found(attempt.surroundings)
-        attempt.code_hash = function.found.code_hash
-        attempt.journal.check_lease()
-        return await _called(function, input_, attempt.message, attempt.surroundings)
+        return await _called_by(attempt, function, input_)
 
     async def _found(self, surroundings: Surroundings) -> WorkflowFunction:
         if self._function is None:
@@ -131,6 +128,13 @@ class Version:
             attempt.deadline,
         )
         return Scope(surrounded, context, "", (self.name,))
+
+
+def _called_by(attempt: Attempt, function: WorkflowFunction, input_: Any) -> Awaitable[Any]:
+    """The workflow of an attempt itself, whose code is noted with it. Raises LeaseLost."""
+    attempt.code_hash = function.found.code_hash
+    attempt.journal.check_lease()
+    return _called(function, input_, attempt.message, attempt.surroundings)
 
 
 async def _called(

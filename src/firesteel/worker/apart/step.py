@@ -153,6 +153,7 @@ def _scope(
     frame: frames.Try, standing: Standing, view: View, given: tuple[Path | None, Captured]
 ) -> Scope:
     folder, captured = given
+    loop = asyncio.get_running_loop()
     run = frames.Run(0, 0, frame.execution, 0, 1, frame.timeout_s, frame.ground.message, [])
     journal = AttemptJournal(run, lambda _record: _confirm(journal))
     connections = frames.Connections(frame.workspace, frame.connections, 1, frame.outgoing_allow)
@@ -161,12 +162,12 @@ def _scope(
         Around(folder, frame.called),
         kind.of(connections, folder),
         journal,
-        PythonSteps(journal, captured),
+        PythonSteps(journal, captured, loop),
         frame.workspace,
         frame.execution,
         standing.message.request,
         standing.message,
-        asyncio.get_running_loop().time() + frame.timeout_s,
+        loop.time() + frame.timeout_s,
     )
     name = standing.document.get("name")
     return Scope(surrounded, view.context, view.prefix, (str(name),))
