@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -16,12 +14,21 @@ from firesteel.errors import OperatorError
 from firesteel.store.moving import move as moving
 from firesteel.store.moving.marker import Progress
 from firesteel.store.moving.move import SidesDiffer
+from firesteel.store.postgresql.store import open_store as open_postgresql
 from firesteel.store.schema import metadata
-from firesteel.store.sql.clock import boot_id
 from firesteel.store.sqlite.store import open_store
 from tests.support import full_store
 from tests.support.full_store import make_full_store
-from tests.support.moved import Rows, Watch, asked, in_postgresql, in_the_file, moved
+from tests.support.moved import (
+    Watch,
+    as_recovered,
+    asked,
+    assert_same,
+    copied,
+    in_postgresql,
+    in_the_file,
+    moved,
+)
 
 WEEK_US = 7 * 86_400 * 1_000_000
 MINUTE_US = 60 * 1_000_000
@@ -39,13 +46,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def file(made: Path, tmp_path: Path) -> Path:
     """A copy for one test."""
     return copied(made, tmp_path / "source")
-
-
-def copied(file: Path, folder: Path) -> Path:
-    folder.mkdir()
-    for part in (file, file.with_name(f"{file.name}-wal")):
-        shutil.copyfile(part, folder / part.name)
-    return folder / file.name
 
 
 def code_of(caught: pytest.ExceptionInfo[OperatorError]) -> str:
@@ -69,48 +69,9 @@ def test_every_row_is_as_the_next_engine_on_the_file_would_have_found_it(
 ) -> None:
     """Bodies, texts with any characters, places in lanes; what ran is taken over as it would be."""
     done = moved(file, postgres_url)
-    shift_us = progress_of(postgres_url).shift_us
-    wanted, found = as_recovered(file, tmp_path / "recovered"), in_postgresql(postgres_url)
     assert done.interrupted == 56
-    for table in ("execution", "idempotency"):
-        wanted[table] = shifted(table, wanted[table], shift_us)
-    for rows in (wanted, found):
-        rows["attempt"] = without(rows["attempt"], "attempt", "ended_at_us")
-        rows["integration"] = without(rows["integration"], "integration", "waiting")
-    assert found == wanted
-
-
-def as_recovered(file: Path, folder: Path) -> Rows:
-    """What an engine makes of a copy of the file at its start."""
-    copy = copied(file, folder)
-
-    async def recover() -> None:
-        store = await open_store(copy, boot=boot_id())
-        await store.journal.recover()
-        await store.close()
-
-    asyncio.run(recover())
-    return in_the_file(copy)
-
-
-def shifted(table: str, rows: list[Any], shift_us: int) -> list[Any]:
-    names = metadata.tables[table].columns.keys()
-    told_so = {"due_at_us", "first_started_at_us"} if table == "execution" else {"expires_at_us"}
-    return sorted(
-        (
-            tuple(
-                value + shift_us if name in told_so and value is not None else value
-                for name, value in zip(names, row, strict=True)
-            )
-            for row in rows
-        ),
-        key=repr,
-    )
-
-
-def without(rows: list[Any], table: str, column: str) -> list[Any]:
-    place = metadata.tables[table].columns.keys().index(column)
-    return [row[:place] + row[place + 1 :] for row in rows]
+    shift_us = progress_of(postgres_url).shift_us
+    assert_same(in_postgresql(postgres_url), as_recovered(file, tmp_path / "recovered"), shift_us)
 
 
 def test_each_trigger_knows_how_much_waits_and_that_nothing_runs(
@@ -354,6 +315,23 @@ def end_at_once(file: Path, url: str) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         moved(file, url, Watch(at_end=end))
+
+
+async def test_nodes_are_refused_until_all_is_there_and_compared(
+    file: Path, postgres_url: str
+) -> None:
+    await asyncio.to_thread(end_at_once, file, postgres_url)
+    with pytest.raises(OperatorError, match="migrate-store") as caught:
+        await open_postgresql(postgres_url)
+    assert code_of(caught) == "store_half_moved"
+    await asyncio.to_thread(moved, file, postgres_url)
+    store = await open_postgresql(postgres_url)
+    try:
+        assert [one.name for one in await store.catalog.integrations()] == [
+            *("bodies", "held", "keyed", "many", "ordered", "orders")
+        ]
+    finally:
+        await store.close()
 
 
 def test_two_moves_into_one_database_are_refused_to_the_later_one(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import shutil
 import sqlite3
 import time
 from pathlib import Path
@@ -15,6 +17,7 @@ from firesteel.store.moving.move import Moved, move
 from firesteel.store.postgresql.connection import Address, Session, connect
 from firesteel.store.schema import metadata
 from firesteel.store.sql.clock import Clocks, boot_id
+from firesteel.store.sqlite.store import open_store
 
 CLOCKS = Clocks(lambda: time.time_ns() // 1000, time.monotonic, boot_id())
 TABLES = [table for table in metadata.sorted_tables if table.name not in ("session", "setting")]
@@ -77,3 +80,54 @@ def _rows(connection: Any, table: Table) -> list[tuple[Any, ...]]:
         for row in connection.execute(f'SELECT {names} FROM "{table.name}"')
     ]
     return sorted(rows, key=repr)
+
+
+def copied(file: Path, folder: Path) -> Path:
+    """A copy of the file and its log, in a folder that is made."""
+    folder.mkdir()
+    for part in (file, file.with_name(f"{file.name}-wal")):
+        shutil.copyfile(part, folder / part.name)
+    return folder / file.name
+
+
+def as_recovered(file: Path, folder: Path) -> Rows:
+    """What an engine makes of a copy of the file at its start."""
+    copy = copied(file, folder)
+
+    async def recover() -> None:
+        store = await open_store(copy, boot=boot_id())
+        await store.journal.recover()
+        await store.close()
+
+    asyncio.run(recover())
+    return in_the_file(copy)
+
+
+def _shifted(table: str, rows: list[Any], shift_us: int) -> list[Any]:
+    names = metadata.tables[table].columns.keys()
+    told_so = {"due_at_us", "first_started_at_us"} if table == "execution" else {"expires_at_us"}
+    return sorted(
+        (
+            tuple(
+                value + shift_us if name in told_so and value is not None else value
+                for name, value in zip(names, row, strict=True)
+            )
+            for row in rows
+        ),
+        key=repr,
+    )
+
+
+def _without(rows: list[Any], table: str, column: str) -> list[Any]:
+    place = metadata.tables[table].columns.keys().index(column)
+    return [row[:place] + row[place + 1 :] for row in rows]
+
+
+def assert_same(found: Rows, wanted: Rows, shift_us: int) -> None:
+    """All of it, but for what is the target's own. ``shift_us``: between the clocks of the two."""
+    for table in ("execution", "idempotency"):
+        wanted[table] = _shifted(table, wanted[table], shift_us)
+    for rows in (wanted, found):
+        rows["attempt"] = _without(rows["attempt"], "attempt", "ended_at_us")
+        rows["integration"] = _without(rows["integration"], "integration", "waiting")
+    assert found == wanted
