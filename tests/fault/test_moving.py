@@ -23,7 +23,7 @@ from tests.support.markdown import ROOT
 from tests.support.moved import as_recovered, asked, assert_same, in_postgresql
 
 MESSAGES = 2_000
-KILLS = {"quick": 8, "full": 100, "soak": 1_000}
+KILLS = {"quick": 5, "full": 100, "soak": 1_000}
 CHUNK_ROWS = 50
 ENDED_S = 60.0
 # Of a run, from its first chunk on, that takes about a second where nothing kills it.
