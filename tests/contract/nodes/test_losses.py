@@ -148,25 +148,21 @@ async def test_a_server_that_stands_still_is_not_waited_for(
 
 
 async def test_a_commit_that_no_standby_confirms_is_not_called_done(
-    postgres: Postgres, database: PostgresqlDatabase, monkeypatch: pytest.MonkeyPatch
+    postgres: Postgres, database: PostgresqlDatabase, server: psycopg.Connection[Any]
 ) -> None:
     """The server tells of a commit whose wait it broke off as of any other, with a warning."""
     await database.write(add("before"))
     postgres._administer("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
     postgres._administer("SELECT pg_reload_conf()")
-    begin = PostgresqlConnection.commit
-
-    def impatient(connection: PostgresqlConnection) -> bool:
-        connection.command("SET LOCAL statement_timeout = 300")
-        return begin(connection)
-
-    monkeypatch.setattr(PostgresqlConnection, "commit", impatient)
+    cancel = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
     try:
         await until_synchronous(database)
-        with pytest.raises(OutcomeUnknown):
-            await database.write(add("here only"))
+        writing = asyncio.ensure_future(database.write(add("here only")))
+        await until(lambda: server.execute(cancel).fetchall() == [(True,)])
+        with pytest.raises(OutcomeUnknown) as caught:
+            await writing
+        assert "standby" in caught.value.detail
     finally:
-        monkeypatch.undo()
         postgres._administer("ALTER SYSTEM RESET synchronous_standby_names")
         postgres._administer("SELECT pg_reload_conf()")
     await database.write(add("after"))
