@@ -3,18 +3,26 @@
 A message goes as a whole, with all its executions, when the last of them has ended and is older
 than the trigger's retention; its payload, and what else was made of it, may go earlier. The writer
 gets a few dozen messages at a time, so that calls do not wait for it (P34), and looks again
-whether they may go.
+whether they may go. On PostgreSQL each piece holds the rows of its triggers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 from sqlalchemy import Select, bindparam, func, literal_column, or_, select
 
-from firesteel.store.schema import REPLAYS, execution, idempotency, integration, message, payload
+from firesteel.store.schema import (
+    REPLAYS,
+    attempt,
+    execution,
+    idempotency,
+    integration,
+    message,
+    payload,
+)
 from firesteel.store.sql.database import Connection
 from firesteel.store.sql.queries import Prepared, Row, fetch_all
 from firesteel.store.sql.results import decode_failure, encode_failure
@@ -175,50 +183,67 @@ def pieces(expired: Sequence[Expired]) -> Iterator[list[Expired]]:
 
 
 def delete_piece(connection: Connection, piece: Sequence[Expired]) -> int:
-    """Delete what may still go; how many messages and payloads went. In the writer's thread."""
-    gone = 0
+    """Delete what may still go; how many messages and payloads went. In a transaction that holds
+    the triggers, so that nobody replays what goes meanwhile."""
+    _hold_triggers(connection, {one.rule.trigger_no for one in piece})
+    executions = _executions(connection, [one.message_no for one in piece])
+    going = [one for one in piece if _may_go(one, executions.get(one.message_no, []))]
+    whole = [one.message_no for one in going if one.rule.whole]
+    _delete_messages(connection, whole, [row[0] for no in whole for row in executions[no]])
+    payloads = [one.message_no for one in going if not one.rule.whole]
+    _delete_payloads(connection, payloads, [row for no in payloads for row in executions[no]])
     purged: dict[int, int] = {}
-    for one in piece:
-        executions = _executions(connection, one)
-        if not all(_has_ended(one.rule, row[1], 0) for row in executions) or not executions:
-            continue
-        gone += 1
-        numbers = [(row[0],) for row in executions]
+    for one in going:
         if one.rule.whole:
-            _delete_message(connection, one.message_no, numbers)
-            trigger_no = one.rule.trigger_no
-            purged[trigger_no] = purged.get(trigger_no, 0) + len(numbers)
-        else:
-            _delete_payload(connection, one.message_no, executions)
+            gone = len(executions[one.message_no])
+            purged[one.rule.trigger_no] = purged.get(one.rule.trigger_no, 0) + gone
     connection.executemany(
         "UPDATE integration SET purged = purged + ? WHERE no = ?",
-        [(executions_gone, trigger_no) for trigger_no, executions_gone in purged.items()],
+        [(gone, trigger_no) for trigger_no, gone in sorted(purged.items())],
     )
-    return gone
+    return len(going)
 
 
 def delete_idempotency(connection: Connection, now_us: int, most: int) -> int:
-    """Delete keys whose window is over by the store's steady clock; how many. In the writer's
-    thread."""
+    """Delete keys whose window is over by the store's steady clock; how many. A key that is being
+    given anew meanwhile stays."""
     c = idempotency.c
     over = select(c.trigger_no, c.consumer, c.key).where(c.expires_at_us <= now_us).limit(most)
-    keys = fetch_all(connection, over)
+    keys = fetch_all(connection, over.with_for_update(skip_locked=True))
     connection.executemany(
         "DELETE FROM idempotency WHERE trigger_no = ? AND consumer = ? AND key = ?", keys
     )
     return len(keys)
 
 
-def _executions(connection: Connection, one: Expired) -> list[Row]:
-    """Number, time of settling and last failure of all executions of a message."""
-    return connection.execute(
-        "SELECT no, settled_at_us, failure FROM execution WHERE no = ? UNION ALL "
-        "SELECT no, settled_at_us, failure FROM execution WHERE run > 1 AND message_no = ?",
-        (one.message_no, one.message_no),
-    ).fetchall()
+def _hold_triggers(connection: Connection, numbers: Collection[int]) -> None:
+    """The triggers' rows until the end of the transaction; SQLite's writer holds everything."""
+    c = integration.c
+    rows = select(c.no).where(c.no.in_(numbers)).order_by(c.no)
+    fetch_all(connection, rows.with_for_update(key_share=True))
 
 
-def _delete_message(connection: Connection, message_no: int, numbers: list[tuple[int]]) -> None:
+def _executions(connection: Connection, message_nos: Sequence[int]) -> dict[int, list[Row]]:
+    """Number, time of settling and last failure of all executions of each of the messages."""
+    e = execution.c
+    columns = (e.message_no, e.no, e.settled_at_us, e.failure)
+    # Each along an index of its own.
+    first = select(*columns).where(e.no.in_(message_nos), e.no == e.message_no)
+    replays = select(*columns).where(REPLAYS, e.message_no.in_(message_nos))
+    found: dict[int, list[Row]] = {}
+    for asked in (first, replays):
+        for message_no, *row in fetch_all(connection, asked):
+            found.setdefault(message_no, []).append(tuple(row))
+    return found
+
+
+def _may_go(one: Expired, executions: Sequence[Row]) -> bool:
+    return bool(executions) and all(_has_ended(one.rule, row[1], 0) for row in executions)
+
+
+def _delete_messages(
+    connection: Connection, message_nos: Sequence[int], execution_nos: Sequence[int]
+) -> None:
     for text in (
         "DELETE FROM entry WHERE execution_no = ?",
         "DELETE FROM attempt WHERE execution_no = ?",
@@ -226,32 +251,39 @@ def _delete_message(connection: Connection, message_no: int, numbers: list[tuple
         "DELETE FROM replay_edit WHERE execution_no = ?",
         "DELETE FROM execution WHERE no = ?",
     ):
-        connection.executemany(text, numbers)
+        connection.executemany(text, [(number,) for number in execution_nos])
     for text in (
         "DELETE FROM search WHERE message_no = ?",
         "DELETE FROM payload WHERE message_no = ?",
         "DELETE FROM message WHERE no = ?",
     ):
-        connection.execute(text, (message_no,))
+        connection.executemany(text, [(number,) for number in message_nos])
 
 
-def _delete_payload(connection: Connection, message_no: int, executions: Sequence[Row]) -> None:
-    """The payload, and everything that quotes it: results of steps, response, logs, traces."""
-    connection.execute("DELETE FROM payload WHERE message_no = ?", (message_no,))
-    for number, _, failure in executions:
-        connection.execute("DELETE FROM entry WHERE execution_no = ?", (number,))
-        connection.execute("DELETE FROM result WHERE execution_no = ?", (number,))
-        connection.execute("DELETE FROM replay_edit WHERE execution_no = ?", (number,))
-        connection.execute(
-            "UPDATE execution SET failure = ? WHERE no = ?", (_without_trace(failure), number)
-        )
-        attempts = connection.execute(
-            "SELECT failure, attempt FROM attempt WHERE execution_no = ?", (number,)
-        ).fetchall()
-        connection.executemany(
-            "UPDATE attempt SET logs = '', failure = ? WHERE execution_no = ? AND attempt = ?",
-            [(_without_trace(failure), number, attempt) for failure, attempt in attempts],
-        )
+def _delete_payloads(
+    connection: Connection, message_nos: Sequence[int], executions: Sequence[Row]
+) -> None:
+    """Payloads, and everything that quotes them: results of steps, response, logs, traces."""
+    numbers = [(row[0],) for row in executions]
+    messages = [(number,) for number in message_nos]
+    connection.executemany("DELETE FROM payload WHERE message_no = ?", messages)
+    for text in (
+        "DELETE FROM entry WHERE execution_no = ?",
+        "DELETE FROM result WHERE execution_no = ?",
+        "DELETE FROM replay_edit WHERE execution_no = ?",
+    ):
+        connection.executemany(text, numbers)
+    connection.executemany(
+        "UPDATE execution SET failure = ? WHERE no = ?",
+        [(_without_trace(failure), number) for number, _, failure in executions],
+    )
+    c = attempt.c
+    told = select(c.failure, c.execution_no, c.attempt)
+    attempts = fetch_all(connection, told.where(c.execution_no.in_([row[0] for row in executions])))
+    connection.executemany(
+        "UPDATE attempt SET logs = '', failure = ? WHERE execution_no = ? AND attempt = ?",
+        [(_without_trace(failure), number, which) for failure, number, which in attempts],
+    )
 
 
 def _without_trace(failure: bytes | None) -> bytes | None:
