@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
 import psycopg
+
+from firesteel.model.execution import Response
+from firesteel.model.message import Request
+from firesteel.store.sql.results import encode_response
 
 _DAY_US = 86_400 * 1_000_000
 _AT_ONCE = 100_000
@@ -62,11 +67,68 @@ _AGEING = (
 )
 
 
+_NOW_US = 1_790_000_000 * 1_000_000
+_REQUEST = msgspec.msgpack.encode(Request("POST", "/shop/orders", b"", []))
+_WORKSPACE = "INSERT INTO workspace VALUES (1, 'shop', 0) ON CONFLICT DO NOTHING"
+_TRIGGER = """
+INSERT INTO integration (workspace_no, name, managed_by, created_at_us, concurrency, max_waiting,
+    on_failure, last_sequence)
+VALUES (1, %(name)s, 'console', 0, 10, 10000000, 'continue', 1) RETURNING no
+"""
+_VERSION = """
+WITH made AS (INSERT INTO version (trigger_no, number, document, published_at_us, published_by)
+    VALUES (%(no)s, 1, '{}', 0, 'anna') RETURNING no, trigger_no)
+UPDATE integration SET published_version_no = made.no FROM made WHERE integration.no = trigger_no
+"""
+_FIRST = (
+    """
+INSERT INTO message (no, id, trigger_no, sequence, received_at_us, consumer, lane_key)
+VALUES (%(no)s, 'm' || %(no)s, %(trigger)s, 1, %(now)s, 'web shop', %(lane)s)
+""",
+    "INSERT INTO payload VALUES (%(no)s, %(request)s, %(body)s)",
+    "INSERT INTO search VALUES (%(trigger)s, 'order_no', 'A-100', %(no)s)",
+    """
+INSERT INTO execution (no, message_no, run, trigger_no, version_no, lane_key, position, state, turn,
+    settled_at_us, failure)
+SELECT %(no)s, %(no)s, 1, no, published_version_no, %(lane)s, %(no)s, %(state)s::text,
+    %(state)s = 'waiting', CASE WHEN %(state)s <> 'waiting' THEN %(now)s::bigint END,
+    %(failure)s::bytea
+FROM integration WHERE no = %(trigger)s
+""",
+    """
+INSERT INTO result (execution_no, response, input, logs, code_hash)
+SELECT %(no)s, %(response)s, ''::bytea, '', '' WHERE %(state)s <> 'waiting'
+""",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class BigDatabase:
     """A store's database while no node has it."""
 
     url: str
+
+    def begin(
+        self, integration: str, state: str, *, lane: str | None = None, failure: bytes | None = None
+    ) -> int:
+        """A trigger of workspace 1, which is made too, with one message and its execution."""
+        number: dict[str, object] = {
+            "name": integration,
+            "state": state,
+            "lane": lane,
+            "failure": failure,
+        }
+        number |= {"request": _REQUEST, "body": b'{"order_no": "A-100"}', "now": _NOW_US}
+        number["response"] = encode_response(Response(200, [], b"done"))
+        with psycopg.connect(self.url.replace("+psycopg", "")) as connection:
+            connection.execute(_WORKSPACE, number)
+            (trigger_no,) = connection.execute(_TRIGGER, number).fetchall()[0]
+            connection.execute(_VERSION, {"no": trigger_no})
+            (block,) = connection.execute("SELECT nextval('number_block')").fetchall()[0]
+            number |= {"no": block * 1000, "trigger": trigger_no}
+            for statement in _FIRST:
+                connection.execute(statement, number)
+        return int(trigger_no)
 
     def multiply(self, trigger_no: int, count: int, *, lanes: int = 0, older_days: int = 0) -> None:
         """Copy the trigger's last message and its execution so often, in as many lanes. All of the

@@ -89,6 +89,8 @@ class Session:
             "client_min_messages": "warning",
             "plan_cache_mode": self.plans,
             "jit": "off",  # compiling would take longer than any query here
+            # Disks seek no more: without this, a page of a middling table is found by reading all.
+            "random_page_cost": "1.1",
             # A server notices too that a node was cut off, and gives back the locks of its jobs.
             "tcp_keepalives_idle": "5",
             "tcp_keepalives_interval": "2",
