@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,7 +18,8 @@ from firesteel.store.store import Store
 from tests.contract.shop import Clock, Shop, open_shop
 from tests.support.hand import Hand
 
-STORES = ["sqlite"]
+BEGUN_US = time.time_ns() // 1000
+STORES = ["sqlite", "postgresql"]
 
 
 class OpenStore(Protocol):
@@ -40,7 +42,11 @@ async def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIte
 
     async def open_one(*, boot: str = "", **clocks: Any) -> Store:
         if url:
-            store: Store = await postgresql_store.open_store(url, node="n1", **clocks)
+            monotonic_s = clocks.get("monotonic_s")
+            if monotonic_s is not None:
+                # In the place of the server's clock, which would not go with the test's.
+                clocks = {"wall_us": lambda: BEGUN_US + int(monotonic_s() * 1e6), **clocks}
+            store: Store = await postgresql_store.open_store(url, node="n1", boot=boot, **clocks)
         else:
             store = await sqlite_store.open_store(tmp_path / "firesteel.db", boot=boot, **clocks)
         opened.append(store)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from firesteel.store.journal import (
     Postponement,
 )
 from firesteel.store.sqlite import store as sqlite_store
-from tests.contract.conftest import OpenStore
+from tests.contract.conftest import OpenStore, Store
 from tests.contract.shop import (
     ANNA,
     BAD_GATEWAY,
@@ -468,9 +469,22 @@ def copies_in(directory: Path) -> dict[str, int]:
     return {path.name: path.stat().st_mode & 0o777 for path in directory.glob("*copy*")}
 
 
+@pytest.fixture
+async def shop_in_a_file(tmp_path: Path, clock: Clock) -> AsyncIterator[Shop]:
+    """On SQLite: PostgreSQL has tools of its own."""
+
+    async def open_file(**clocks: Any) -> Store:
+        return await sqlite_store.open_store(tmp_path / "firesteel.db", **clocks)
+
+    shop = await open_shop(open_file, clock)
+    yield shop
+    await shop.store.close()
+
+
 async def test_p31_a_backup_has_every_message_accepted_before_it_began(
-    shop: Shop, tmp_path: Path
+    shop_in_a_file: Shop, tmp_path: Path
 ) -> None:
+    shop = shop_in_a_file
     before = [await shop.accept() for _ in range(30)]
     target = tmp_path / "copy.db"
     await asyncio.gather(shop.store.history.backup(target), *(shop.accept() for _ in range(30)))
@@ -486,7 +500,10 @@ async def test_p31_a_backup_has_every_message_accepted_before_it_began(
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
-async def test_a_backup_replaces_no_file_and_leaves_none_behind(shop: Shop, tmp_path: Path) -> None:
+async def test_a_backup_replaces_no_file_and_leaves_none_behind(
+    shop_in_a_file: Shop, tmp_path: Path
+) -> None:
+    shop = shop_in_a_file
     taken = tmp_path / "taken.db"
     taken.write_text("mine")
     with pytest.raises(CallerError) as caught:

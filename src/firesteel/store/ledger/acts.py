@@ -56,6 +56,8 @@ class Acts:
         found = self._find(execution_no)
         if found.state is State.RUNNING:
             if execution_no not in self._mirror.running:
+                if self._runs_elsewhere(execution_no):
+                    return Ended(execution_no, State.RUNNING, False, elsewhere=True)
                 # Of a dead session, not yet recovered: it waits for that.
                 raise CallerError("the execution is being recovered", code="not_recovered")
             return Ended(execution_no, State.RUNNING, False, found.epoch)
@@ -152,6 +154,10 @@ class Acts:
         self._note_lane("resume", trigger_no, lane_key, actor)
 
     # --- inside ---------------------------------------------------------------------------------
+
+    def _runs_elsewhere(self, execution_no: int) -> bool:
+        """A running execution that is not of this session is of another one that lives."""
+        return False
 
     def _find(self, execution_no: int) -> _Found:
         row = self._one(self._sql.find, execution_no)

@@ -29,7 +29,7 @@ from firesteel.store.sql.statements import Statements
 
 _Began = tuple[str, bool, int | None, int, int | None, int | None]
 """How an execution begins: state, turn, session_no, begun, first_started_at_us, started_at_us."""
-_KeyName = tuple[int, str, str]
+KeyName = tuple[int, str, str]
 """Trigger, consumer ('' where there is none) and idempotency key."""
 
 _RECORDED: _Began = ("succeeded", False, None, 0, None, None)
@@ -61,7 +61,7 @@ class Appends:
         """Drop what is buffered: it is written, or the transaction was rolled back."""
         self._messages: list[Row] = []
         self._searches: list[Row] = []
-        self._keys: dict[_KeyName, tuple[Duplicate, bytes, int]] = {}
+        self._keys: dict[KeyName, tuple[Duplicate, bytes, int]] = {}
         self._counted: dict[int, TriggerMirror] = {}
 
     def append(self, new: NewMessage) -> Appended:
@@ -181,12 +181,17 @@ class Appends:
         if known is not None:
             first, fingerprint, _ = known
         else:
-            row = self._connection.execute(self._sql.known_key, name).fetchone()
+            row = self._known_key(name)
             if row is None or row[4] <= self._mirror.steady_us:
                 return None
             first, fingerprint = Duplicate(row[0], row[1], row[2], True), row[3]
         same = fingerprint == key.fingerprint
         return Duplicate(first.message_id, first.sequence, first.execution_no, same)
+
+    def _known_key(self, name: KeyName) -> Row | None:
+        """Message id, sequence, execution number, fingerprint and end of a key in the tables."""
+        row: Row | None = self._connection.execute(self._sql.known_key, name).fetchone()
+        return row
 
     def _remember(self, new: NewMessage, key: Idempotency, accepted: Accepted) -> None:
         """The window is the caller's; when it ends is told by the store's steady clock (P32)."""

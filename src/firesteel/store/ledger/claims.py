@@ -165,11 +165,15 @@ class Claims:
             return
         # What was claimed before in this transaction must be out of the index.
         rows = self._connection.execute(self._sql.ready, (trigger.no, count)).fetchall()
+        self._look_ahead(rows)
         for row in rows:
             self._claim(trigger, row)
         self._write_claimed()
         if len(rows) < count:
             trigger.ready = False
+
+    def _look_ahead(self, rows: Sequence[Row]) -> None:
+        """These are claimed next: whoever pays for each question may ask for all of them now."""
 
     def _claim(self, trigger: TriggerMirror, row: Row) -> None:
         mirror = self._mirror

@@ -146,6 +146,10 @@ class Outcomes:
             self._leave_lane(running.trigger, running.lane_key)
         return True
 
+    def settled_numbers(self) -> list[int]:
+        """The executions whose ends are buffered."""
+        return [row[0] for row in self._settled]
+
     def flush(self) -> None:
         """Write everything that is buffered."""
         pen = self._pen

@@ -155,9 +155,16 @@ class PostgresqlConnection:
     def commit(self) -> bool:
         """End the transaction; what it wrote is flushed, on synchronous standbys too. False: it
         may not be on those. Raises OperationalError with the connection lost: nobody knows."""
+        return self.committed(self.committing())
+
+    def committing(self) -> psycopg.Cursor[Any]:
+        """``commit`` in pipeline mode: not waited for. For ``committed``, after the pipeline."""
         self._warned = False
-        done = self.raw.execute(b"COMMIT", prepare=False)
-        if done.statusmessage != "COMMIT":
+        return self.raw.execute(b"COMMIT", prepare=False)
+
+    def committed(self, commit: psycopg.Cursor[Any]) -> bool:
+        """As ``commit``."""
+        if commit.statusmessage != "COMMIT":
             raise psycopg.errors.InFailedSqlTransaction("a statement of the transaction had failed")
         return not self._warned
 

@@ -1,0 +1,143 @@
+"""Claiming where each question to the tables is a journey: one for all lanes, not one for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from firesteel.model.execution import JournalEntry
+from firesteel.store.journal import Claim
+from firesteel.store.ledger.claims import Claims
+from firesteel.store.ledger.mirror import BUSY, PAUSED, LaneName, Mirror, TriggerMirror
+from firesteel.store.ledger.pen import Pen, Row
+from firesteel.store.postgresql.arrays import numbers, texts
+from firesteel.store.sql.dialects import POSTGRESQL
+from firesteel.store.sql.statements import Statements
+
+_RIPEN_AT_ONCE: Final = 500
+
+_RIPEN: Final = """
+UPDATE execution SET due_at_us = NULL WHERE no = ANY (ARRAY(
+    SELECT e.no FROM execution AS e
+    WHERE e.state = 'waiting' AND e.due_at_us IS NOT NULL AND e.due_at_us <= ?::BIGINT
+        AND e.trigger_no = ANY (?::BIGINT[])
+    ORDER BY e.due_at_us LIMIT ?::BIGINT
+)) RETURNING trigger_no
+"""
+
+# For each lane: whether it is paused, whether it runs, and its head, whole or by its number.
+_HEADS: Final = """
+SELECT v.place,
+    EXISTS (
+        SELECT FROM paused_lane AS p WHERE p.trigger_no = v.trigger_no AND p.lane_key = v.lane_key
+    ),
+    EXISTS (
+        SELECT FROM execution AS e WHERE e.state = 'running' AND e.lane_key IS NOT NULL
+            AND e.trigger_no = v.trigger_no AND e.lane_key = v.lane_key
+    ),
+    h.*
+FROM unnest(?::BIGINT[], ?::TEXT[]) WITH ORDINALITY AS v (trigger_no, lane_key, place)
+LEFT JOIN LATERAL (
+    SELECT {columns} FROM execution AS e {joins}
+    WHERE e.state = 'waiting' AND e.lane_key IS NOT NULL
+        AND e.trigger_no = v.trigger_no AND e.lane_key = v.lane_key
+    ORDER BY e.position LIMIT 1
+) AS h ON true
+"""
+_WHOLE_HEADS: Final = _HEADS.format(
+    columns="e.no, e.epoch, e.run, e.version_no, e.lane_key, e.attempt, e.counted, e.alone,"
+    " e.first_started_at_us, m.id, m.sequence, m.received_at_us, m.consumer, p.request, p.body,"
+    " e.due_at_us",
+    joins="JOIN message AS m ON m.no = e.message_no"
+    " JOIN payload AS p ON p.message_no = e.message_no",
+)
+_BARE_HEADS: Final = _HEADS.format(columns="e.no, e.due_at_us", joins="")
+
+_GIVE_TURNS: Final = "UPDATE execution SET turn = true WHERE no = ANY (?::BIGINT[])"
+
+_JOURNALS: Final = """
+SELECT execution_no, step, kind, attempt, started_at_us, ended_at_us, result, input
+FROM entry WHERE execution_no = ANY (?::BIGINT[]) ORDER BY no
+"""
+
+
+class SharedClaims(Claims):
+    """``became_ready``: triggers that came to have something to run in this transaction;
+    ``ripened``: those of which something was due."""
+
+    def __init__(self, mirror: Mirror, pen: Pen) -> None:
+        super().__init__(mirror, pen, Statements(POSTGRESQL))
+        self.became_ready: set[int] = set()
+        self._journals: dict[int, list[JournalEntry]] = {}
+
+    def forget(self) -> None:
+        """See ``Claims.forget``."""
+        super().forget()
+        self.became_ready = set()
+
+    def ready(self, trigger: TriggerMirror) -> None:
+        """See ``Claims.ready``."""
+        super().ready(trigger)
+        self.became_ready.add(trigger.no)
+
+    def ripen(self) -> None:
+        """What is due by now, of the triggers that are held, becomes ready."""
+        mirror = self._mirror
+        if mirror.next_due_us is None or mirror.next_due_us > mirror.steady_us:
+            return
+        due = self._connection.execute(
+            _RIPEN, (mirror.steady_us, numbers(mirror.triggers), _RIPEN_AT_ONCE)
+        ).fetchall()
+        for trigger_no in {trigger_no for (trigger_no,) in due}:
+            self.ready(mirror.triggers[trigger_no])
+        mirror.see_next_due()
+
+    def finish(self) -> Sequence[Claim]:
+        """See ``Claims.finish``."""
+        advance, self._advance = self._advance, {}
+        if advance:
+            self._advance_lanes(advance)
+        return super().finish()
+
+    def _advance_lanes(self, advance: dict[LaneName, TriggerMirror]) -> None:
+        """As ``_advance_lane``, of all of them."""
+        lanes = self._mirror.lanes
+        names = [name for name in advance if lanes.get(name, BUSY) not in (0, PAUSED)]
+        if not names:
+            return
+        whole = not self._mirror.turns
+        columns = (numbers([no for no, _ in names]), texts([key for _, key in names]))
+        found = self._connection.execute(_WHOLE_HEADS if whole else _BARE_HEADS, columns).fetchall()
+        if whole:
+            self._look_ahead([row[3:] for row in found if row[3] is not None])
+        turns = []
+        for place, paused, runs, *head in sorted(found, key=lambda row: row[0]):
+            name = names[place - 1]
+            if lanes.get(name, BUSY) == BUSY:
+                is_there = runs or head[0] is not None
+                lanes[name] = PAUSED if paused else BUSY if is_there else 0
+                if paused or runs:
+                    continue
+            if head[0] is None:
+                continue
+            trigger = advance[name]
+            if whole and head[-1] is None and self._may_claim_at_once(trigger):
+                self._claim(trigger, tuple(head))
+                continue
+            turns.append(head[0])
+            if head[-1] is None:
+                self.ready(trigger)
+        if turns:
+            self._connection.execute(_GIVE_TURNS, (numbers(turns),))
+
+    def _look_ahead(self, rows: Sequence[Row]) -> None:
+        """Ask for the journals of those that were tried before."""
+        again = [row[0] for row in rows if row[5] > 0]
+        self._journals = {no: [] for no in again}
+        if again:
+            for no, *entry in self._connection.execute(_JOURNALS, (numbers(again),)):
+                self._journals[no].append(JournalEntry(*entry))
+
+    def _journal(self, execution_no: int) -> list[JournalEntry]:
+        known = self._journals.pop(execution_no, None)
+        return super()._journal(execution_no) if known is None else known
