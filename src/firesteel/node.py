@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -398,9 +399,14 @@ async def _open_store(settings: Settings, doors: Doors) -> Opened:
 
 
 async def _open_postgresql(settings: Settings, name: str) -> Store:
-    raise OperatorError(
-        f"the node {name} cannot be {settings.role}: PostgreSQL is not supported yet",
-        code="store_unsupported",
+    """Imported here: its driver is an extra, and a node on SQLite starts without it."""
+    from firesteel.store.postgresql.store import open_store as open_postgresql
+
+    return await open_postgresql(
+        settings.database_url or "",
+        node=name,
+        role=settings.role,
+        version=package_version("firesteel"),
     )
 
 

@@ -27,7 +27,10 @@ from firesteel.model import frames
 from firesteel.model.execution import Failure, Response, State
 from firesteel.model.message import Request
 from firesteel.settings import load_settings
+from firesteel.store.bulletin import Bulletin
 from firesteel.store.catalog import TriggerRules
+from firesteel.store.journal import Claim
+from firesteel.store.nodes import Nodes
 from firesteel.store.sqlite.store import SqliteStore, open_store
 
 PATIENCE_S = 60.0
@@ -103,19 +106,29 @@ class Attended:
     async def cancel(self, execution_no: int) -> None:
         self.cancelled.append(execution_no)
 
-    async def next(self) -> Work:
-        """The oldest attempt that is to be made."""
+    @property
+    def running(self) -> set[int]:
+        return {work.claim.execution_no for work in self.work}
+
+    def claim_of(self, execution_no: int) -> Claim | None:
+        found = [work.claim for work in self.work if work.claim.execution_no == execution_no]
+        return found[0] if found else None
+
+    async def next(self, *, keep: bool = False) -> Work:
+        """The oldest attempt that is to be made; ``keep``: it goes on."""
         async with asyncio.timeout(PATIENCE_S):
             while not self.work:
                 self.news.clear()
                 await self.news.wait()
-        return self.work.pop(0)
+        return self.work[0] if keep else self.work.pop(0)
 
 
 class AttendedEngine:
     """``engine`` with its ``dispatcher``; ``pool`` is the test's hand."""
 
-    def __init__(self, store: SqliteStore) -> None:
+    def __init__(
+        self, store: SqliteStore, bulletin: Bulletin | None = None, nodes: Nodes | None = None
+    ) -> None:
         settings = load_settings({}, {}, None)
         keyring, self.waiters = Keyring(bytes(32)), Waiters()
         definitions = Definitions(store.catalog)
@@ -129,7 +142,7 @@ class AttendedEngine:
             connections,
             waiters=self.waiters,
             clock=self.clock,
-            bulletin=store.bulletin,
+            bulletin=bulletin or store.bulletin,
         )
         publications = Publications(store.catalog, definitions)
         pool = cast("Pool", self.pool)
@@ -152,9 +165,9 @@ class AttendedEngine:
             public=PublicAddress("http://127.0.0.1:8080", "127.0.0.1", 8080),
             figures=store.figures,
             traffic=self.traffic,
-            bulletin=store.bulletin,
+            bulletin=bulletin or store.bulletin,
             jobs=store.jobs,
-            nodes=store.nodes,
+            nodes=nodes or store.nodes,
         )
         self.dispatcher.use(pool, self._defect, self.traffic)
         self.engine = Engine(self.parts)
@@ -220,10 +233,16 @@ class AttendedEngine:
 
 
 @asynccontextmanager
-async def attended_engine(folder: Path, *, slots: int = 10) -> AsyncIterator[AttendedEngine]:
+async def attended_engine(
+    folder: Path,
+    *,
+    slots: int = 10,
+    bulletin: Bulletin | None = None,
+    nodes: Nodes | None = None,
+) -> AsyncIterator[AttendedEngine]:
     """On a store in the folder; all that was begun has ended afterwards."""
     store = await open_store(folder / "firesteel.db")
-    attended = AttendedEngine(store)
+    attended = AttendedEngine(store, bulletin, nodes)
     attended.dispatcher.capacity(slots)
     try:
         yield attended

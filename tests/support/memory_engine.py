@@ -48,6 +48,7 @@ class MemoryEngine:
         self.routes = Routes()
         self.keyring = Keyring(bytes(range(32)))
         self.refusal: str | None = None
+        self.gateways = 1
         self.answer: Callable[[Call], Response | None] = lambda _call: OK
         self.body_keys: BodyKeys | None = BodyKeys([], [])
         self.stored: list[Stored] = []

@@ -59,6 +59,7 @@ class Engine:
         self.feed = parts.dispatcher.feed
         self.bulk = BulkRunner(self, parts)
         self.refusal: str | None = None
+        self.gateways = 1
         self.name = parts.name or socket.gethostname()
         self._parts = parts
         self._clock = parts.clock

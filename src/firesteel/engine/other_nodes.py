@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, assert_never
 
 import structlog
 
+from firesteel.errors import StoreUnavailable
 from firesteel.store.bulletin import CancelAsked, CatalogChanged, Missed, Ready, Settled
 from firesteel.store.journal import Actor
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 ANSWERS_S = 1.0
 LISTS_S = 2.0
+GATEWAYS_S = 5.0
 CATALOG_S = 15.0
 RETRY_S = 0.5
 
@@ -43,7 +45,7 @@ class OtherNodes:
     def start(self) -> None:
         """Begin to listen and to look."""
         self._parts.bulletin.listen(self._hear)
-        rounds = (self._answers, self._catalog, self._lists)
+        rounds = (self._answers, self._catalog, self._lists, self._gateways)
         loop = asyncio.get_running_loop()
         self._tasks = [
             loop.create_task(_again_and_again(work), name=work.__name__) for work in rounds
@@ -114,6 +116,13 @@ class OtherNodes:
         if self._engine.feed.open:
             self._engine.feed.much_changed()
 
+    async def _gateways(self) -> None:
+        """Rates are shared out among the nodes that take calls."""
+        living = await self._parts.nodes.living()
+        taking = sum(node.role != "worker" and node.lease_s > 0 for node in living)
+        self._engine.gateways = max(taking, 1)
+        await asyncio.sleep(GATEWAYS_S)
+
 
 async def _set_within(event: asyncio.Event, timeout_s: float) -> bool:
     """Whether it was set; it no longer is."""
@@ -130,6 +139,8 @@ async def _again_and_again(work: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
             await work()
+        except StoreUnavailable:  # the log is told of it elsewhere
+            await asyncio.sleep(RETRY_S)
         except Exception as error:  # noqa: BLE001  # the next round is due all the same
             log.warning("round_failed", round=work.__name__, error=type(error).__name__)
             await asyncio.sleep(RETRY_S)

@@ -101,6 +101,7 @@ class Gateway:
             self.bodies.check(length_bytes)
         rule = route.trigger.rate_limit
         if rule is not None:
+            self._rates.gateways = self.engine.gateways
             wait_s = self._rates.take(rule, route.trigger_no, consumer)
             if wait_s:
                 raise CallRefused(Problem("rate_limited", retry_after_s=wait_s))

@@ -36,6 +36,11 @@ class EnginePort(Protocol):
         """The code of ``model.problem`` that calls get while none is accepted, else None."""
         ...
 
+    @property
+    def gateways(self) -> int:
+        """How many nodes take calls, this one among them."""
+        ...
+
     def accept(self, call: Call, caller: Caller) -> None:
         """Store the call and tell the caller: accepted when it is committed and flushed, refused
         when nothing was stored (but for OutcomeUnknown): CallerError ``lane_full``,

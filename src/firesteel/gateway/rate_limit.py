@@ -19,21 +19,24 @@ BUCKETS_LIMIT: Final = 100_000
 
 
 class RateLimiter:
-    """Buckets by trigger and consumer, of this node; ``monotonic``: seconds."""
+    """Buckets by trigger and consumer, of this node; ``monotonic``: seconds. ``gateways``: so many
+    nodes take calls, and each lets its part of a rate through (docs/decisions/0023)."""
 
     def __init__(
         self, monotonic: Callable[[], float] = time.monotonic, *, limit: int = BUCKETS_LIMIT
     ) -> None:
         self._monotonic = monotonic
         self._limit = limit
+        self.gateways = 1
         self._full_at: dict[tuple[int, str | None], float] = {}
 
     def take(self, rule: RateLimit, trigger_no: int, consumer: str | None) -> int:
         """Take one call: 0 where it may be made, else the whole seconds until the next may."""
         bucket = (trigger_no, consumer if rule.per == "consumer" else None)
         now = self._monotonic()
-        spacing_s = 1.0 / rule.rate
-        burst = rule.burst if rule.burst is not None else max(1, math.floor(rule.rate))
+        spacing_s = self.gateways / rule.rate
+        whole = rule.burst if rule.burst is not None else math.floor(rule.rate)
+        burst = max(1, whole // self.gateways)
         full_at = max(self._full_at.get(bucket, now), now)
         wait_s = full_at - now - (burst - 1) * spacing_s
         # A billionth of a second of patience for sums of fractions.

@@ -86,6 +86,14 @@ def test_consumers_are_counted_apart_or_together_as_the_trigger_says() -> None:
     assert [limited.take(together, 2, consumer) for consumer in "aba"] == [0, 1, 1]
 
 
+def test_of_several_gateways_each_lets_its_part_through() -> None:
+    limited, rule = Limited(), RateLimit(rate=6.0)
+    limited.limiter.gateways = 3
+    assert [limited.take(rule) for _ in range(3)] == [0, 0, 1]
+    limited.now += 0.5
+    assert [limited.take(rule) for _ in range(2)] == [0, 1]
+
+
 @given(st.lists(st.floats(0, 2), max_size=200), st.integers(1, 20), st.integers(1, 20))
 def test_no_more_than_burst_and_rate_allow_get_through(
     pauses: list[float], rate: int, burst: int

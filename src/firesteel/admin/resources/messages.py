@@ -89,7 +89,9 @@ async def replay_message(
     return shapes.ReplayedShape(id=id, run=run, execution=execution)
 
 
-@router.post("/{id}/cancel", responses=responses(*_UNKNOWN, "already_terminal"))
+@router.post(
+    "/{id}/cancel", responses=responses(*_UNKNOWN, "already_terminal", "cancel_unanswered")
+)
 async def cancel_message(
     workspace: WorkspaceName,
     id: MessageId,
