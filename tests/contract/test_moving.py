@@ -17,8 +17,7 @@ from firesteel.store.moving.move import SidesDiffer
 from firesteel.store.postgresql.store import open_store as open_postgresql
 from firesteel.store.schema import metadata
 from firesteel.store.sqlite.store import open_store
-from tests.support import full_store
-from tests.support.full_store import make_full_store
+from tests.support.full_store import CHECK, apart, full_store
 from tests.support.moved import (
     Watch,
     as_recovered,
@@ -38,7 +37,7 @@ MINUTE_US = 60 * 1_000_000
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with everything in it, whose clock was a week ahead; not to be written to."""
     file = tmp_path_factory.mktemp("made") / "firesteel.db"
-    asyncio.run(make_full_store(file, ahead_us=WEEK_US))
+    full_store(file, ahead_us=WEEK_US)
     return file
 
 
@@ -107,7 +106,7 @@ def test_settings_of_the_file_s_own_stay_there(file: Path, postgres_url: str) ->
     assert "steady_clock" not in names
     assert {"workspace", "encryption_check", "retention_clock"} <= set(names.split())
     check = "SELECT value FROM setting WHERE name = 'encryption_check'"
-    assert asked(postgres_url, check) == full_store.CHECK
+    assert asked(postgres_url, check) == CHECK
 
 
 def test_numbers_go_on_behind_those_that_are_there(file: Path, postgres_url: str) -> None:
@@ -207,7 +206,7 @@ def test_bodies_of_a_mebibyte_are_moved_in_chunks_of_a_few(
 ) -> None:
     monkeypatch.setattr(moving, "CHUNK_BYTES", 3 * 1024 * 1024)
     file = tmp_path / "firesteel.db"
-    asyncio.run(make_full_store(file, messages=1, big=8))
+    full_store(file, messages=1, big=8)
     watch = Watch()
     moved(file, postgres_url, watch)
     assert len([rows for table, rows in watch.told if table == "payload"]) >= 3
@@ -233,7 +232,7 @@ def test_an_engine_cannot_start_on_a_file_that_is_being_moved(
 
     def start() -> None:
         with pytest.raises(OperatorError) as caught:
-            asyncio.run(open_store(file))  # type: ignore[arg-type]
+            apart(open_store(file))
         refused.append(code_of(caught))
 
     moved(file, postgres_url, Watch(at_end=start))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import signal
 import subprocess
@@ -18,7 +17,7 @@ import pytest
 from firesteel.store.moving.marker import Progress
 from tests.conftest import Size
 from tests.fault.defects import planted
-from tests.support.full_store import make_full_store
+from tests.support.full_store import full_store
 from tests.support.markdown import ROOT
 from tests.support.moved import as_recovered, asked, assert_same, in_postgresql
 
@@ -52,7 +51,7 @@ sys.exit(code)
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with everything in it, as a killed engine left it."""
     made = tmp_path_factory.mktemp("made") / "firesteel.db"
-    asyncio.run(make_full_store(made, messages=MESSAGES))
+    full_store(made, messages=MESSAGES)
     return made
 
 
@@ -129,7 +128,7 @@ def test_many_large_bodies_take_no_more_memory_than_a_few(
     tmp_path: Path, postgres_url: str
 ) -> None:
     file = tmp_path / "firesteel.db"
-    asyncio.run(make_full_store(file, messages=1, big=BIG))
+    full_store(file, messages=1, big=BIG)
     code, told = Run(file, postgres_url, {}).ended()
     peak_bytes = int(told.rpartition("peak ")[2])
     assert code == 0, told

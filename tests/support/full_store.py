@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import time
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, TypeVar
 
 from msgspec import structs
 
@@ -19,6 +23,8 @@ from firesteel.store.sql.clock import boot_id
 from firesteel.store.sqlite.store import SqliteStore, open_store
 from tests.support.hand import ADA, GONE, OK, REQUEST, Hand, step
 
+T = TypeVar("T")
+
 FAR_US = 4_000_000_000_000_000
 NUL = "a\0b"
 MARKED = "\ue000\ue001\\0\0"
@@ -27,6 +33,17 @@ BIG = NO_UTF8 * 4096
 RETRY_S = 3600.0
 WORKSPACE = "t37ed"
 CHECK = "c0ffee" * 8
+
+
+def full_store(path: Path, *, messages: int = 300, big: int = 2, ahead_us: int = 0) -> None:
+    """As ``make_full_store``, where there is no event loop."""
+    apart(make_full_store(path, messages=messages, big=big, ahead_us=ahead_us))
+
+
+def apart(work: Coroutine[Any, Any, T]) -> T:
+    """What the work returns, done in a thread: the test's own event loop does not notice."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 async def make_full_store(

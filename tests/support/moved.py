@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import shutil
 import sqlite3
@@ -18,6 +17,7 @@ from firesteel.store.postgresql.connection import Address, Session, connect
 from firesteel.store.schema import metadata
 from firesteel.store.sql.clock import Clocks, boot_id
 from firesteel.store.sqlite.store import open_store
+from tests.support.full_store import apart
 
 CLOCKS = Clocks(lambda: time.time_ns() // 1000, time.monotonic, boot_id())
 TABLES = [table for table in metadata.sorted_tables if table.name not in ("session", "setting")]
@@ -99,7 +99,7 @@ def as_recovered(file: Path, folder: Path) -> Rows:
         await store.journal.recover()
         await store.close()
 
-    asyncio.run(recover())
+    apart(recover())
     return in_the_file(copy)
 
 

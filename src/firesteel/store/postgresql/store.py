@@ -86,6 +86,7 @@ async def open_store(  # noqa: PLR0913  # all but the first are named at the cal
     except BaseException:
         await scans.close()
         await database.close()
+        await bulletin.close()
         raise
     history = SqlHistory(database, scans, storage, clocks=clocks, steady_us=journal.steady_us)
     store = PostgresqlStore(
