@@ -164,6 +164,7 @@ class SharedLedger:
         self._also_needed: set[int] = set()
         self._blocks: dict[int, None] = {}
         self._ended: list[int] = []
+        self._missed: set[int] = set()
         self._again_s = 0.0
         self._look_s = 0.0
         self._connected_s = 0.0
@@ -248,6 +249,7 @@ class SharedLedger:
             free = self._numbers(_DUE, mirror.steady.now_us(), _DUE_AT_ONCE)
         free_slots = slots - len(mirror.running) + ending
         free += mirror.next_in_line(min(free_slots, _TRIED_AT_ONCE))
+        required.update(self._missed.intersection(free))
         return _Plan(required, [no for no in dict.fromkeys(free) if no not in required], news)
 
     def begin(self, plan: _Plan) -> None:
@@ -272,8 +274,10 @@ class SharedLedger:
         mirror.hold([*plan.required, *plan.free], rows)
         mirror.mark_changed(plan.required)
         self._ended = []
-        missed = any(no not in mirror.triggers for no in plan.free)
-        self._again_s = time.monotonic() + _AGAIN_S if missed else 0.0
+        # Somebody else works on these: tried again soon, and then waited for.
+        self._missed = {no for no in plan.free if no not in mirror.triggers}
+        mirror.put_in_line(self._missed)
+        self._again_s = time.monotonic() + _AGAIN_S if self._missed else 0.0
         self.renewed = False
         self.claims.ripen()
         if plan.news:

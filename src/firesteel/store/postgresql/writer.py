@@ -82,6 +82,7 @@ class Writer:
         self._lock = threading.Condition()
         self._queue: deque[Command] = deque()
         self._batch: list[Command] = []
+        self._in_doubt: list[Command] = []
         self._began_s = 0.0
         self._connection: PostgresqlConnection | None = None
         # The thread's own.
@@ -185,7 +186,7 @@ class Writer:
             unheard = [c for c in self._queue if 0 < c.late_s < now_s]
             if unheard:
                 self._queue = deque(c for c in self._queue if not 0 < c.late_s < now_s)
-            uncertain = [c for c in self._batch if 0 < c.late_s < now_s]
+            uncertain = [c for c in self._batch + self._in_doubt if 0 < c.late_s < now_s]
             if self._batch and self._connection is not None and now_s > self._began_s + LATE_S:
                 self._connection.abort()
         self._open -= len(unheard)
@@ -332,7 +333,9 @@ class Writer:
     def _fail(self, commands: list[Command], error: Exception) -> bool:
         """One command's defect must not fail its neighbours: each again, alone."""
         if self._unknown is not None:
-            return True  # they are told when it is known
+            with self._lock:  # they are told when it is known
+                self._batch, self._in_doubt = [], self._unknown[0]
+            return True
         error = meaning(error) if isinstance(error, psycopg.Error) else error
         of_the_store = isinstance(error, psycopg.Error) and is_for_now(error)
         if not of_the_store and len(commands) > 1 and self._connection is not None:
@@ -422,6 +425,8 @@ class Writer:
 
     def _resolve(self, resumed: tuple[int, bool] | None) -> None:
         unknown, self._unknown = self._unknown, None
+        with self._lock:
+            self._in_doubt = []
         lives = resumed is not None and resumed[1]
         if unknown is not None:
             commands, done = unknown

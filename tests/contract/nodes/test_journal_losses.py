@@ -1,0 +1,338 @@
+"""A journal whose database goes, comes back, stands still, or loses the answer to a commit."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import pytest
+
+from firesteel.errors import OutcomeUnknown, StoreUnavailable
+from firesteel.store.journal import Accepted
+from firesteel.store.postgresql import writer
+from firesteel.store.postgresql.connection import PostgresqlConnection
+from firesteel.store.postgresql.store import PostgresqlStore
+from tests.contract.nodes.conftest import OpenNode, until
+from tests.support.hand import Hand, step
+from tests.support.postgres import Postgres
+
+# What callers are told within (P04, P36), and some for a busy machine.
+IN_TIME_S = 6.0
+
+
+@pytest.fixture
+async def node(open_node: OpenNode) -> PostgresqlStore:
+    return await open_node("a")
+
+
+@pytest.fixture
+def hand(node: PostgresqlStore) -> Hand:
+    return Hand(node.journal, node.catalog)
+
+
+@pytest.fixture
+def server(store_url: str) -> Iterator[psycopg.Connection[Any]]:
+    """A connection of the test's own."""
+    with psycopg.connect(store_url.replace("+psycopg", ""), autocommit=True) as connection:
+        yield connection
+
+
+def is_writers(connection: PostgresqlConnection, hand: Hand) -> bool:
+    return connection is hand.journal.writer._connection  # type: ignore[attr-defined]
+
+
+async def accept_again(hand: Hand, trigger: int) -> Accepted:
+    """The first acceptance after an outage."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                return await hand.accept(trigger)
+            except StoreUnavailable:
+                await asyncio.sleep(0.05)
+
+
+async def settled_again(hand: Hand, claim: Any) -> bool:
+    """As the engine does: tried until the store takes it."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                return await hand.settle(claim)
+            except StoreUnavailable:
+                await asyncio.sleep(0.05)
+
+
+async def test_p37_after_a_crash_of_the_server_the_session_goes_on(
+    postgres: Postgres, hand: Hand
+) -> None:
+    trigger = await hand.trigger()
+    await hand.accept_many(3, trigger, "a")
+    (claim,) = await hand.taken()
+    postgres.kill()
+    began_s = time.monotonic()
+    for _ in range(3):
+        with pytest.raises((StoreUnavailable, OutcomeUnknown)):
+            await hand.accept(trigger)
+    with pytest.raises(StoreUnavailable):
+        await hand.settle(claim)
+    assert time.monotonic() - began_s < IN_TIME_S
+    postgres.start()
+    assert await settled_again(hand, claim)
+    assert (await hand.taken())[0].message.sequence == 2
+    assert (await accept_again(hand, trigger)).sequence == 4
+    assert hand.lost == []
+    assert await hand.journal.renew()
+
+
+@pytest.mark.parametrize("committed", [True, False], ids=["committed", "not committed"])
+async def test_p02_a_commit_in_doubt_is_resolved_and_its_claims_are_given_once(
+    hand: Hand, monkeypatch: pytest.MonkeyPatch, committed: bool
+) -> None:
+    trigger = await hand.trigger(concurrency=3)
+    await hand.accept_many(2, trigger, "a")
+    (claim,) = await hand.taken()
+    cut_once(monkeypatch, hand, committed=committed)
+    new, again = hand.new(trigger), hand.new(trigger)
+    results = await asyncio.gather(
+        hand.settle(claim), hand.journal.append(new), return_exceptions=True
+    )
+    if committed:
+        assert results[0] is True
+        assert isinstance(results[1], Accepted)
+        claims = await hand.taken(2)
+        assert sorted(one.message.sequence for one in claims) == [2, 3]
+    else:
+        assert all(isinstance(result, StoreUnavailable) for result in results)
+        assert await settled_again(hand, claim)
+        (following,) = await hand.taken()
+        assert following.message.sequence == 2
+    accepted = await hand.journal.append(again)
+    assert isinstance(accepted, Accepted)
+    assert accepted.sequence == (4 if committed else 3)
+    assert (await hand.taken())[0].message.id == again.message.id
+    counts = await hand.journal.counts(trigger)
+    assert counts.accepted == counts.waiting + counts.running + counts.terminal
+    assert hand.claims == []
+    assert hand.lost == []
+
+
+def cut_once(monkeypatch: pytest.MonkeyPatch, hand: Hand, *, committed: bool) -> None:
+    """The connection is lost around the next COMMIT of the writer."""
+    done: list[bool] = []
+
+    if committed:
+        after = PostgresqlConnection.committed
+
+        def cut_behind(self: PostgresqlConnection, commit: Any) -> bool:
+            flushed = after(self, commit)
+            if not done and is_writers(self, hand):
+                done.append(True)
+                self.raw.close()
+                raise psycopg.OperationalError("the connection is lost")
+            return flushed
+
+        monkeypatch.setattr(PostgresqlConnection, "committed", cut_behind)
+    else:
+        before = PostgresqlConnection.committing
+
+        def cut_before(self: PostgresqlConnection) -> Any:
+            if not done and is_writers(self, hand):
+                done.append(True)
+                self.abort()
+            return before(self)
+
+        monkeypatch.setattr(PostgresqlConnection, "committing", cut_before)
+
+
+async def test_a_connection_that_is_lost_before_the_commit_leaves_nothing(
+    hand: Hand, server: psycopg.Connection[Any]
+) -> None:
+    trigger = await hand.trigger()
+    server.execute("BEGIN")
+    server.execute("SELECT no FROM integration FOR NO KEY UPDATE")
+    waiting = asyncio.ensure_future(hand.journal.append(hand.new(trigger)))
+    find = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    pids: list[Any] = []
+    async with asyncio.timeout(20):
+        while not pids:
+            await asyncio.sleep(0.01)
+            pids = server.execute(find).fetchall()
+    server.execute("SELECT pg_terminate_backend(%s)", pids[0])
+    with pytest.raises(StoreUnavailable):
+        await waiting
+    server.execute("COMMIT")
+    assert (await accept_again(hand, trigger)).sequence == 1
+
+
+async def stopped(server: psycopg.Connection[Any], hand: Hand) -> int:
+    """The writer's process on the server."""
+    connection = hand.journal.writer._connection  # type: ignore[attr-defined]
+    return int(connection.raw.info.backend_pid)
+
+
+async def test_p36_a_server_that_stands_still_is_not_waited_for(
+    hand: Hand, server: psycopg.Connection[Any]
+) -> None:
+    trigger = await hand.trigger()
+    await hand.accept(trigger)
+    (claim,) = await hand.taken()
+    pid = await stopped(server, hand)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        began_s = time.monotonic()
+        with pytest.raises((OutcomeUnknown, StoreUnavailable)):
+            await hand.accept(trigger)
+        assert time.monotonic() - began_s < IN_TIME_S
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert await settled_again(hand, claim)
+    accepted = await accept_again(hand, trigger)
+    counts = await hand.journal.counts(trigger)
+    assert counts.accepted == accepted.sequence
+    assert hand.lost == []
+
+
+async def test_p14_a_session_that_was_ended_while_it_was_cut_off_writes_nothing(
+    hand: Hand, server: psycopg.Connection[Any]
+) -> None:
+    trigger = await hand.trigger()
+    await hand.accept(trigger)
+    (claim,) = await hand.taken()
+    server.execute("UPDATE session SET ended_at_us = 1")
+    server.execute("SELECT pg_terminate_backend(%s)", (await stopped(server, hand),))
+    with pytest.raises(StoreUnavailable):
+        await hand.settle(claim)
+    await until(lambda: bool(hand.lost))
+    with pytest.raises(StoreUnavailable):
+        await hand.accept(trigger)
+    assert (await hand.journal.counts(trigger)).accepted == 1
+
+
+async def test_one_commands_defect_fails_that_command_only(hand: Hand) -> None:
+    trigger = await hand.trigger()
+    first = hand.new(trigger)
+    calls = [hand.journal.append(new) for new in (first, first, hand.new(trigger))]
+    results: list[Any] = [await told(call) for call in calls]
+    assert [r.sequence for r in results if isinstance(r, Accepted)] == [1, 2]
+    assert not isinstance(results[1], StoreUnavailable | Accepted)
+    assert len(await hand.taken(2)) == 2
+
+
+async def told(call: Any) -> Any:
+    try:
+        return await call
+    except Exception as error:  # noqa: BLE001  # whatever it is, it is looked at
+        return error
+
+
+async def test_calls_are_refused_at_once_while_too_many_wait(
+    hand: Hand, monkeypatch: pytest.MonkeyPatch, server: psycopg.Connection[Any]
+) -> None:
+    trigger = await hand.trigger()
+    monkeypatch.setattr(hand.journal.writer, "_queue_limit", 10)  # type: ignore[attr-defined]
+    calls = [hand.journal.append(hand.new(trigger)) for _ in range(30)]
+    results = [await told(call) for call in calls]
+    assert 0 < sum(isinstance(result, Accepted) for result in results) <= 10
+    codes = {r.code for r in results if isinstance(r, StoreUnavailable)}
+    assert codes == {"overloaded"}
+
+
+async def test_a_journal_closes_also_where_the_database_is_gone(
+    postgres: Postgres, node: PostgresqlStore, hand: Hand
+) -> None:
+    trigger = await hand.trigger()
+    await hand.accept(trigger)
+    postgres.kill()
+    try:
+        async with asyncio.timeout(IN_TIME_S):
+            await node.journal.close()
+    finally:
+        postgres.start()
+
+
+@dataclass(slots=True)
+class Jump:
+    """How far the database's clock was set."""
+
+    by_us: int = 0
+
+    def told(self, told_us: int) -> int:
+        return told_us + self.by_us
+
+
+async def test_p32_a_jump_of_the_databases_clock_makes_nothing_due_and_no_lease_lapse(
+    open_node: OpenNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two nodes notice it, one of them says so, both agree."""
+    jump = Jump()
+    one, other = await open_node("a"), await open_node("b")
+    for node in (one, other):
+        mirror = node.journal._ledger.mirror
+        monkeypatch.setattr(mirror, "database_us", jump.told)
+    hand = Hand(one.journal, one.catalog)
+    trigger = await hand.trigger()
+    await hand.accept(trigger)
+    await hand.postpone((await hand.taken())[0], 3600)
+    for jump.by_us in (86_400_000_000, -86_400_000_000, 0):
+        for node in (one, other):
+            assert await node.journal.renew()
+        assert abs(one.journal.steady_us() - other.journal.steady_us()) < 1_000_000
+        assert abs(one.journal.steady_us() - time.time_ns() // 1000) < 60_000_000
+        assert await other.journal.recover() == 0
+    assert hand.claims == []
+
+
+async def test_a_step_that_was_journaled_before_an_outage_is_there_after_it(
+    postgres: Postgres, hand: Hand
+) -> None:
+    trigger = await hand.trigger()
+    await hand.accept(trigger)
+    (claim,) = await hand.taken()
+    assert await hand.journal.record(claim.execution_no, claim.epoch, step())
+    postgres.kill()
+    postgres.start()
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                assert await hand.postpone(claim)
+                break
+            except StoreUnavailable:
+                await asyncio.sleep(0.05)
+    assert (await hand.taken())[0].journal == [step()]
+
+
+async def test_commands_in_doubt_are_told_so_in_time(
+    postgres: Postgres, hand: Hand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server is gone before it can be asked: the caller of an append is told within seconds,
+    the settlement waits for the truth."""
+    monkeypatch.setattr(writer, "LATE_S", 1.0)
+    trigger = await hand.trigger()
+    await hand.accept(trigger)
+    (claim,) = await hand.taken()
+    after = PostgresqlConnection.committed
+
+    def killed(self: PostgresqlConnection, commit: Any) -> bool:
+        flushed = after(self, commit)
+        if is_writers(self, hand):
+            monkeypatch.setattr(PostgresqlConnection, "committed", after)
+            postgres.kill()
+            self.raw.close()
+            raise psycopg.OperationalError("the connection is lost")
+        return flushed
+
+    monkeypatch.setattr(PostgresqlConnection, "committed", killed)
+    settling = asyncio.ensure_future(hand.settle(claim))
+    appending = asyncio.ensure_future(hand.accept(trigger))
+    with pytest.raises(OutcomeUnknown):
+        await appending
+    assert not settling.done()
+    postgres.start()
+    assert await settling
+    (following,) = await hand.taken()
+    assert following.message.sequence == 2
