@@ -3,7 +3,8 @@
 A block under a paragraph that ends with a file's name and a colon (``Write `orders.py`:``) is
 written to that file. In a ``console`` block, lines that begin with ``$`` are run in bash, and what
 they print must be what stands below: a line ``...`` stands for any lines, ``...`` within a line for
-any text. ``firesteel dev``, ``serve`` and ``demo`` go on in the background until the page's end.
+any text. ``firesteel dev``, ``serve`` and ``demo`` go on in the background until the page's end, or
+until ``migrate-store``, before which the reader stops the node.
 Blocks in other languages are for the reader.
 """
 
@@ -25,6 +26,7 @@ from tests.support.node import wait_until
 COMMAND_S = 60.0
 SHOWN_S = 20.0
 _FILE = re.compile(r".*`([\w./-]+\.(?:py|yaml|toml|txt|json|sql))`:", re.DOTALL)
+_EXPORTED = re.compile(r"export (\w+)=([\w:/@.%+-]+)")
 _ASSIGNED = re.compile(r"(\w+)=\$\((.*)\)")
 _ADDRESS = re.compile(r"127\.0\.0\.1:\d+")
 _LAST_LINES = {"demo": "Ctrl-C stops", "dev": "  changes are published", "serve": "  Data"}
@@ -90,6 +92,12 @@ class Walkthrough:
         if re.match(r"firesteel (?:demo|dev|serve)\b", command):
             self._start(command)
             assert_printed(expected, "".join(self._printed), place)
+            return
+        if command.startswith("firesteel migrate-store"):
+            self.stop()
+        exported = _EXPORTED.fullmatch(command)
+        if exported:
+            self._variables[exported[1]] = self._here(exported[2])
             return
         assigned = _ASSIGNED.fullmatch(command)
         done = self._bash(assigned[2] if assigned else command)

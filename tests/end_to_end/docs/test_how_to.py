@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.support.http_server import HttpServer, Reply
 from tests.support.markdown import DOCS
+from tests.support.moved import asked
 from tests.support.walkthrough import Walkthrough
 
 # What the reader of a how-to has: a project of `firesteel init`, and mostly a running node.
@@ -77,3 +78,14 @@ def test_a_back_up_is_made_and_restored_as_the_page_says(tmp_path: Path) -> None
 
 def test_a_workflow_is_tested_as_the_page_says(tmp_path: Path) -> None:
     walk("test-a-workflow", tmp_path, PROJECT)
+
+
+def test_a_store_is_moved_to_postgresql_as_the_page_says(tmp_path: Path, postgres_url: str) -> None:
+    written = "postgresql://firesteel:the-password@db.example.com/firesteel"
+    walk(
+        "migrate-to-postgresql",
+        tmp_path,
+        (*NODE, "firesteel send hello --key me"),
+        replaced={written: postgres_url},
+    )
+    assert asked(postgres_url, "SELECT count(*) FROM session") == 1
