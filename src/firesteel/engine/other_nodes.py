@@ -44,6 +44,7 @@ class OtherNodes:
 
     def start(self) -> None:
         """Begin to listen and to look."""
+        self._parts.waiters.look_for = self._look_for
         self._parts.bulletin.listen(self._hear)
         rounds = (self._answers, self._catalog, self._lists, self._gateways)
         loop = asyncio.get_running_loop()
@@ -68,9 +69,8 @@ class OtherNodes:
     def _hear(self, news: News) -> None:
         match news:
             case Settled():
-                self._settled |= self._parts.waiters.among(news.numbers)
-                if self._settled:
-                    self._woken.set()
+                for execution_no in self._parts.waiters.ended(news.numbers):
+                    self._look_for(execution_no)
             case CatalogChanged():
                 self._changed.set()
             case Missed():
@@ -83,6 +83,10 @@ class OtherNodes:
                 pass  # the journal's own
             case _:
                 assert_never(news)
+
+    def _look_for(self, execution_no: int) -> None:
+        self._settled.add(execution_no)
+        self._woken.set()
 
     async def _answers(self) -> None:
         """Answer those who wait for what has ended: of what others have told at once, of all else

@@ -11,12 +11,13 @@ import contextlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from firesteel.engine.calls import Caller
     from firesteel.model.execution import Response
 
 LOOK_S = 0.05
+KEPT_IN_MIND = 10_000
 
 
 class Waiter:
@@ -35,9 +36,12 @@ class Waiter:
 
 
 class Waiters:
-    """Waiters by execution; several callers may wait for one (duplicates do)."""
+    """Waiters by execution; several callers may wait for one (duplicates do). ``look_for`` is given
+    an execution that another node had told to have ended before anybody waited for it."""
 
     def __init__(self) -> None:
+        self.look_for: Callable[[int], None] = lambda _execution_no: None
+        self._ended: dict[int, None] = {}
         self._waiting: dict[int, list[Waiter]] = {}
         self._stopping = False
         self._loop = asyncio.get_running_loop()
@@ -57,6 +61,8 @@ class Waiters:
             self._waiting[execution_no] = [waiter]
         else:
             others.append(waiter)
+        if execution_no in self._ended:
+            self.look_for(execution_no)
         return True
 
     def forget(self, execution_no: int, caller: Caller) -> bool:
@@ -83,9 +89,18 @@ class Waiters:
         """The executions that somebody waits for."""
         return list(self._waiting)
 
-    def among(self, execution_nos: Iterable[int]) -> set[int]:
-        """Those of them that somebody waits for."""
-        return self._waiting.keys() & set(execution_nos)
+    def ended(self, execution_nos: Iterable[int]) -> set[int]:
+        """Another node tells that these have ended: those of them that somebody waits for. The
+        others are kept in mind, for that may be told before this node knows of its own commit."""
+        waited_for = set()
+        for execution_no in execution_nos:
+            if execution_no in self._waiting:
+                waited_for.add(execution_no)
+            else:
+                self._ended[execution_no] = None
+        while len(self._ended) > KEPT_IN_MIND:
+            del self._ended[next(iter(self._ended))]
+        return waited_for
 
     def waited(self, execution_no: int) -> list[tuple[int, float]]:
         """Trigger and seconds of those that wait for it."""

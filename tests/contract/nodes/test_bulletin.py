@@ -6,6 +6,7 @@ import pytest
 
 from firesteel.store.bulletin import CancelAsked, CatalogChanged, Missed, News, Ready, Settled
 from firesteel.store.catalog import NewApiKey, TriggerRules
+from firesteel.store.postgresql import bulletin
 from firesteel.store.postgresql.bulletin import payloads
 from firesteel.store.postgresql.store import PostgresqlStore
 from tests.contract.nodes.conftest import OpenNode, until
@@ -45,6 +46,19 @@ async def test_the_others_hear_what_a_node_tells(nodes: Nodes, open_node: OpenNo
     b.bulletin.tell(Ready((9,)))
     await until(lambda: Ready((9,)) in of_c)
     assert of_a == [Ready((9,))]
+
+
+async def test_what_comes_while_a_node_tells_is_heard_before_it_waits_again(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulletin, "_LOOK_S", 3600.0)  # nothing is looked for by the clock
+    a, b = nodes
+    of_a, of_b = heard_by(a), heard_by(b)
+    for number in range(300):
+        a.bulletin.tell(Ready((number,)))
+        b.bulletin.tell(Ready((number,)))
+        for heard in (of_a, of_b):
+            await until(lambda heard=heard, no=number: Ready((no,)) in heard)  # type: ignore[misc]
 
 
 async def test_a_change_of_the_catalog_is_told_whoever_makes_it(nodes: Nodes) -> None:

@@ -91,6 +91,17 @@ async def test_who_waits_here_is_answered_when_another_node_tells_of_the_end(
     assert sum(tally.answer.values()) == 1
 
 
+async def test_who_waits_is_answered_of_what_was_told_to_have_ended_before(
+    told_only: None, here: AttendedEngine, there: AttendedEngine, wire: Wire
+) -> None:
+    acceptance, caller = await here.accepted(), Caller()
+    there.end(await there.pool.next())
+    await there.dispatcher.flush()
+    wire.hear(Settled((acceptance.execution_no,)))
+    here.engine.wait(acceptance, 60, caller)
+    assert await caller.something() == DONE
+
+
 @pytest.mark.parametrize("news", [None, Missed()])
 async def test_who_waits_here_is_answered_though_nobody_told(
     here: AttendedEngine,

@@ -133,6 +133,8 @@ class PostgresqlBulletin:
             told = list(payloads(self._address.teller, self._take_untold()))
             if told:
                 connection.execute(_TELL, (_CHANNEL, told))
+                # What came meanwhile is read already, and no longer wakes who waits for the socket.
+                self._receive(connection, heard)
             if ending:
                 return
             self._wait(connection)
