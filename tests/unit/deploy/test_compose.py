@@ -152,7 +152,7 @@ def test_the_balancer_passes_tcp_on_to_the_gateways_that_are_healthy(
     sections = balancer_lines()
     assert ["mode", "tcp"] in sections["defaults"]
     lines = sections[f"listen {listen}"]
-    servers = [line[2] for line in lines if line[0] == "server"]
+    servers = [line[2] for line in lines if line[0] == "server" and "backup" not in line]
     gateways = [name for name, each in nodes(CLUSTER).items() if "gateway" in each["command"]]
     assert servers == [f"{name}:{port}" for name in gateways]
     (check,) = (line for line in lines if line[:2] == ["http-check", "send"])
@@ -160,6 +160,15 @@ def test_the_balancer_passes_tcp_on_to_the_gateways_that_are_healthy(
     published = [each.split(":", 1)[1] for each in services(CLUSTER)["balancer"]["ports"]]
     assert f"{port}:{port}" in published
     assert ["bind", f":{port}"] in lines
+
+
+def test_callers_get_the_gateways_own_503_while_none_is_healthy() -> None:
+    lines = balancer_lines()["listen public"]
+    servers = [line for line in lines if line[0] == "server"]
+    asked = [line[2] for line in servers if "backup" not in line]
+    anyway = [line[2] for line in servers if {"no-check", "backup"} <= set(line)]
+    assert asked == anyway
+    assert ["option", "allbackups"] in lines
 
 
 def test_the_balancer_waits_longer_than_any_caller() -> None:
