@@ -18,7 +18,7 @@ PROMISES := tests/fault $(wildcard tests/end_to_end/test_promises_*.py) \
 
 export PYTHON
 
-.PHONY: help setup demo demo-clean check test screenshots test-faults bench soak lock audit build clean
+.PHONY: help setup demo demo-cluster demo-clean cluster-kills check test screenshots test-faults bench soak lock audit build clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -28,8 +28,15 @@ setup: $(VENV)/.dev ## make .venv with everything that development needs
 demo: $(VENV)/.run ## set up and start Firesteel with the demo integrations
 	@$(BIN)/firesteel demo
 
-demo-clean: ## remove the data of the demo
+demo-cluster: $(VENV)/.dev ## the demo on PostgreSQL: two gateways and two workers
+	@$(BIN)/python -m scripts.demo_cluster
+
+demo-clean: ## remove the data of the demos
 	rm -rf .firesteel-demo
+	@if [ -e .firesteel-demo-cluster ]; then $(BIN)/python -m scripts.demo_cluster --clean; fi
+
+cluster-kills: $(VENV)/.dev ## kill one node after the other of that cluster while calls run
+	@$(BIN)/python -m scripts.cluster_kills
 
 check: $(VENV)/.dev ## the gate: format, lint, types, imports, sizes, links, fast tests
 	$(BIN)/ruff format --check .

@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 import signal
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -72,13 +73,13 @@ class Balancer:
     def __init__(self, targets: list[Target]) -> None:
         self._targets = targets
 
-    async def run(self, port: int) -> None:
-        """Until it is cancelled."""
+    async def run(self, port: int, ready: Callable[[int], object]) -> None:
+        """Until it is cancelled; ``ready`` is called with the port."""
         async with asyncio.TaskGroup() as group:
             for target in self._targets:
                 group.create_task(self._watch(target))
             server = await asyncio.start_server(self._serve, HOST, port)
-            print(f"balancing on {server.sockets[0].getsockname()[1]}", flush=True)
+            ready(server.sockets[0].getsockname()[1])
             async with server:
                 await server.serve_forever()
 
@@ -130,8 +131,12 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
         writer.write_eof()
 
 
+def _say(port: int) -> None:
+    print(f"balancing on {port}", flush=True)
+
+
 async def _run(port: int, targets: list[Target]) -> None:
-    running = asyncio.create_task(Balancer(targets).run(port))
+    running = asyncio.create_task(Balancer(targets).run(port, _say))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, running.cancel)

