@@ -27,17 +27,25 @@ KILLS = {"quick": 1, "full": 50, "soak": 500}
 AT_ONCE = 4
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest) -> dict[str, str]:
+    """The environment of a node with its store there."""
+    if request.param == "sqlite":
+        return {}
+    return {"FIRESTEEL_DATABASE_URL": request.getfixturevalue("postgres_url")}
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.full)])
 def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine]:
-    if request.param == "sqlite":
+    with contextlib.ExitStack() as stack:
         url = f"sqlite:///{tmp_path}/erp.db"
-    else:
-        url = request.getfixturevalue("postgres_url")
-    engine = sa.create_engine(url)
-    with engine.begin() as connection:
-        connection.exec_driver_sql("create table taken (item text)")
-    yield engine
-    engine.dispose()
+        if request.param == "postgresql":
+            url = stack.enter_context(request.getfixturevalue("postgres").database())
+        engine = sa.create_engine(url)
+        stack.callback(engine.dispose)
+        with engine.begin() as connection:
+            connection.exec_driver_sql("create table taken (item text)")
+        yield engine
 
 
 def project_of(folder: Path, target: sa.Engine) -> ProjectFolder:
@@ -112,11 +120,13 @@ def taken(target: sa.Engine) -> list[str]:
 
 
 def test_p23_the_effects_are_there_once_after_every_kill_of_an_engine(
-    target: sa.Engine, data_dir: Path, tmp_path: Path, size: Size, report: Report
+    target: sa.Engine, store: dict[str, str], tmp_path: Path, size: Size, report: Report
 ) -> None:
     kills, found = KILLS[size], Counter[str]()
     rounds = [[f"i{kill}-{n}" for n in range(AT_ONCE)] for kill in range(kills)]
-    with running_node(data_dir, project_of(tmp_path, target).path) as node:
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    with running_node(data, project_of(tmp_path, target).path, **store) as node:
         for items in rounds:
             killed_before_it_knows(node, target, items)
         interruptions = interruptions_of(node)
@@ -124,7 +134,7 @@ def test_p23_the_effects_are_there_once_after_every_kill_of_an_engine(
     known = list(itertools.chain(*rounds))
     report.row(
         "P23",
-        "engines killed between commit and journal",
+        f"engines killed between commit and journal{', store on PostgreSQL' if store else ''}",
         cycles=kills,
         acknowledged=len(known),
         lost=sum(not found[item] for item in known),
