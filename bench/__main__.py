@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import calls, crowds, lanes
+from bench import calls, crowds, lanes, several_nodes
 from bench.load import require_wrk
 from bench.servers import Node, bare_server
 from bench.table import Row, print_table
@@ -24,11 +24,17 @@ def main() -> int:
     options = _options()
     require_wrk()
     with tempfile.TemporaryDirectory(prefix="firesteel-bench-") as name:
-        print_table(_measured(Path(name), options.seconds, short=options.short))
+        print_table(_measured(Path(name), options.seconds, short=options.short, part=options.part))
     return 0
 
 
-def _measured(folder: Path, seconds: int, *, short: bool) -> list[Row]:
+def _measured(folder: Path, seconds: int, *, short: bool, part: str) -> list[Row]:
+    if part == "postgresql":
+        bare = bare_server()
+        try:
+            return several_nodes.measure(folder, bare, seconds, short=short)
+        finally:
+            bare.stop()
     Node.start(folder / "first").server.stop()  # makes files and caches: not what is measured
     bare, node = bare_server(), Node.start(folder / "first")
     rows = [Row("`firesteel serve` ready", f"{node.ready_s:.2f} s", wanted="2 s")]
@@ -39,6 +45,7 @@ def _measured(folder: Path, seconds: int, *, short: bool) -> list[Row]:
         finally:
             node.server.stop()
         rows += lanes.measure(folder)
+        rows += several_nodes.measure(folder, bare, seconds, short=short)
         if not short:
             rows += crowds.million_waiting(folder)
             rows += crowds.eight_hours(folder, bare, seconds)
@@ -50,6 +57,9 @@ def _measured(folder: Path, seconds: int, *, short: bool) -> list[Row]:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--seconds", type=int, default=SECONDS, help="of one run of wrk")
+    parser.add_argument(
+        "--part", choices=["all", "postgresql"], default="all", help="what to measure"
+    )
     parser.add_argument("--short", action="store_true", help="leave out the millions of messages")
     return parser.parse_args()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import statistics
 import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +49,7 @@ def _drained(folder: Path, line: Line) -> Row:
         try:
             fill(node, line.integration, line.count, line.lanes, hot=line.hot)
             before = node.processor_s()
-            count, rate = _drain(node, line.integration)
+            count, rate = drain(node, line.integration, _last_settled)
             rates.append(rate)
             costs_us.append((node.processor_s() - before) / count * 1e6)
             memory_mib = node.engine_memory_mib()
@@ -78,12 +79,17 @@ def fill(node: Node, integration: str, count: int, lanes: int, *, hot: bool = Fa
         )
 
 
-def _drain(node: Node, integration: str) -> tuple[int, float]:
-    """How many were settled, and how many a second, from the resume to the last one."""
+def drain(node: Node, integration: str, last_settled: Callable[[Node], float]) -> tuple[int, float]:
+    """How many were settled, and how many a second, from the resume to the last one.
+    ``last_settled``: when that was, in seconds of the wall clock."""
     count = node.backlog(integration)["waiting"]
     began = time.time()
     node.control("resume", integration)
     wait_until_waiting(node, integration, 0)
+    return count, count / (last_settled(node) - began)
+
+
+def _last_settled(node: Node) -> float:
     with closing(sqlite3.connect(f"{node.store.as_uri()}?mode=ro", uri=True)) as store:
         (last_us,) = store.execute("SELECT max(settled_at_us) FROM execution").fetchone()
-    return count, count / (last_us / 1e6 - began)
+    return float(last_us / 1e6)

@@ -51,19 +51,24 @@ class Server:
 
     def wait_ready(self, path: str) -> float:
         """Seconds until it answered."""
-        began = time.monotonic()
-        while time.monotonic() - began < READY_S:
-            try:
-                with urllib.request.urlopen(self.url + path, timeout=1):
-                    return time.monotonic() - began
-            except OSError:
-                time.sleep(0.01)
-        raise RuntimeError(f"{self.url} did not answer within {READY_S:.0f} s")
+        return wait_until_ready(self.url + path)
 
     def stop(self) -> None:
         """SIGTERM, and wait for the end."""
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(60)
+
+
+def wait_until_ready(url: str) -> float:
+    """Seconds until somebody answered there."""
+    began = time.monotonic()
+    while time.monotonic() - began < READY_S:
+        try:
+            with urllib.request.urlopen(url, timeout=1):
+                return time.monotonic() - began
+        except OSError:
+            time.sleep(0.01)
+    raise RuntimeError(f"{url} did not answer within {READY_S:.0f} s")
 
 
 def bare_server() -> Server:
@@ -84,8 +89,9 @@ class Node:
     ready_s: float
 
     @classmethod
-    def start(cls, folder: Path) -> Node:
-        """A node in ``folder``; a second start goes on with its data."""
+    def start(cls, folder: Path, **environment: str) -> Node:
+        """A node in ``folder``; a second start goes on with its data. ``environment``: settings
+        beside the usual, such as the database that it shares with others."""
         project = folder / "project"
         if not project.exists():
             shutil.copytree(PROJECT, project)
@@ -98,8 +104,13 @@ class Node:
             "FIRESTEEL_DATA_DIR": str(folder / "data"),
             "FIRESTEEL_LOG_LEVEL": "warning",
             "BENCH_ITEMS": str(folder / "items.db"),
+            **environment,
         }
         server = Server(command, f"http://127.0.0.1:{port}", settings)
+        if environment.get("FIRESTEEL_ROLE") == "worker":  # it has no public port
+            return cls(
+                server, folder, wait_until_ready(f"http://127.0.0.1:{admin_port}/health/ready")
+            )
         return cls(server, folder, server.wait_ready("/-/health"))
 
     @property
@@ -157,19 +168,19 @@ class Node:
 
     def processor_s(self) -> float:
         """User and system seconds of all the node's processes so far (Linux)."""
-        ticks = os.sysconf("SC_CLK_TCK")
-        total = 0
-        for pid in self._pids():
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            total += int(fields[11]) + int(fields[12])
-        return total / ticks
+        return processor_s_of(self.server.process.pid)
 
-    def _pids(self) -> list[int]:
-        pids = [self.server.process.pid]
-        for pid in pids:
-            children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-            pids += [int(child) for child in children.split()]
-        return pids
+
+def processor_s_of(pid: int) -> float:
+    """User and system seconds of a process and all its children so far, also of those that have
+    ended (Linux)."""
+    pids, total = [pid], 0
+    for one in pids:
+        children = Path(f"/proc/{one}/task/{one}/children").read_text()
+        pids += [int(child) for child in children.split()]
+        fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+        total += sum(int(field) for field in fields[11:15])
+    return total / os.sysconf("SC_CLK_TCK")
 
 
 def settle(node: Node) -> None:
