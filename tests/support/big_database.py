@@ -152,6 +152,12 @@ class BigDatabase:
                 connection.commit()
         self.look_after()
 
+    def trigger_no(self, integration: str) -> int:
+        """The number of the trigger of that name."""
+        with psycopg.connect(self.url.replace("+psycopg", "")) as connection:
+            named = "SELECT no FROM integration WHERE name = %s"
+            return int(connection.execute(named, (integration,)).fetchall()[0][0])
+
     def look_after(self) -> None:
         """What autovacuum does sooner or later."""
         with psycopg.connect(self.url.replace("+psycopg", ""), autocommit=True) as connection:
