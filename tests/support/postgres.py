@@ -111,12 +111,14 @@ class Postgres:
 
     @classmethod
     @contextlib.contextmanager
-    def started(cls, *also: str, settings: tuple[str, ...] = ()) -> Iterator[Self]:
+    def started(
+        cls, *also: str, settings: tuple[str, ...] = (), installed: Path | None = None
+    ) -> Iterator[Self]:
         """A new server, ready for connections; gone with all its data at the end. ``settings``: of
-        the server, ``name=value``."""
+        the server, ``name=value``. ``installed``: the folder of another release's programs."""
         base = base_folder()
         try:
-            with cls.kept(base, also=also, settings=settings) as server:
+            with cls.kept(base, also=also, settings=settings, installed=installed) as server:
                 yield server
         finally:
             shutil.rmtree(base)
@@ -124,13 +126,19 @@ class Postgres:
     @classmethod
     @contextlib.contextmanager
     def kept(
-        cls, base: Path, *, also: tuple[str, ...] = (), settings: tuple[str, ...] = ()
+        cls,
+        base: Path,
+        *,
+        also: tuple[str, ...] = (),
+        settings: tuple[str, ...] = (),
+        installed: Path | None = None,
     ) -> Iterator[Self]:
         """A server whose data stay in the folder ``base``, so that a later one goes on with them;
         stopped at the end. Every user must be able to enter the folder where the caller is root."""
         user, known = _user(), base / "password"
         password = known.read_text("utf-8") if known.exists() else secrets.token_urlsafe(12)
-        server = cls(base, _programs(base, user), user, password, also=also, settings=settings)
+        programs = installed or _programs(base, user)
+        server = cls(base, programs, user, password, also=also, settings=settings)
         if not known.exists():
             server._initialise()
         try:

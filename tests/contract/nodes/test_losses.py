@@ -56,6 +56,11 @@ def names(connection: Connection) -> set[str]:
     }
 
 
+def at_leisure(connection: Connection) -> None:
+    """Let the test linger in its transaction, which a node must not."""
+    connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+
+
 def add(name: str) -> Any:
     return lambda connection: connection.execute(ADD, (name,))
 
@@ -83,6 +88,7 @@ async def test_a_server_that_goes_in_the_middle_of_a_change_leaves_nothing_of_it
     begun, go_on = threading.Event(), threading.Event()
 
     def change(connection: Connection) -> None:
+        at_leisure(connection)
         connection.execute(ADD, ("half",))
         begun.set()
         go_on.wait(timeout=20)
@@ -195,6 +201,7 @@ async def test_pools_are_bounded_and_who_finds_them_full_waits_no_longer_than_as
     monkeypatch.setattr(rooms, "_MOST_WAITING", READERS + 2)
 
     def hold(connection: Connection) -> int:
+        at_leisure(connection)
         free.wait(timeout=20)
         return one(connection)
 
@@ -216,6 +223,7 @@ async def test_a_read_sees_one_moment_and_writes_nothing(database: PostgresqlDat
     seen, go_on = threading.Event(), threading.Event()
 
     def look_twice(connection: Connection) -> tuple[set[str], set[str]]:
+        at_leisure(connection)
         before = names(connection)
         seen.set()
         go_on.wait(timeout=20)
@@ -270,6 +278,7 @@ async def test_a_change_that_met_a_deadlock_is_made_again(
 
     def change(connection: Connection) -> None:
         tries.append(1)
+        at_leisure(connection)
         connection.execute("SET LOCAL deadlock_timeout = '50ms'")
         connection.execute(lock, ("first",))
         if len(tries) == 1:
