@@ -90,12 +90,16 @@ class Attended:
     cancelled: list[int] = field(default_factory=list)
     functions: frozenset[str] = frozenset()
     drained: bool = False
+    leases: list[float] = field(default_factory=list)
     links: list[Any] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def assign(self, work: Work) -> None:
         self.work.append(work)
         self.news.set()
+
+    def lease_until(self, until_s: float) -> None:
+        self.leases.append(until_s)
 
     def drain_all(self) -> None:
         self.drained = True

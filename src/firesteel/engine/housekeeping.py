@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import shutil
 import time
 from typing import TYPE_CHECKING
@@ -53,6 +54,7 @@ class Housekeeper:
         self._pool = parts.pool
         self._jobs = parts.jobs
         self._unwritable = False
+        self._held_until_s = math.inf
         self._on_lost_lease = on_lost_lease
         self._write_uses = write_uses
         self._tasks: list[asyncio.Task[None]] = []
@@ -100,7 +102,10 @@ class Housekeeper:
     def tell_lease(self) -> None:
         """Let the workers know until when they may start something (P14)."""
         until_s = self._engine.journal.holds_until_s()
-        self._pool.lease_until(until_s + now_s() - time.monotonic())
+        # Only once: a machine that has slept must not find its lease longer by that.
+        if until_s != self._held_until_s:
+            self._held_until_s = until_s
+            self._pool.lease_until(until_s + now_s() - time.monotonic())
 
     async def _watch_store(self) -> None:
         """Refuse calls while the database takes nothing, so that nobody waits for that (P04, P33);

@@ -26,7 +26,7 @@ PATIENCE_S = 60.0
 class Foreground:
     """A command in the foreground, whose lines are read as they come."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, **more: str) -> None:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("FIRESTEEL_")}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "firesteel", *arguments],
@@ -37,7 +37,8 @@ class Foreground:
                 "FIRESTEEL_ADMIN_PORT": "0",
                 "FIRESTEEL_WORKERS": "1",
                 "FIRESTEEL_DISK_RESERVE": "0B",
-            },
+            }
+            | more,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -68,8 +69,8 @@ class Foreground:
 
 
 @contextmanager
-def foreground(folder: Path, *arguments: str) -> Iterator[Foreground]:
-    command = Foreground(folder, *arguments)
+def foreground(folder: Path, *arguments: str, **more: str) -> Iterator[Foreground]:
+    command = Foreground(folder, *arguments, **more)
     try:
         yield command
     finally:
@@ -94,8 +95,12 @@ def curl(line: str) -> httpx2.Response:
     return httpx2.request("GET" if body is None else "POST", url, headers=headers, content=body)
 
 
-def test_the_demo_answers_its_printed_curl_lines_from_a_real_database(tmp_path: Path) -> None:
-    with foreground(tmp_path, "demo") as demo:
+@pytest.mark.parametrize("store", ["sqlite", "postgresql"])
+def test_the_demo_answers_its_printed_curl_lines_from_a_real_database(
+    tmp_path: Path, store: str, request: pytest.FixtureRequest
+) -> None:
+    url = request.getfixturevalue("postgres_url") if store == "postgresql" else ""
+    with foreground(tmp_path, "demo", FIRESTEEL_DATABASE_URL=url) as demo:
         lines = {
             name: demo.until(f"/{name}").strip()
             for name in ("ItemPrice", "StockAtHand", "CreateCustomerRecord", "ReceiveWorkOrder")
@@ -122,7 +127,7 @@ def test_the_demo_answers_its_printed_curl_lines_from_a_real_database(tmp_path: 
         assert_edges(lines)
         wait_until(lambda: work_orders(tmp_path) == [("W-1", 1000)])
         assert demo.stop() == 0
-    with foreground(tmp_path, "demo") as again:
+    with foreground(tmp_path, "demo", FIRESTEEL_DATABASE_URL=url) as again:
         again.until("/ItemPrice")
         again.until("/StockAtHand")
         customer = curl(again.until("/CreateCustomerRecord").strip())

@@ -102,6 +102,25 @@ def test_p11_concurrency_holds_over_all_nodes(place: Place, name: str, most: int
     assert seen[-1] == 0
 
 
+def test_figures_of_all_nodes_add_up(place: Place) -> None:
+    waits = {"request_response": True}
+    document = {"name": "Tallied", "trigger": waits, "workflow": {"python": "flows:who"}}
+    place.publish(place.both, document)
+    wait_until(lambda: place.gateway.running.call("Tallied").status_code == 200)
+    for member in [place.gateway, place.both] * 4:
+        assert member.running.call("Tallied").status_code == 200
+    made = place.message(place.both, place.both.running.call("Tallied"))["sequence"]
+
+    def counted() -> bool:
+        shown = place.worker.running.admin("GET", "/workspaces/test/traffic?span=1h")
+        (tallied,) = [one for one in shown["integrations"] if one["integration"] == "Tallied"]
+        total = tallied["sum"]
+        assert max(total["accepted"], total["succeeded"]) <= made
+        return total["accepted"] == total["succeeded"] == made and tallied["waiting"] == 0
+
+    wait_until(counted)
+
+
 # --- the catalog ------------------------------------------------------------------------------
 
 

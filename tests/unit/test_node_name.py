@@ -1,0 +1,43 @@
+"""A node's name: kept in its data directory, and held by one engine at a time."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from firesteel.errors import OperatorError
+from firesteel.node_name import FILE, NodeName
+
+
+def test_a_node_keeps_its_name_and_no_other_gets_it(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    first, other = NodeName.take(tmp_path), NodeName.take(tmp_path / "other")
+    os.close(first.descriptor)
+    again = NodeName.take(tmp_path)
+    assert first.text == again.text != other.text
+    assert (tmp_path / FILE).stat().st_mode & 0o077 == 0
+    for name in (again, other):
+        os.close(name.descriptor)
+
+
+def test_a_data_directory_has_one_engine_at_a_time(tmp_path: Path) -> None:
+    held = NodeName.take(tmp_path)
+    with pytest.raises(OperatorError) as caught:
+        NodeName.take(tmp_path)
+    assert caught.value.code == "data_dir_in_use"
+    os.close(held.descriptor)
+
+
+def test_a_copy_on_another_machine_is_another_node(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = NodeName.take(tmp_path)
+    os.close(here.descriptor)
+    monkeypatch.setattr(socket, "gethostname", lambda: "elsewhere.example.com")
+    there = NodeName.take(tmp_path)
+    os.close(there.descriptor)
+    assert there.text.startswith("elsewhere-")
+    assert there.text != here.text
