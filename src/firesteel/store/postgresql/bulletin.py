@@ -103,7 +103,8 @@ class PostgresqlBulletin:
                 failures = 0
                 self._attend(self._connection)
             except (psycopg.Error, OperatorError) as error:
-                log.warning("bulletin_lost", error=type(error).__name__)
+                if not failures:
+                    log.warning("bulletin_lost", error=type(error).__name__)
                 self._leave()
                 self._pause(_RETRIES_S[min(failures, len(_RETRIES_S) - 1)])
                 failures += 1
