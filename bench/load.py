@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 import subprocess
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +49,14 @@ class Bodies:
 
 
 SMALL = Bodies()
+
+
+def post_one(url: str) -> None:
+    """POST once."""
+    head = {"x-api-key": KEY, "content-type": "application/json"}
+    request = urllib.request.Request(url, data=b'{"customer_no": 1}', headers=head)
+    with urllib.request.urlopen(request, timeout=60):
+        pass
 
 
 def post(url: str, *, connections: int, seconds: int, bodies: Bodies = SMALL) -> Load:

@@ -13,7 +13,7 @@ from pathlib import Path
 from bench import database
 from bench.database import Shared
 from bench.lanes import drain, fill
-from bench.load import Load, post
+from bench.load import Load, post, post_one
 from bench.servers import Node, Server, settle, wait_until_waiting
 from bench.table import Cost, Row, note, row_of_loads
 from tests.support.postgres import Postgres
@@ -38,7 +38,7 @@ class Line:
 LINES = (
     Line("empty", "Lanes", 20_000),
     Line("a step that waits 5 ms", "LanesOf5ms", 20_000),
-    Line("a step that waits 50 ms", "LanesOf50ms", 20_000),
+    Line("a step that waits 200 ms", "LanesOf200ms", 6_000),
 )
 
 
@@ -170,7 +170,7 @@ def _hundred_lanes(folder: Path, server: Postgres, line: Line) -> list[Row]:
 def _let_wait(node: Node, shared: Shared, integration: str, count: int) -> None:
     """Let so many messages wait while the trigger is paused: one is called, the others copied."""
     node.control("pause", integration)
-    post(node.url(integration), connections=1, seconds=1)
+    post_one(node.url(integration))
     shared.fill(integration, count, LANES)
     # The gateway's own figure follows the database once a second.
     while node.backlog(integration)["waiting"] < count:

@@ -22,5 +22,5 @@ async def waits_5_ms(input):
 
 
 @workflow
-async def waits_50_ms(input):
-    await wait(0.05)
+async def waits_200_ms(input):
+    await wait(0.2)

@@ -31,8 +31,8 @@ from firesteel.store.sql.database import LONG_READ_TIMEOUT_S, Reading
 from firesteel.store.sql.dialects import POSTGRESQL
 from firesteel.store.sql.lanes import LaneReader
 
-# What is ready and left to others is gathered for so long before they are told.
-_TELL_S: Final = 0.02
+# What is ready and left to others is told at once, and then gathered for so long.
+_TELL_S: Final = 0.005
 
 
 class PostgresqlJournal:
@@ -48,6 +48,7 @@ class PostgresqlJournal:
         self._lanes = LaneReader(POSTGRESQL)
         self._loop = asyncio.get_running_loop()
         self._ready: dict[int, None] = {}
+        self._told_s = 0.0
         writer.listen_to_done(self._done)
         bulletin.listen(self._hear)
 
@@ -165,12 +166,14 @@ class PostgresqlJournal:
         if done.settled:
             self._bulletin.tell(Settled(tuple(done.settled)))
         if done.ready and not self._ready:
-            self._loop.call_later(_TELL_S, self._tell)
+            rest_s = self._told_s + _TELL_S - self._loop.time()
+            self._loop.call_later(max(rest_s, 0.0), self._tell)
         self._ready.update(dict.fromkeys(done.ready))
 
     def _tell(self) -> None:
         ready, self._ready = self._ready, {}
         if ready:
+            self._told_s = self._loop.time()
             self._bulletin.tell(Ready(tuple(ready)))
 
 
