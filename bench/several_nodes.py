@@ -172,7 +172,7 @@ def _let_wait(node: Node, shared: Shared, integration: str, count: int) -> None:
     node.control("pause", integration)
     post_one(node.url(integration))
     shared.fill(integration, count, LANES)
-    # The gateway's own figure follows the database once a second.
+    node.control("pause", integration)  # so that it looks at the trigger, also where it is alone
     while node.backlog(integration)["waiting"] < count:
         time.sleep(0.1)
 
