@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from firesteel.errors import OutcomeUnknown, StoreUnavailable
-from firesteel.store.journal import Accepted
+from firesteel.store.journal import Accepted, Appended
 from firesteel.store.postgresql import writer
 from firesteel.store.postgresql.connection import PostgresqlConnection
 from firesteel.store.postgresql.store import PostgresqlStore
@@ -98,9 +98,12 @@ async def test_p02_a_commit_in_doubt_is_resolved_and_its_claims_are_given_once(
     (claim,) = await hand.taken()
     cut_once(monkeypatch, hand, committed=committed)
     new, again = hand.new(trigger), hand.new(trigger)
-    results = await asyncio.gather(
-        hand.settle(claim), hand.journal.append(new), return_exceptions=True
-    )
+
+    async def append() -> Appended:
+        """Put in the same turn of the loop as the settlement, and so in the same transaction."""
+        return await hand.journal.append(new)
+
+    results = await asyncio.gather(hand.settle(claim), append(), return_exceptions=True)
     if committed:
         assert results[0] is True
         assert isinstance(results[1], Accepted)
