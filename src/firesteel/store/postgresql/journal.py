@@ -142,7 +142,7 @@ class PostgresqlJournal:
 
     def backlog(self, trigger_no: int) -> tuple[int, int]:
         trigger = self._ledger.mirror.known.get(trigger_no)
-        return (0, 0) if trigger is None else (trigger.waiting, trigger.running + trigger.elsewhere)
+        return (0, 0) if trigger is None else (trigger.waiting, trigger.running)
 
     def _act(self, act: partial[Any]) -> Pending[Any]:
         """Of the execution that is its first argument."""

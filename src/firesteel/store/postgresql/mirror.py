@@ -206,13 +206,12 @@ class SharedMirror(Mirror):
         for no in numbers:
             self.line[no] = False
 
-    def see_counts(self, no: int, waiting: int, running: int) -> None:
-        """So many wait and run, on all nodes, as the row of a trigger says that is not held."""
+    def see_waiting(self, no: int, waiting: int) -> None:
+        """So many wait, as the row of a trigger says that is not held."""
         trigger = self.known.get(no)
         if trigger is None:
             trigger = self.known[no] = SharedTrigger(no, 0)
         trigger.waiting = waiting
-        trigger.elsewhere = max(0, running - trigger.running)
 
     # --- lanes ----------------------------------------------------------------------------------
 
