@@ -326,6 +326,7 @@ class JournalMachine(RuleBasedStateMachine):
         history = self.store.history
         if not self._do(history.purge(default_history_s=HISTORY_S)):
             return
+        self.model.forgot_keys()
         allowed_s = self.clock.true_s - HISTORY_S + TRUSTED_GAP_S * (1 + self.restarts)
         for message_id in {row.message.id for row in self.model.rows.values()}:
             if not self._do(history.executions(message_id)):

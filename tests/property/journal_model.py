@@ -331,6 +331,12 @@ class JournalModel:
             row.trigger.purged += 1
             del self.rows[row.no]
 
+    def forgot_keys(self) -> None:
+        """A purge forgets the keys whose window is over: they stay so, even where the clock of a
+        later session begins before that."""
+        now_us = self.clock.steady_us
+        self.keys = {name: key for name, key in self.keys.items() if key.expires_at_us > now_us}
+
     # --- what must be seen of it ----------------------------------------------------------------
 
     def counts(self, trigger: Trigger) -> TriggerCounts:
