@@ -172,7 +172,7 @@ async def test_a_connection_that_is_lost_before_the_commit_leaves_nothing(
     assert (await accept_again(hand, trigger)).sequence == 1
 
 
-async def stopped(server: psycopg.Connection[Any], hand: Hand) -> int:
+def writers_process(hand: Hand) -> int:
     """The writer's process on the server."""
     connection = hand.journal.writer._connection  # type: ignore[attr-defined]
     return int(connection.raw.info.backend_pid)
@@ -184,7 +184,7 @@ async def test_p36_a_server_that_stands_still_is_not_waited_for(
     trigger = await hand.trigger()
     await hand.accept(trigger)
     (claim,) = await hand.taken()
-    pid = await stopped(server, hand)
+    pid = writers_process(hand)
     os.kill(pid, signal.SIGSTOP)
     try:
         began_s = time.monotonic()
@@ -200,6 +200,21 @@ async def test_p36_a_server_that_stands_still_is_not_waited_for(
     assert hand.lost == []
 
 
+async def test_p36_a_server_that_stands_still_is_noticed_by_a_node_with_nothing_to_do(
+    hand: Hand, server: psycopg.Connection[Any]
+) -> None:
+    trigger = await hand.trigger()
+    pid = writers_process(hand)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        # The writer looks around every second: it is the look that nobody answers.
+        await asyncio.sleep(2.5)
+        assert (await accept_again(hand, trigger)).sequence == 1
+        assert hand.lost == []
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
 async def test_p14_a_session_that_was_ended_while_it_was_cut_off_writes_nothing(
     hand: Hand, server: psycopg.Connection[Any]
 ) -> None:
@@ -207,7 +222,7 @@ async def test_p14_a_session_that_was_ended_while_it_was_cut_off_writes_nothing(
     await hand.accept(trigger)
     (claim,) = await hand.taken()
     server.execute("UPDATE session SET ended_at_us = 1")
-    server.execute("SELECT pg_terminate_backend(%s)", (await stopped(server, hand),))
+    server.execute("SELECT pg_terminate_backend(%s)", (writers_process(hand),))
     with pytest.raises(StoreUnavailable):
         await hand.settle(claim)
     await until(lambda: bool(hand.lost))

@@ -365,3 +365,31 @@ async def test_p33_a_lease_holds_until_a_little_before_its_end(hands: tuple[Hand
     assert await hands[0].journal.renew()
     holds_until_s = hands[0].journal.holds_until_s()
     assert before_s + 13.0 < holds_until_s <= time.monotonic() + 14.0
+
+
+async def test_a_node_does_not_ask_again_and_again_for_what_another_has_seen_to(
+    open_node: OpenNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "_LOOK_EVERY_S", 3600.0)
+    one, other = (
+        Hand(store.journal, store.catalog) for store in (await open_node("a"), await open_node("b"))
+    )
+    trigger = await one.trigger()
+    other.journal.grant(0)
+    accepted = await one.accept(trigger)
+    (claim,) = await one.taken()
+    await one.postpone(claim, 1.0)
+    one.journal.grant(0)
+    assert (await other.journal.retry_now(accepted.execution_no, ADA)).changed
+    plans = 0
+    plan = ledger.SharedLedger.plan
+
+    def counted(self: ledger.SharedLedger, commands: Any) -> Any:
+        nonlocal plans
+        plans += 1
+        return plan(self, commands)
+
+    monkeypatch.setattr(ledger.SharedLedger, "plan", counted)
+    # Behind the moment at which it was due.
+    await asyncio.sleep(2.0)
+    assert plans < 20

@@ -59,11 +59,13 @@ class NodesClock:
         if not known:
             self._told, self._shift = told, _decoder.decode(told)
         now_us = database_us + self._shift.shift_us
-        self._offset_us = now_us - mark
-        if was is None or not known:
+        # The clock was read between asking and now, which is long where the node was paused.
+        lowest_us, highest_us = now_us - mark, now_us - asked_us
+        if was is None:
+            self._offset_us = lowest_us
             return None
-        early_us, late_us = was + asked_us - TRUSTED_US, was + mark + TRUSTED_US
-        if early_us <= now_us <= late_us:
+        self._offset_us = min(max(was, lowest_us), highest_us)
+        if not known or lowest_us - TRUSTED_US <= was <= highest_us + TRUSTED_US:
             return None
         self._offset_us = was
         return self._shifted(was + mark - database_us)

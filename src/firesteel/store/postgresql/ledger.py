@@ -244,13 +244,22 @@ class SharedLedger:
             required.update(self._numbers(_TRIGGERS_OF, numbers(executions)))
         if recovers:
             required.update(self.sessions.orphaned())
-        free: list[int] = []
-        if mirror.next_due_us is not None and mirror.next_due_us <= mirror.steady.now_us():
-            free = self._numbers(_DUE, mirror.steady.now_us(), _DUE_AT_ONCE)
+        free = self._due()
         free_slots = slots - len(mirror.running) + ending
         free += mirror.next_in_line(min(free_slots, _TRIED_AT_ONCE))
         required.update(self._missed.intersection(free))
         return _Plan(required, [no for no in dict.fromkeys(free) if no not in required], news)
+
+    def _due(self) -> list[int]:
+        """Triggers of which something is due by now."""
+        mirror = self.mirror
+        now_us = mirror.steady.now_us()
+        if mirror.next_due_us is None or mirror.next_due_us > now_us:
+            return []
+        due = self._numbers(_DUE, now_us, _DUE_AT_ONCE)
+        if not due:
+            mirror.see_next_due()  # another node was first
+        return due
 
     def begin(self, plan: _Plan) -> None:
         """Begin, fence, lock, and read the clock, in one journey; then what the commands will ask.

@@ -83,6 +83,7 @@ class Writer:
         self._queue: deque[Command] = deque()
         self._batch: list[Command] = []
         self._in_doubt: list[Command] = []
+        self._busy = False
         self._began_s = 0.0
         self._connection: PostgresqlConnection | None = None
         # The thread's own.
@@ -187,7 +188,7 @@ class Writer:
             if unheard:
                 self._queue = deque(c for c in self._queue if not 0 < c.late_s < now_s)
             uncertain = [c for c in self._batch + self._in_doubt if 0 < c.late_s < now_s]
-            if self._batch and self._connection is not None and now_s > self._began_s + LATE_S:
+            if self._busy and self._connection is not None and now_s > self._began_s + LATE_S:
                 self._connection.abort()
         self._open -= len(unheard)
         for commands, error in (
@@ -233,6 +234,7 @@ class Writer:
     def _take(self) -> list[Command] | None:
         """Commands that are there; waits for the first, or until something is due by itself."""
         with self._lock:
+            self._busy = False
             while not self._queue:
                 if self._closing:
                     return None
@@ -248,8 +250,12 @@ class Writer:
                     bytes_left -= len(command.argument.message.body)
                 elif command.kind is Kind.ACT:
                     acts_left -= 1
-            self._batch, self._began_s = commands, time.monotonic()
+            self._begin_work(commands)
             return commands
+
+    def _begin_work(self, commands: list[Command]) -> None:
+        """Under the lock. Also without commands, the thread looks around: the loop watches it."""
+        self._batch, self._busy, self._began_s = commands, True, time.monotonic()
 
     def _wait_s(self) -> float:
         if self._connection is None:
@@ -270,6 +276,8 @@ class Writer:
 
     def _apply(self, commands: list[Command]) -> bool:
         for tries_left in reversed(range(_TRIES)):
+            if self._connection is None:
+                return self._fail(commands, StoreUnavailable("the store has lost the connection"))
             try:
                 done = self._transact(commands)
             except Replaced as error:
@@ -345,6 +353,8 @@ class Writer:
 
     def _apply_singly(self, commands: list[Command]) -> bool:
         for index, command in enumerate(commands):
+            with self._lock:
+                self._begin_work(commands[index:])
             if not self._serve([command]):
                 self._refuse(commands[index + 1 :], StoreUnavailable("the store is lost"))
                 return False
