@@ -7,27 +7,24 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, Final
 
-from firesteel.model.execution import JournalEntry, Response
+from firesteel.model.execution import JournalEntry
 from firesteel.pending import Pending
 from firesteel.store.bulletin import Bulletin, Missed, News, Ready, Settled
 from firesteel.store.journal import (
     Actor,
     Appended,
     Claim,
-    Edit,
-    Ended,
-    LaneStatus,
     NewMessage,
     Postponement,
     Settlement,
-    TriggerCounts,
 )
+from firesteel.store.ledger.journal import LedgerJournal
 from firesteel.store.postgresql.connection import Address
 from firesteel.store.postgresql.ledger import Act, Done, Kind, SharedLedger
 from firesteel.store.postgresql.sessions import Identity
 from firesteel.store.postgresql.writer import QUEUE_LIMIT, Writer
 from firesteel.store.sql.clock import Clocks
-from firesteel.store.sql.database import LONG_READ_TIMEOUT_S, Reading
+from firesteel.store.sql.database import Reading
 from firesteel.store.sql.dialects import POSTGRESQL
 from firesteel.store.sql.lanes import LaneReader
 
@@ -35,17 +32,16 @@ from firesteel.store.sql.lanes import LaneReader
 _TELL_S: Final = 0.005
 
 
-class PostgresqlJournal:
+class PostgresqlJournal(LedgerJournal):
     """Implements ``store.journal.Journal``."""
 
     def __init__(
         self, writer: Writer, ledger: SharedLedger, reading: Reading, bulletin: Bulletin
     ) -> None:
+        super().__init__(ledger.acts, LaneReader(POSTGRESQL), reading)
         self.writer = writer
         self._ledger = ledger
-        self._reading = reading
         self._bulletin = bulletin
-        self._lanes = LaneReader(POSTGRESQL)
         self._loop = asyncio.get_running_loop()
         self._ready: dict[int, None] = {}
         self._told_s = 0.0
@@ -92,26 +88,6 @@ class PostgresqlJournal:
     def postpone(self, postponement: Postponement) -> Pending[bool]:
         return self.writer.put(Kind.POSTPONE, postponement)
 
-    def cancel(self, execution_no: int, actor: Actor, response: Response) -> Pending[Ended]:
-        return self._act(partial(self._ledger.acts.cancel, execution_no, actor, response))
-
-    def end_running(
-        self, execution_no: int, epoch: int, actor: Actor, response: Response
-    ) -> Pending[Ended]:
-        end_running = self._ledger.acts.end_running
-        return self._act(partial(end_running, execution_no, epoch, actor, response))
-
-    def skip(self, execution_no: int, actor: Actor, response: Response) -> Pending[Ended]:
-        return self._act(partial(self._ledger.acts.skip, execution_no, actor, response))
-
-    def retry_now(self, execution_no: int, actor: Actor) -> Pending[Ended]:
-        return self._act(partial(self._ledger.acts.retry_now, execution_no, actor))
-
-    def replay(
-        self, execution_no: int, version_no: int, actor: Actor, edit: Edit | None = None
-    ) -> Pending[tuple[int, str]]:
-        return self._act(partial(self._ledger.acts.replay, execution_no, version_no, actor, edit))
-
     def pause(self, trigger_no: int, lane_key: str | None, actor: Actor) -> Pending[None]:
         pause = partial(self._ledger.acts.pause, trigger_no, lane_key, actor)
         return self.writer.put(Kind.ACT, Act(pause, triggers=(trigger_no,)), in_time=True)
@@ -125,20 +101,6 @@ class PostgresqlJournal:
 
     def recover(self) -> Pending[int]:
         return self.writer.put(Kind.ACT, Act(self._ledger.recover, recovers=True))
-
-    async def lanes(self, trigger_no: int | None = None, limit: int = 100) -> list[LaneStatus]:
-        lanes = self._lanes.lanes(trigger_no, limit)
-        return await self._reading.read(lanes, timeout_s=LONG_READ_TIMEOUT_S)
-
-    async def counts(self, trigger_no: int) -> TriggerCounts:
-        counts = self._lanes.counts(trigger_no)
-        return await self._reading.read(counts, timeout_s=LONG_READ_TIMEOUT_S)
-
-    async def totals(self, trigger_no: int) -> tuple[int, int]:
-        return await self._reading.read(self._lanes.totals(trigger_no))
-
-    async def oldest_waiting_us(self, trigger_no: int) -> int | None:
-        return await self._reading.read(self._lanes.oldest_waiting_us(trigger_no))
 
     def backlog(self, trigger_no: int) -> tuple[int, int]:
         trigger = self._ledger.mirror.known.get(trigger_no)

@@ -10,23 +10,19 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from firesteel.model.execution import JournalEntry, Response
+from firesteel.model.execution import JournalEntry
 from firesteel.pending import Pending
 from firesteel.store.journal import (
     Actor,
     Appended,
     Claim,
-    Edit,
-    Ended,
-    LaneStatus,
     NewMessage,
     Postponement,
     Settlement,
-    TriggerCounts,
 )
+from firesteel.store.ledger.journal import LedgerJournal
 from firesteel.store.migrations import migrate
 from firesteel.store.sql.clock import Clocks
-from firesteel.store.sql.database import LONG_READ_TIMEOUT_S
 from firesteel.store.sql.dialects import SQLITE
 from firesteel.store.sql.lanes import LaneReader
 from firesteel.store.sqlite.connection import StoreLock
@@ -41,18 +37,18 @@ def _wall_us() -> int:
     return time.time_ns() // 1000
 
 
-class SqliteJournal:
+class SqliteJournal(LedgerJournal):
     """Implements ``store.journal.Journal``. ``writer`` and ``readers`` are shared with the catalog
     and the history of the same file."""
 
     def __init__(
         self, writer: Writer, readers: Readers, ledger: JournalLedger, lock: StoreLock
     ) -> None:
+        super().__init__(ledger.acts, LaneReader(SQLITE), readers)
         self.writer = writer
         self.readers = readers
         self._ledger = ledger
         self._lock = lock
-        self._lanes = LaneReader(SQLITE)
         self._append = ledger.appends.append
         self._settle = ledger.outcomes.settle
         self._postpone = ledger.outcomes.postpone
@@ -96,27 +92,6 @@ class SqliteJournal:
     def postpone(self, postponement: Postponement) -> Pending[bool]:
         return self.writer.put(self._postpone, postponement)
 
-    def cancel(self, execution_no: int, actor: Actor, response: Response) -> Pending[Ended]:
-        return self._act(partial(self._ledger.acts.cancel, execution_no, actor, response))
-
-    def end_running(
-        self, execution_no: int, epoch: int, actor: Actor, response: Response
-    ) -> Pending[Ended]:
-        end_running = self._ledger.acts.end_running
-        return self._act(partial(end_running, execution_no, epoch, actor, response))
-
-    def skip(self, execution_no: int, actor: Actor, response: Response) -> Pending[Ended]:
-        return self._act(partial(self._ledger.acts.skip, execution_no, actor, response))
-
-    def retry_now(self, execution_no: int, actor: Actor) -> Pending[Ended]:
-        return self._act(partial(self._ledger.acts.retry_now, execution_no, actor))
-
-    def replay(
-        self, execution_no: int, version_no: int, actor: Actor, edit: Edit | None = None
-    ) -> Pending[tuple[int, str]]:
-        replay = partial(self._ledger.acts.replay, execution_no, version_no, actor, edit)
-        return self._act(replay)
-
     def pause(self, trigger_no: int, lane_key: str | None, actor: Actor) -> Pending[None]:
         return self._act(partial(self._ledger.acts.pause, trigger_no, lane_key, actor))
 
@@ -131,20 +106,6 @@ class SqliteJournal:
 
     def recover(self) -> Pending[int]:
         return self._act(self._ledger.sessions.recover)
-
-    async def lanes(self, trigger_no: int | None = None, limit: int = 100) -> list[LaneStatus]:
-        lanes = self._lanes.lanes(trigger_no, limit)
-        return await self.readers.read(lanes, timeout_s=LONG_READ_TIMEOUT_S)
-
-    async def counts(self, trigger_no: int) -> TriggerCounts:
-        counts = self._lanes.counts(trigger_no)
-        return await self.readers.read(counts, timeout_s=LONG_READ_TIMEOUT_S)
-
-    async def totals(self, trigger_no: int) -> tuple[int, int]:
-        return await self.readers.read(self._lanes.totals(trigger_no))
-
-    async def oldest_waiting_us(self, trigger_no: int) -> int | None:
-        return await self.readers.read(self._lanes.oldest_waiting_us(trigger_no))
 
     def backlog(self, trigger_no: int) -> tuple[int, int]:
         trigger = self._ledger.mirror.triggers.get(trigger_no)
