@@ -18,6 +18,7 @@ from firesteel.model.quantities import parse_duration, parse_size
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _WORKSPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _HIGHEST_PORT = 65_535
+_HOST_AND_PORT = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(:\d{0,5})?")
 _DATABASES = ("sqlite", "postgresql", "postgresql+psycopg")
 
 
@@ -151,6 +152,9 @@ def database_url(text: str) -> str:
         raise ValueError("is not sqlite:///path/to/file or postgresql://user:password@host/name")
     if scheme == "sqlite" and not rest.removeprefix("/"):
         raise ValueError("names no file; a store in memory would lose what was accepted")
+    hosts = re.split(r"[/?]", rest, maxsplit=1)[0].rpartition("@")[2]
+    if scheme != "sqlite" and not all(_HOST_AND_PORT.fullmatch(one) for one in hosts.split(",")):
+        raise ValueError("has a port that is no number")
     return text
 
 

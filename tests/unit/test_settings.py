@@ -73,6 +73,11 @@ def test_every_setting_is_a_field_and_has_a_description() -> None:
         ({}, {"FIRESTEEL_PUBLIC_URL": "hooks.example.com"}, "FIRESTEEL_PUBLIC_URL: is not a URL"),
         ({}, {"FIRESTEEL_DATABASE_URL": "sqlite://"}, "FIRESTEEL_DATABASE_URL: names no file"),
         ({}, {"FIRESTEEL_DATABASE_URL": "mysql://x"}, "FIRESTEEL_DATABASE_URL: is not sqlite"),
+        (
+            {},
+            {"FIRESTEEL_DATABASE_URL": "postgresql://u:hunter2@db:fivefour/x"},
+            "FIRESTEEL_DATABASE_URL: has a port that is no number",
+        ),
         ({}, {"FIRESTEEL_WORKSPACE": "a/b"}, "FIRESTEEL_WORKSPACE: is not 1 to 64"),
         ({}, {"FIRESTEEL_TLS": "yes"}, "FIRESTEEL_TLS: is none of off, self-signed"),
         ({}, {"FIRESTEEL_LOG_FORMAT": "xml"}, "FIRESTEEL_LOG_FORMAT: is none of text, json"),

@@ -27,7 +27,7 @@ def status(session: Session) -> None:
     output.say(f"firesteel {node['version']}, workspace {session.workspace}, {state}")
     running = sum(worker["running"] for worker in workers)
     output.say(
-        f"{len(workers)} workers, {running} attempts running, "
+        f"{len(workers)} worker{'' if len(workers) == 1 else 's'}, {running} attempts running, "
         f"{node['waiting_callers']} callers waiting, store {node['store_bytes'] // 1024} KiB"
     )
     if nodes[0]["lease_s"] is not None:

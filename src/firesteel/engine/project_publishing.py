@@ -82,4 +82,6 @@ async def _apply(publisher: Publisher, file: IntegrationFile, workspace: str) ->
 
 def _log_faults(faults: list[Fault]) -> None:
     for fault in faults:
-        log.error("fault", at=f"{fault.file}:{fault.line}:{fault.column}", detail=fault.detail)
+        # What only the node knows, such as a ${NAME} that it lacks, stands in no file.
+        place = {"at": f"{fault.file}:{fault.line}:{fault.column}"} if fault.file else {}
+        log.error("fault", **place, detail=fault.detail)
