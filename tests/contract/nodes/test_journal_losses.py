@@ -204,7 +204,13 @@ async def test_p36_a_server_that_stands_still_is_noticed_by_a_node_with_nothing_
     hand: Hand, server: psycopg.Connection[Any]
 ) -> None:
     trigger = await hand.trigger()
+    await hand.accept(trigger)
+    (claim,) = await hand.taken()
+    assert await hand.settle(claim)
     pid = writers_process(hand)
+    # In a transaction it would keep its locks, from the writer's next connection too.
+    idle = "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND state = 'idle'"
+    await until(lambda: server.execute(idle, (pid,)).fetchone() is not None)
     os.kill(pid, signal.SIGSTOP)
     try:
         # The writer looks around every second: it is the look that nobody answers.
