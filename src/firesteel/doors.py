@@ -82,7 +82,10 @@ class Doors:
 
     async def _listen(self, doors: list[tuple[socket.socket, Handler]]) -> None:
         tls = tls_files(self._settings)
-        self._listeners = [Listener(handler, [bound], tls=tls) for bound, handler in doors]
+        proxies = self._settings.proxies
+        self._listeners = [
+            Listener(handler, [bound], tls=tls, proxies=proxies) for bound, handler in doors
+        ]
         for listener in self._listeners:
             await listener.start()
 

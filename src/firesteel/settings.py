@@ -17,6 +17,7 @@ from typing import Any, Literal, get_args
 
 from firesteel import setting_values as values
 from firesteel.errors import OperatorError
+from firesteel.model.forwarded import Proxies, ProxyHeaders
 
 FILE = "firesteel.toml"
 ENVIRONMENT_PREFIX = "FIRESTEEL_"
@@ -132,7 +133,16 @@ SETTINGS: tuple[Setting, ...] = (
         "trusted_proxies",
         values.networks,
         "",
-        "Networks of proxies that end TLS in front of the node, separated by commas.",
+        "Networks of proxies in front of the node, separated by commas: only what they say of who "
+        "calls is believed.",
+    ),
+    Setting(
+        "proxy_headers",
+        "proxy_headers",
+        values.choice(*get_args(ProxyHeaders)),
+        "x-forwarded",
+        "What the trusted proxies write: x-forwarded (X-Forwarded-For, -Proto and -Host), or "
+        "forwarded (RFC 7239). The other kind is not read, since a proxy passes it on as it came.",
     ),
     Setting("tls_cert", "tls_cert", values.path, "", "Certificate chain in PEM; with tls_key."),
     Setting("tls_key", "tls_key", values.path, "", "Private key in PEM; reloaded when it changes."),
@@ -232,6 +242,7 @@ class Settings:
     outgoing_allow: tuple[str, ...]
     public_url: str | None
     trusted_proxies: tuple[str, ...]
+    proxy_headers: ProxyHeaders
     tls_cert: Path | None
     tls_key: Path | None
     tls: Literal["off", "self-signed"]
@@ -262,6 +273,11 @@ class Settings:
         """Whether the node runs what was accepted. The worker processes of one that does not look
         at big bodies and check documents only."""
         return self.role != "gateway"
+
+    @property
+    def proxies(self) -> Proxies:
+        """By which who calls is known; to be made once."""
+        return Proxies(self.trusted_proxies, self.proxy_headers)
 
     @property
     def tls_enabled(self) -> bool:

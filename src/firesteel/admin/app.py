@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from firesteel.admin.access import Doorkeeper
 from firesteel.admin.health import readiness
-from firesteel.admin.visitor import CSRF_HEADER, Visitor, forged
+from firesteel.admin.visitor import CSRF_HEADER, VISITOR_KEY, Visitor, forged
 from firesteel.errors import StoreUnavailable
 from firesteel.model.problem import Problem
 
@@ -59,6 +59,7 @@ class AdminApp:
         self._publisher = publisher
         self._accounts = accounts
         self._doorkeeper = doorkeeper
+        self._proxies = engine.settings.proxies
         self._parts: dict[Part, asyncio.Task[Asgi]] = {}
         self._loading = asyncio.Lock()
         self._open: dict[str, Callable[[], Awaitable[tuple[int, str, bytes]]]] = {
@@ -118,7 +119,8 @@ class AdminApp:
         await console(scope, receive, send)
 
     def _visitor(self, scope: Scope) -> Visitor:
-        return Visitor(scope, self._engine.settings.trusted_proxies)
+        scope[VISITOR_KEY] = visitor = Visitor(scope, self._proxies)
+        return visitor
 
     async def _part(self, name: Part) -> Asgi:
         """Loaded once, also where whoever asked for it first goes away meanwhile."""

@@ -8,32 +8,35 @@ host and no path set it (RFC 6265bis, section 4.1.3.2).
 from __future__ import annotations
 
 import hmac
-import ipaddress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from firesteel.model.forwarded import Proxies
+
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping, Sequence
+    from collections.abc import MutableMapping
 
     from firesteel.admin.access import Access
+    from firesteel.model.forwarded import Client
 
 COOKIE = "firesteel"
 CSRF_HEADER = "x-csrf-token"
 CSRF_FIELD = "csrf"
+VISITOR_KEY = "firesteel.visitor"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_SITES = frozenset({"same-origin", "none"})
 UNKNOWN_ADDRESS = "unknown"
+NO_PROXIES = Proxies()
 
 
 @dataclass(frozen=True)
 class Visitor:
-    """``scope`` is ASGI's; ``proxies``: networks of proxies that end TLS in front of the node, as
-    in the setting trusted_proxies."""
+    """``scope`` is ASGI's; ``proxies``: who is believed of whom they bring."""
 
     scope: MutableMapping[str, Any]
-    proxies: Sequence[str] = ()
+    proxies: Proxies = NO_PROXIES
 
     def header(self, name: str) -> str | None:
         """The only header of that lower-case name; None where there is none, or two."""
@@ -46,20 +49,16 @@ class Visitor:
 
     @cached_property
     def address(self) -> str:
-        """Whence it comes; a trusted proxy tells it by X-Forwarded-For, of which the last entry is
-        the proxy's own."""
-        if self._by_proxy:
-            forwarded = ",".join(self._all("x-forwarded-for")).rpartition(",")[2].strip()
-            if _is_address(forwarded):
-                return forwarded
-        return self._peer
+        """Whence it comes, through trusted proxies only."""
+        address = self._client.address
+        return UNKNOWN_ADDRESS if address is None else str(address)
 
     @cached_property
     def secure(self) -> bool:
         """Whether the browser speaks TLS, to us or to a trusted proxy."""
         if self.scope.get("scheme") == "https":
             return True
-        return self._by_proxy and self.header("x-forwarded-proto") == "https"
+        return self._client.scheme == "https"
 
     @cached_property
     def cookie_name(self) -> str:
@@ -104,16 +103,9 @@ class Visitor:
         return bool(origin and host) and urlsplit(origin or "").netloc == host
 
     @cached_property
-    def _peer(self) -> str:
-        client = self.scope.get("client")
-        return str(client[0]) if client else UNKNOWN_ADDRESS
-
-    @cached_property
-    def _by_proxy(self) -> bool:
-        if not self.proxies or not _is_address(self._peer):
-            return False
-        peer = ipaddress.ip_address(self._peer)
-        return any(peer in ipaddress.ip_network(network) for network in self.proxies)
+    def _client(self) -> Client:
+        peer = self.scope.get("client")
+        return self.proxies.client(None if peer is None else peer[0], self.scope["headers"])
 
     def _all(self, name: str) -> list[str]:
         wanted = name.encode()
@@ -132,11 +124,3 @@ def forged(visitor: Visitor, access: Access | None, token: str | None) -> bool:
         return False
     given = (token or "").encode("utf-8", "surrogatepass")
     return not hmac.compare_digest(given, access.csrf.encode())
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from firesteel.gateway.deadlines import Deadlines
 from firesteel.gateway.request_id import RequestIds
+from firesteel.model.forwarded import Proxies
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -19,11 +20,15 @@ if TYPE_CHECKING:
 class Connections:
     """The open connections of a listener, and the tasks of their requests. ``date_line``: the Date
     header, made once a second and not once an answer. ``stopping``: no connection is kept after the
-    answer in hand. ``handler`` answers their requests."""
+    answer in hand. ``handler`` answers their requests. ``proxies``: who is believed of whom they
+    bring."""
 
-    def __init__(self, handler: Handler, deadlines: Deadlines) -> None:
+    def __init__(
+        self, handler: Handler, deadlines: Deadlines, proxies: Proxies | None = None
+    ) -> None:
         self.handler = handler
         self.deadlines = deadlines
+        self.proxies = proxies or Proxies()
         self.request_ids = RequestIds()
         self.stopping = False
         self.date_line = b""

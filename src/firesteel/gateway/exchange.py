@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from firesteel.gateway.head import Framing, Headers
     from firesteel.gateway.held_bodies import HeldBodies
     from firesteel.gateway.protocol import GuardedProtocol
+    from firesteel.model.forwarded import Client, IPAddress
 
 # What is left of an unread body may be this long for the connection to be kept.
 DRAIN_LIMIT_BYTES: Final = 64 * 1024
@@ -114,6 +115,18 @@ class Exchange:
     def protocol(self) -> GuardedProtocol:
         """The connection."""
         return self._protocol
+
+    @property
+    def client(self) -> Client:
+        """Who sent it, as far as it is known: looked up each time, so that only who asks pays."""
+        protocol = self._protocol
+        peer = protocol.client
+        return protocol.state.proxies.client(None if peer is None else peer[0], self.headers)
+
+    @property
+    def client_address(self) -> IPAddress | None:
+        """The caller's address, through trusted proxies only; None where it is not known."""
+        return self.client.address
 
     def read_body(
         self, limit_bytes: int, recipient: Recipient, bodies: HeldBodies | None = None

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from firesteel.gateway.protocol import Handler
     from firesteel.gateway.tls import TlsFiles
+    from firesteel.model.forwarded import Proxies
 
 BACKLOG: Final = 2048
 
@@ -34,12 +35,13 @@ class Listener:
         *,
         tls: TlsFiles | None = None,
         deadlines: Deadlines | None = None,
+        proxies: Proxies | None = None,
     ) -> None:
         """``sockets``: bound TCP sockets, owned by the caller until ``start``. ``tls``: None for
-        plain HTTP."""
+        plain HTTP. ``proxies``: None where there are none."""
         self._sockets = sockets
         self._tls = tls
-        self._connections = Connections(handler, deadlines or Deadlines())
+        self._connections = Connections(handler, deadlines or Deadlines(), proxies)
         self._tls_options: dict[str, Any] = {}
         self._servers: list[asyncio.Server] = []
         self._ticking: asyncio.TimerHandle | None = None

@@ -19,6 +19,7 @@ from firesteel.admin.app import AdminApp
 from firesteel.admin.console.pages.sign_in import own_path
 from firesteel.admin.visitor import Visitor
 from firesteel.errors import CallerError
+from firesteel.model.forwarded import Proxies
 from firesteel.settings import load_settings
 from tests.unit.admin.asgi import ask
 from tests.unit.admin.conftest import Office
@@ -124,6 +125,29 @@ async def test_the_local_token_has_every_right() -> None:
 
     assert access is not None
     assert access.rights == ALL_RIGHTS
+
+
+@pytest.mark.parametrize(
+    ("proxies", "address", "secure"),
+    [
+        (Proxies(), "10.0.0.9", False),
+        (Proxies(["10.0.0.9/32"]), "192.0.2.1", True),
+        (Proxies(["10.0.0.9/32"], "forwarded"), "unknown", False),
+    ],
+)
+def test_who_comes_is_what_a_listed_proxy_says(
+    proxies: Proxies, address: str, *, secure: bool
+) -> None:
+    headers = [
+        (b"x-forwarded-for", b"6.6.6.6, 192.0.2.1"),
+        (b"x-forwarded-proto", b"https"),
+        (b"forwarded", b'for="'),
+    ]
+    scope = {"headers": headers, "client": ("10.0.0.9", 5), "server": ("10.0.0.1", 81)}
+    visitor = Visitor(scope, proxies)
+
+    assert (visitor.address, visitor.secure) == (address, secure)
+    assert visitor.cookie_name == ("__Host-firesteel-81" if secure else "firesteel-81")
 
 
 async def test_what_a_request_began_to_load_is_loaded_once_although_it_went_away(

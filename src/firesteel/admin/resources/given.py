@@ -8,7 +8,7 @@ from fastapi import Depends, Path, Request
 
 from firesteel.admin.access import Access, Right
 from firesteel.admin.accounts.accounts import Accounts
-from firesteel.admin.visitor import Visitor
+from firesteel.admin.visitor import VISITOR_KEY, Visitor
 from firesteel.engine.engine import Engine
 from firesteel.engine.publishing import Publisher
 from firesteel.errors import CallerError
@@ -36,8 +36,7 @@ async def _accounts(request: Request) -> Accounts:
 
 
 async def _visitor(request: Request) -> Visitor:
-    engine: Engine = request.app.state.engine
-    return Visitor(request.scope, engine.settings.trusted_proxies)
+    return cast("Visitor", request.scope[VISITOR_KEY])
 
 
 class Needs:
