@@ -9,20 +9,32 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+import structlog
 
 from firesteel.engine.public_address import PublicAddress
+from firesteel.gateway.hosts import Hosts
+from firesteel.gateway.open_files import open_files
+from firesteel.gateway.places import Places
+from firesteel.gateway.rules import Rules
 from firesteel.gateway.server import Listener
+from firesteel.gateway.target import HEALTH_PATH
 from firesteel.gateway.tls import TlsFiles, self_signed
 from firesteel.gateway.unavailable import Unavailable
+from firesteel.setting_values import is_loopback
 
 if TYPE_CHECKING:
     from firesteel.gateway.protocol import Handler
     from firesteel.handover import Handover
     from firesteel.settings import Settings
 
-LIVE_PATH = b"/health/live"
+LIVE_PATH: Final = b"/health/live"
+HEALTH_PATHS: Final = (LIVE_PATH, b"/health/ready")
 _REACHED = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # what is not bound here
+
+log = structlog.get_logger(__name__)
 
 
 class Doors:
@@ -82,9 +94,10 @@ class Doors:
 
     async def _listen(self, doors: list[tuple[socket.socket, Handler]]) -> None:
         tls = tls_files(self._settings)
-        proxies = self._settings.proxies
+        public, admin = rules_of(self._settings)
         self._listeners = [
-            Listener(handler, [bound], tls=tls, proxies=proxies) for bound, handler in doors
+            Listener(handler, [bound], tls=tls, rules=admin if bound is self._admin else public)
+            for bound, handler in doors
         ]
         for listener in self._listeners:
             await listener.start()
@@ -97,6 +110,40 @@ def tls_files(settings: Settings) -> TlsFiles | None:
     if settings.tls == "self-signed":
         return self_signed(settings.data_dir, [settings.host, settings.admin_host])
     return None
+
+
+def rules_of(settings: Settings) -> tuple[Rules, Rules]:
+    """What holds for the connections of the public port, and of the admin port."""
+    files = open_files(settings.max_connections)
+    if files.public_connections < settings.max_connections:
+        log.warning("fewer_connections", public=files.public_connections)
+    proxies, of_one = settings.proxies, settings.max_connections_per_address
+    public = Rules(
+        proxies=proxies,
+        hosts=_public_hosts(settings),
+        places=Places(files.public_connections, of_one, proxies),
+    )
+    admin = Rules(
+        proxies=proxies, hosts=_admin_hosts(settings), places=Places(files.admin_connections)
+    )
+    return public, admin
+
+
+def _public_hosts(settings: Settings) -> Hosts | None:
+    if not settings.allowed_hosts:
+        return None
+    own = urlsplit(settings.public_url or "").hostname
+    names = settings.allowed_hosts if own is None else (*settings.allowed_hosts, own)
+    return Hosts(names, [HEALTH_PATH])
+
+
+def _admin_hosts(settings: Settings) -> Hosts | None:
+    """A port that only this machine reaches, and no proxy, is called by no other name, but by pages
+    that a browser was led to."""
+    alone = is_loopback(settings.admin_host) and not settings.trusted_proxies
+    if not settings.admin_allowed_hosts and not alone:
+        return None
+    return Hosts(settings.admin_allowed_hosts, HEALTH_PATHS)
 
 
 def _url(bound: socket.socket, settings: Settings) -> str:

@@ -131,6 +131,19 @@ def networks(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def hosts(text: str) -> tuple[str, ...]:
+    """Host names, ``*.`` and a name, or addresses, separated by commas; in lower case."""
+    found = []
+    for item in text.split(","):
+        name = item.strip().lower().removesuffix(".")
+        try:
+            found.append(name[:2] * name.startswith("*.") + host(name.removeprefix("*.")))
+        except ValueError:
+            detail = "is not a list of host names such as hooks.example.com,*.example.org"
+            raise ValueError(detail) from None
+    return tuple(found)
+
+
 def public_url(text: str) -> str:
     """An http or https URL without query, with no slash at its end."""
     parts = urlsplit(text)

@@ -47,6 +47,11 @@ class Setting:
         """The name of its environment variable."""
         return ENVIRONMENT_PREFIX + self.name.upper()
 
+    @property
+    def nothing(self) -> tuple[str, ...] | None:
+        """Its value where nothing is written: of a list an empty one."""
+        return () if self.parse in (values.networks, values.hosts) else None
+
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("host", "host", values.host, "127.0.0.1", "Address of the public port."),
@@ -143,6 +148,37 @@ SETTINGS: tuple[Setting, ...] = (
         "x-forwarded",
         "What the trusted proxies write: x-forwarded (X-Forwarded-For, -Proto and -Host), or "
         "forwarded (RFC 7239). The other kind is not read, since a proxy passes it on as it came.",
+    ),
+    Setting(
+        "allowed_hosts",
+        "allowed_hosts",
+        values.hosts,
+        "",
+        "Host names by which the public port may be called, separated by commas, also "
+        "*.example.com; others get 421. Names of this machine and that of public_url are always "
+        "allowed. Without it any name.",
+    ),
+    Setting(
+        "admin_allowed_hosts",
+        "admin_allowed_hosts",
+        values.hosts,
+        "",
+        "The same for the admin port. Without it any name, but on a loopback address without "
+        "trusted_proxies only names of this machine.",
+    ),
+    Setting(
+        "max_connections",
+        "max_connections",
+        values.positive(1_000_000),
+        "10000",
+        "Connections that the public port holds at once; further ones get 503 and are closed.",
+    ),
+    Setting(
+        "max_connections_per_address",
+        "max_connections_per_address",
+        values.positive(1_000_000),
+        "2500",
+        "The same for one address (of IPv6 one /64); trusted proxies may hold any number.",
     ),
     Setting("tls_cert", "tls_cert", values.path, "", "Certificate chain in PEM; with tls_key."),
     Setting("tls_key", "tls_key", values.path, "", "Private key in PEM; reloaded when it changes."),
@@ -243,6 +279,10 @@ class Settings:
     public_url: str | None
     trusted_proxies: tuple[str, ...]
     proxy_headers: ProxyHeaders
+    allowed_hosts: tuple[str, ...]
+    admin_allowed_hosts: tuple[str, ...]
+    max_connections: int
+    max_connections_per_address: int
     tls_cert: Path | None
     tls_key: Path | None
     tls: Literal["off", "self-signed"]
@@ -423,7 +463,7 @@ def _nearest(source: str, name: str) -> str:
 
 def _parsed(given: _Given, faults: list[SettingFault]) -> Any:
     if not given.text:
-        return () if given.setting.parse is values.networks else None
+        return given.setting.nothing
     try:
         value = given.setting.parse(given.text)
     except ValueError as error:

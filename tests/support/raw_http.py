@@ -64,6 +64,11 @@ class RawConnection:
         self._writer.write(data)
         await self._writer.drain()
 
+    async def send_all(self, data: bytes) -> None:
+        """Send this, and that nothing follows."""
+        await self.send(data)
+        self._writer.write_eof()
+
     async def answer(self, *, head: bool = False) -> Answer:
         """The next answer; ``head``: to a HEAD request, so without a body."""
         async with asyncio.timeout(TIMEOUT_S):

@@ -34,7 +34,7 @@ def _shown(setting: Setting, value: Any) -> shapes.SettingShape:
 def _default(setting: Setting) -> Any:
     if setting.default:
         return setting.parse(setting.default)
-    return () if setting.name in ("outgoing_allow", "trusted_proxies") else None
+    return setting.nothing
 
 
 def _written(field: str, value: Any) -> str | None:

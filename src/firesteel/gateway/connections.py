@@ -7,28 +7,30 @@ import time
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
-from firesteel.gateway.deadlines import Deadlines
+import structlog
+
 from firesteel.gateway.request_id import RequestIds
-from firesteel.model.forwarded import Proxies
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from firesteel.gateway.protocol import GuardedProtocol, Handler
+    from firesteel.gateway.rules import Rules
+
+log = structlog.get_logger(__name__)
 
 
 class Connections:
     """The open connections of a listener, and the tasks of their requests. ``date_line``: the Date
     header, made once a second and not once an answer. ``stopping``: no connection is kept after the
-    answer in hand. ``handler`` answers their requests. ``proxies``: who is believed of whom they
-    bring."""
+    answer in hand. ``handler`` answers their requests, under ``rules``."""
 
-    def __init__(
-        self, handler: Handler, deadlines: Deadlines, proxies: Proxies | None = None
-    ) -> None:
+    def __init__(self, handler: Handler, rules: Rules) -> None:
         self.handler = handler
-        self.deadlines = deadlines
-        self.proxies = proxies or Proxies()
+        self.deadlines = rules.deadlines
+        self.proxies = rules.proxies
+        self.hosts = rules.hosts
+        self.places = rules.places
         self.request_ids = RequestIds()
         self.stopping = False
         self.date_line = b""
@@ -42,6 +44,9 @@ class Connections:
         self.date_line = b"date: " + formatdate(time.time(), usegmt=True).encode()
         for connection in list(self.guarded):
             connection.sweep(now)
+        turned_away, self.places.turned_away = self.places.turned_away, 0
+        if turned_away:
+            log.warning("connections_turned_away", count=turned_away, held=self.places.taken)
 
     def run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Go on with a request in a task."""

@@ -9,6 +9,7 @@ What is mended here, beside the rules in ``head``:
 - A malformed request is answered after the requests before it, which keep their answers.
 - A refused client sees the answer: what it still sends is read and dropped for a moment.
 - Deadlines for head, body and idle connections (P26).
+- A client that closes its sending half behind a complete request gets the answer, for a moment.
 """
 
 from __future__ import annotations
@@ -103,13 +104,16 @@ class GuardedProtocol(asyncio.Protocol):
         self._pipeline: deque[Exchange] = deque()
         self._pace: BodyPace | None = None
         self._refused: Refused | None = None
+        self._sends_no_more = False
+        self._place: bytes | None = None
+        self._turned_away = False
         self._unsent_bytes = 0
         self._unsent_since = 0.0
 
     # The transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The head of the first request is due."""
+        """The head of the first request is due, where there is a place for its connection."""
         self.transport = stream = cast("asyncio.Transport", transport)
         self.flow = Flow(stream)
         self.client = _address(transport, "peername")
@@ -117,6 +121,15 @@ class GuardedProtocol(asyncio.Protocol):
         self.scheme = "https" if transport.get_extra_info("sslcontext") else "http"
         self.state.guarded.add(self)
         self._since = self.loop.time()
+        places = self.state.places
+        self._place = places.take(None if self.client is None else self.client[0])
+        if self._place is None:
+            self._turned_away = places.turn_away()
+            if self._turned_away:
+                self._refuse(Refused("too_many_connections"))
+            else:
+                self._reading = _CLOSED
+                stream.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:  # asyncio's name
         """Whoever waits for an answer here does so no more."""
@@ -127,6 +140,25 @@ class GuardedProtocol(asyncio.Protocol):
             active.lose()
         self.flow.resume_writing()
         self.state.closed(self)
+        if self._place is not None:
+            self.state.places.give_back(self._place)
+        elif self._turned_away:
+            self.state.places.turned()
+
+    def eof_received(self) -> bool:
+        """The client sends no more; over TLS it then hears no more either. Whoever has gone looks
+        the same, so that answers are waited for no longer than a moment. An answer that has begun
+        is only cut by who has gone. May be called again."""
+        self._sends_no_more = True
+        last = self._pipeline[-1] if self._pipeline else self._active
+        if self._reading is _BODY or (self._reading is _HEAD and self._begun):
+            self._refuse(Refused("bad_request", "The request is not complete."))
+        elif last is not None and not self._closed:
+            self._reading = _CLOSED
+            self._since = self.loop.time()
+            last.keep_alive = False
+        active = self._active
+        return self.scheme == "http" and active is not None and not active.started
 
     def pause_writing(self) -> None:
         """The client does not take its answers."""
@@ -243,10 +275,13 @@ class GuardedProtocol(asyncio.Protocol):
             check_size(headers)
         framing = check_head(parser.get_http_version(), headers)
         method = parser.get_method()
+        target = self._target()
+        if self.state.hosts is not None:
+            self.state.hosts.check(framing.named.get(b"host"), self.url, target[0])
         exchange = Exchange(
             self,
             _METHODS.get(method) or method.decode("ascii"),
-            self._target(),
+            target,
             headers=headers,
             framing=framing,
         )
@@ -395,7 +430,7 @@ class GuardedProtocol(asyncio.Protocol):
             self.transport.abort()
         elif self._reading is _CLOSED or self.transport.is_closing():
             lingered = waited_s > self.state.deadlines.linger_s and not self._unsent_bytes
-            if lingered and self._active is None:
+            if lingered and (self._active is None or self._sends_no_more):
                 self.transport.abort()
         elif self.flow.read_paused:
             self._since = now

@@ -11,8 +11,9 @@ from socket import SHUT_RDWR
 from typing import TYPE_CHECKING, Any, Final
 
 from firesteel.gateway.connections import Connections
-from firesteel.gateway.deadlines import SWEEP_S, Deadlines
+from firesteel.gateway.deadlines import SWEEP_S
 from firesteel.gateway.protocol import GuardedProtocol
+from firesteel.gateway.rules import Rules
 
 if TYPE_CHECKING:
     import socket
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from firesteel.gateway.protocol import Handler
     from firesteel.gateway.tls import TlsFiles
-    from firesteel.model.forwarded import Proxies
 
 BACKLOG: Final = 2048
 
@@ -34,14 +34,13 @@ class Listener:
         sockets: Sequence[socket.socket],
         *,
         tls: TlsFiles | None = None,
-        deadlines: Deadlines | None = None,
-        proxies: Proxies | None = None,
+        rules: Rules | None = None,
     ) -> None:
         """``sockets``: bound TCP sockets, owned by the caller until ``start``. ``tls``: None for
-        plain HTTP. ``proxies``: None where there are none."""
+        plain HTTP."""
         self._sockets = sockets
         self._tls = tls
-        self._connections = Connections(handler, deadlines or Deadlines(), proxies)
+        self._connections = Connections(handler, rules or Rules())
         self._tls_options: dict[str, Any] = {}
         self._servers: list[asyncio.Server] = []
         self._ticking: asyncio.TimerHandle | None = None

@@ -56,7 +56,7 @@ class Proxies:
         """Who sent a request. ``peer``: the address of the connection's other end, None where that
         is gone. ``headers``: names in lower case."""
         nearest = address_of(peer or "")
-        if nearest is None or not self._trusts(nearest):
+        if nearest is None or not self.trusts(nearest):
             return Client(nearest, None, None)
         if self._written == "forwarded":
             try:
@@ -71,6 +71,10 @@ class Proxies:
         scheme = told.get("proto", "").lower()
         return Client(address, scheme if scheme in _SCHEMES else None, told.get("host") or None)
 
+    def trusts(self, address: IPAddress) -> bool:
+        """Whether it is one of them."""
+        return any(address in network for network in self._networks)
+
     def _before(self, nearest: IPAddress, hops: Iterable[Told]) -> tuple[IPAddress | None, Told]:
         """The first from the right that is no proxy of ours, or the last one of them all, and what
         was told of it."""
@@ -78,12 +82,9 @@ class Proxies:
         told: Told = {}
         for place, told in enumerate(hops):
             address = None if place == HOPS_LIMIT else address_of(told.get("for", ""))
-            if address is None or not self._trusts(address):
+            if address is None or not self.trusts(address):
                 break
         return address, told
-
-    def _trusts(self, address: IPAddress) -> bool:
-        return any(address in network for network in self._networks)
 
 
 @lru_cache(maxsize=1024)

@@ -148,6 +148,13 @@ PROBLEMS: Mapping[str, ProblemType] = {
         "hold; nothing of this call was stored.",
         1,
     ),
+    "too_many_connections": ProblemType(
+        503,
+        "Too many connections",
+        "As many connections are open as the node takes, in all or of this address; this one is "
+        "closed.",
+        5,
+    ),
     # --- HTTP itself
     "bad_request": ProblemType(
         400, "Bad request", "The request is not valid HTTP, or its URL cannot be decoded."
@@ -160,6 +167,12 @@ PROBLEMS: Mapping[str, ProblemType] = {
         415,
         "Unsupported media type",
         "The content type or content coding of the body is not one that this address takes.",
+    ),
+    "misdirected_request": ProblemType(
+        421,
+        "Misdirected request",
+        "The port is not called by the name that the Host header has; allowed_hosts lists its "
+        "names.",
     ),
     "headers_too_large": ProblemType(
         431, "Headers too large", "The headers are over 32 KiB or more than 100."

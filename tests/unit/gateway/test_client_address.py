@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from firesteel.gateway.answers import document
+from firesteel.gateway.rules import Rules
 from firesteel.gateway.server import Listener
 from firesteel.model.forwarded import Proxies
 from tests.support.raw_http import RawConnection, request
@@ -48,7 +49,7 @@ async def test_an_exchange_knows_who_calls_through_trusted_proxies_only(
     proxies: Proxies, headers: dict[str, str | list[str]], expected: tuple[str, str | None]
 ) -> None:
     bound = bound_socket()
-    listener = Listener(TellsTheClient(), [bound], proxies=proxies)
+    listener = Listener(TellsTheClient(), [bound], rules=Rules(proxies=proxies))
     port = bound.getsockname()[1]
     await listener.start()
     async with await RawConnection.open(port) as connection:

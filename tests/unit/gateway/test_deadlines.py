@@ -9,6 +9,7 @@ import pytest
 
 from firesteel.gateway.app import Gateway
 from firesteel.gateway.deadlines import BodyPace, Deadlines
+from firesteel.gateway.rules import Rules
 from firesteel.gateway.server import Listener
 from tests.support.memory_engine import OK, MemoryEngine
 from tests.support.raw_http import RawConnection, request
@@ -21,7 +22,7 @@ async def hasty(engine: MemoryEngine) -> AsyncIterator[int]:
     engine.publish({"name": "Open"})
     bound = bound_socket()
     deadlines = Deadlines(head_s=0.0, idle_s=0.0, body_s=0.0, linger_s=0.0)
-    listener = Listener(Gateway(engine), [bound], deadlines=deadlines)
+    listener = Listener(Gateway(engine), [bound], rules=Rules(deadlines=deadlines))
     await listener.start()
     yield bound.getsockname()[1]
     await listener.stop(5.0)

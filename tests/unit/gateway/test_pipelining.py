@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from firesteel.gateway.connections import Connections
-from firesteel.gateway.deadlines import Deadlines
 from firesteel.gateway.exchange import Exchange
 from firesteel.gateway.protocol import GuardedProtocol
+from firesteel.gateway.rules import Rules
 from firesteel.model.execution import Response
 from tests.support.raw_http import RawConnection, request
 from tests.unit.gateway.conftest import Served, bound_socket
@@ -71,7 +71,7 @@ class Held:
 
 async def test_p24_no_more_is_read_while_requests_wait_in_a_connection() -> None:
     handler = Held()
-    connections = Connections(handler, Deadlines())
+    connections = Connections(handler, Rules())
     bound = bound_socket()
     server = await asyncio.get_running_loop().create_server(
         lambda: GuardedProtocol(connections), sock=bound

@@ -1,0 +1,24 @@
+"""What holds for the connections of one listener."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from firesteel.gateway.deadlines import Deadlines
+from firesteel.gateway.places import Places
+from firesteel.model.forwarded import Proxies
+
+if TYPE_CHECKING:
+    from firesteel.gateway.hosts import Hosts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """``proxies``: who is believed of whom they bring. ``hosts``: by which names it may be called,
+    None: by any. ``places``: how many connections there may be; of one listener only."""
+
+    deadlines: Deadlines = field(default_factory=Deadlines)
+    proxies: Proxies = field(default_factory=Proxies)
+    hosts: Hosts | None = None
+    places: Places = field(default_factory=Places)
