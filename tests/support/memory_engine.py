@@ -22,9 +22,10 @@ from firesteel.engine.waiters import Waiters
 from firesteel.errors import CallerError
 from firesteel.model.document import parse_document
 from firesteel.model.execution import MessageStatus, Response, State
+from firesteel.model.redaction.redaction import Redaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from firesteel.engine.calls import Call, Caller
 
@@ -187,6 +188,14 @@ class MemoryEngine:
         if self.body_keys is None:
             raise NoWorker("no worker is connected")
         return self.body_keys
+
+    async def redact(self, redact: Sequence[str], content_type: str | None, body: bytes) -> bytes:
+        self.big_bodies.append((body, list(redact)))
+        if self.body_keys is None:
+            raise NoWorker("no worker is connected")
+        redaction = Redaction.compile(redact)
+        assert redaction is not None
+        return redaction.of_body(content_type, body)
 
     def count_refused(self, trigger_no: int) -> None:
         self.refused_calls.append(trigger_no)

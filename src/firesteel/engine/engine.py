@@ -26,11 +26,12 @@ from firesteel.engine.trials import Trials
 from firesteel.errors import CallerError, OperatorError, StoreUnavailable
 from firesteel.model.execution import State
 from firesteel.model.message import Message, encode_request
+from firesteel.model.redaction.places import Unredactable
 from firesteel.store.journal import Accepted, Duplicate, Ended, Idempotency, NewMessage
 from firesteel.store.nodes import LivingNode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from firesteel.engine.calls import BodyKeys, Call, Caller
     from firesteel.engine.parts import Parts
@@ -127,6 +128,14 @@ class Engine:
         mode = route.trigger.body
         encoded = msgspec.json.encode(mode if isinstance(mode, str) else {"schema": mode.schema_})
         return await self._parts.questions.read_body(encoded, content_type or "", body, paths)
+
+    async def redact(self, redact: Sequence[str], content_type: str | None, body: bytes) -> bytes:
+        """A body that is too big for the event loop, without what ``redact`` lists. Raises
+        Unredactable."""
+        redacted = await self._parts.questions.redact(redact, content_type or "", body)
+        if redacted.body is None:
+            raise Unredactable(redacted.what)
+        return redacted.body
 
     def backlog(self, trigger_no: int) -> tuple[int, int]:
         """Waiting and running executions of a trigger."""

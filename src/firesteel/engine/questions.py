@@ -14,7 +14,7 @@ from firesteel.errors import OperatorError
 from firesteel.model import frames
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from firesteel.engine.definitions import Plan
     from firesteel.engine.link import Link
@@ -30,6 +30,7 @@ APART_S = 15.0
 _ANSWERS = (
     frames.Checked
     | frames.BodyRead
+    | frames.Redacted
     | frames.Probed
     | frames.Previewed
     | frames.Tried
@@ -78,6 +79,15 @@ class Questions:
             frames.BodyRead,
         )
         return BodyKeys(answer.faults, answer.keys)
+
+    async def redact(
+        self, redact: Sequence[str], content_type: str, body: bytes
+    ) -> frames.Redacted:
+        """A big body without what ``redact`` lists."""
+        return await self._ask(
+            lambda number: frames.Redact(number, list(redact), content_type, body),
+            frames.Redacted,
+        )
 
     async def probe(self, workspace: str, connection: str) -> Failure | None:
         """None where the connection works."""

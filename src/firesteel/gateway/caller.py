@@ -8,14 +8,13 @@ the store) goes on in a task.
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Final
 
 from firesteel.engine.calls import Call
 from firesteel.gateway.answers import MessageRef, accepted, document, late, responded
 from firesteel.gateway.keys import Received
 from firesteel.gateway.prefer import read_prefer
-from firesteel.gateway.redaction import LOOP_LIMIT_BYTES, redacted
+from firesteel.gateway.redaction import needs_worker, redacted_body, redacted_in_worker
 from firesteel.gateway.refusal import problem_answer
 from firesteel.gateway.refused_call import CallRefused, check_get, problem_of
 from firesteel.gateway.status import answer_status
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from firesteel.gateway.refusal import Answer
     from firesteel.model.execution import Response
     from firesteel.model.message import Headers
+    from firesteel.model.redaction.redaction import Redaction
 
 
 # How far a call has come.
@@ -138,20 +138,28 @@ class HttpCaller:
         headers = without_credentials(exchange.headers)
         if redaction is None:
             self._accept(headers, exchange.raw_query, body, keys=keys)
-        elif len(body) <= LOOP_LIMIT_BYTES:
-            stored = redacted(redaction, headers, exchange.raw_query, body)
-            self._accept(*stored, keys=keys)
+            return
+        content_type = exchange.named.get(b"content-type", b"").decode("latin-1")
+        if needs_worker(redaction, content_type, body):
+            exchange.run(self._redact_in_worker(redaction, headers, body, keys=keys))
         else:
-            exchange.run(self._redact_in_thread(headers, body, keys))
+            body = redacted_body(redaction, headers, body)
+            self._accept_redacted(redaction, headers, body, keys=keys)
 
-    async def _redact_in_thread(self, headers: Headers, body: bytes, keys: Keys) -> None:
-        redaction, raw_query = self._target.redaction, self._exchange.raw_query
-        assert redaction is not None
+    async def _redact_in_worker(
+        self, redaction: Redaction, headers: Headers, body: bytes, *, keys: Keys
+    ) -> None:
         try:
-            stored = await asyncio.to_thread(redacted, redaction, headers, raw_query, body)
-            self._accept(*stored, keys=keys)
+            body = await redacted_in_worker(redaction, headers, body, self._gateway.engine)
+            self._accept_redacted(redaction, headers, body, keys=keys)
         except Exception as error:  # noqa: BLE001  # the edge: the caller gets an answer
             self._fail(error)
+
+    def _accept_redacted(
+        self, redaction: Redaction, headers: Headers, body: bytes, *, keys: Keys
+    ) -> None:
+        query = redaction.of_query(self._exchange.raw_query)
+        self._accept(redaction.of_headers(headers), query, body, keys=keys)
 
     def _accept(self, headers: Headers, raw_query: bytes, body: bytes, *, keys: Keys) -> None:
         exchange, target = self._exchange, self._target

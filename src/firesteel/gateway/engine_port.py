@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from firesteel.engine.calls import Acceptance, BodyKeys, Call, Caller
     from firesteel.engine.route import Route, Routes
     from firesteel.model.execution import MessageStatus, Response
@@ -69,6 +71,11 @@ class EnginePort(Protocol):
     ) -> BodyKeys:
         """A body too big for the loop, checked against the trigger's ``body`` and read in a
         worker; ``paths``: those into the body."""
+        ...
+
+    async def redact(self, redact: Sequence[str], content_type: str | None, body: bytes) -> bytes:
+        """A body too big for the loop, without what ``redact`` of the document lists, made in a
+        worker. Raises Unredactable, and OperatorError where no worker is there."""
         ...
 
     def count_refused(self, trigger_no: int) -> None:

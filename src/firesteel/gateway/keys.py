@@ -70,7 +70,7 @@ class KeyPlan:
         """Whether the body must be read, and is too big for the loop."""
         if not self._body_paths and self._body_rule is None:
             return False
-        return len(received.body) > _loop_limit_bytes(received.content_type)
+        return len(received.body) > loop_limit_bytes(received.content_type)
 
     def read(self, received: Received) -> Keys:
         """Raises CallRefused ``body_invalid`` and ``missing_key``."""
@@ -149,5 +149,6 @@ def _refuse(faults: Any) -> None:
         raise CallRefused(Problem("body_invalid", errors=faults))
 
 
-def _loop_limit_bytes(content_type: str | None) -> int:
+def loop_limit_bytes(content_type: str | None) -> int:
+    """Up to which size a body of that type may be parsed in the loop."""
     return XML_LOOP_LIMIT_BYTES if "xml" in (content_type or "").lower() else LOOP_LIMIT_BYTES

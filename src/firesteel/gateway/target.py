@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import quote, unquote_to_bytes
 
 from firesteel.gateway.keys import KeyPlan
-from firesteel.gateway.redaction import Redaction
+from firesteel.model.redaction.redaction import Redaction
 
 if TYPE_CHECKING:
     from firesteel.engine.route import Route, Routes

@@ -98,7 +98,7 @@ def parse_body(content_type: str | None, body: bytes) -> ParsedBody:
     """The body by its content type (the header's value with its parameters). Never raises."""
     if not body:
         return ParsedBody(body, None, None)
-    found = _content_type(content_type)
+    found = content_type_of(content_type)
     try:
         return ParsedBody(body, _PARSERS[found.kind](body, found), None)
     except (*_Invalid, BodyInvalid) as error:
@@ -125,7 +125,7 @@ class BodyRule:
             return [
                 InputFault("", "missing", f"the body must be {self._mode.upper()}, and is empty")
             ]
-        found = _content_type(content_type)
+        found = content_type_of(content_type)
         if found.kind not in self._kinds:
             detail = f"the content type must be that of {self._mode.upper()}"
             return [InputFault("", "wrong_content_type", detail)]
@@ -166,7 +166,8 @@ def _fetch_nothing(_uri: str) -> Any:
 
 
 @functools.lru_cache(maxsize=256)
-def _content_type(header: str | None) -> ContentType:
+def content_type_of(header: str | None) -> ContentType:
+    """How a body of that Content-Type is read; None: there was none."""
     if header is None or len(header) > MAX_CONTENT_TYPE:
         return ContentType("", "other", None, b"")
     message = Headers()
@@ -198,7 +199,7 @@ def _json(body: bytes, _type: ContentType) -> Any:
 
 
 def _xml(body: bytes, type_: ContentType) -> Any:
-    return parse_xml(body, _charset(type_, default=None))
+    return parse_xml(body, xml_charset_of(type_))
 
 
 def _form(body: bytes, _type: ContentType) -> Any:
@@ -216,13 +217,23 @@ def _csv(body: bytes, type_: ContentType) -> Any:
 
 
 def _text(body: bytes, type_: ContentType) -> str:
-    charset = _charset(type_, default="utf-8")
+    return text_of(body, type_)[0]
+
+
+def xml_charset_of(type_: ContentType) -> str | None:
+    """The charset that the content type names, None where it names none. Raises BodyInvalid."""
+    return _charset(type_, default=None)
+
+
+def text_of(body: bytes, type_: ContentType) -> tuple[str, str]:
+    """The body as text, and its charset. Raises BodyInvalid."""
+    charset = _charset(type_, default="utf-8") or "utf-8"
     try:
-        text = body.decode(charset or "utf-8")
+        text = body.decode(charset)
         text.encode()
     except UnicodeError:
         raise BodyInvalid("wrong_charset", "the body is not text of its charset") from None
-    return text
+    return text, charset
 
 
 def _other(_body: bytes, type_: ContentType) -> Any:

@@ -32,7 +32,7 @@ def parse_csv(text: str) -> list[dict[str, str]]:
     text = text.removeprefix("\ufeff")
     if "\x00" in text:
         raise CsvInvalid("malformed", "the text has a NUL character")
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text), strict=True)
     rows = []
     names: list[str] | None = None
     try:
@@ -40,7 +40,7 @@ def parse_csv(text: str) -> list[dict[str, str]]:
             if not row:
                 continue
             if names is None:
-                names = _header(row)
+                names = header_of(row)
                 continue
             if len(row) > len(names):
                 detail = f"line {reader.line_num} has more values than the header has names"
@@ -51,14 +51,16 @@ def parse_csv(text: str) -> list[dict[str, str]]:
     return rows
 
 
-def _header(row: list[str]) -> list[str]:
+def header_of(row: list[str]) -> list[str]:
+    """The names that the first row gives. Raises CsvInvalid."""
     names = [name.strip() for name in row]
     if len(set(names)) != len(names):
         raise CsvInvalid("duplicate_name", "the header has the same name twice")
     return names
 
 
-def _delimiter(text: str) -> str:
+def delimiter_of(text: str) -> str:
+    """The delimiter by the first line."""
     first = re.split(r"\r\n|\r|\n", text[:65536].lstrip("\r\n"), maxsplit=1)[0]
     bare = _QUOTED.sub("", first)
     return max(DELIMITERS, key=bare.count)

@@ -42,6 +42,7 @@ CODES: dict[str, str] = {
     "rate_invalid": "Not a rate such as 100/s.",
     "date_invalid": "Not a date such as 2027-06-30.",
     "path_invalid": "Not a path such as body.customer_no.",
+    "path_redacted": "A key or search value whose value redact keeps out of the store.",
     "function_invalid": "Not a function such as pricing:item_price.",
     "status_invalid": "Not a status from 200 to 599, or an expression.",
     "header_invalid": "A response cannot set this header, or not to this value.",

@@ -46,7 +46,7 @@ def parse_urlencoded(data: bytes) -> dict[str, Any]:
             continue
         name, _, value = pair.partition(b"=")
         try:
-            _add(fields, _decoded(name), _decoded(value))
+            _add(fields, decoded_name(name), decoded_name(value))
         except UnicodeDecodeError:
             raise FormInvalid("not_utf8", f"field {number} of the form is not UTF-8") from None
         except ValueError:
@@ -55,8 +55,35 @@ def parse_urlencoded(data: bytes) -> dict[str, Any]:
     return fields
 
 
+@dataclass(frozen=True, slots=True)
+class PartPlace:
+    """A part of a multipart form: its name, and where its headers and content stand."""
+
+    name: str
+    start: int
+    stop: int
+
+
 def parse_multipart(data: bytes, boundary: bytes) -> dict[str, Any]:
     """The fields and files of a multipart/form-data body (RFC 7578). Raises FormInvalid."""
+    fields: dict[str, Any] = {}
+    for name, value, _ in _named_parts(data, boundary):
+        _add(fields, name, value)
+    return fields
+
+
+def find_parts(data: bytes, boundary: bytes) -> list[PartPlace]:
+    """Where the parts of a multipart/form-data body stand, in their order. Raises FormInvalid."""
+    places = []
+    for name, _, part in _named_parts(data, boundary):
+        stop = part.content_at + len(part.data)
+        if data[part.content_at : stop] != part.data:
+            raise FormInvalid("malformed", "the body is not multipart of its boundary")
+        places.append(PartPlace(name, part.begins_at, stop))
+    return places
+
+
+def _named_parts(data: bytes, boundary: bytes) -> list[tuple[str, Any, _Part]]:
     reader = _PartReader()
     try:
         parser = MultipartParser(boundary, reader.callbacks())
@@ -67,15 +94,15 @@ def parse_multipart(data: bytes, boundary: bytes) -> dict[str, Any]:
         raise FormInvalid("malformed", "the body is not multipart of its boundary") from None
     if not reader.ended:
         raise FormInvalid("malformed", "the last boundary of the multipart body is missing")
-    fields: dict[str, Any] = {}
+    named = []
     for number, part in enumerate(reader.parts, 1):
         try:
-            _add(fields, *part.read())
+            named.append((*part.read(), part))
         except UnicodeDecodeError:
             raise FormInvalid("not_utf8", f"part {number} of the form is not UTF-8") from None
         except LookupError:
             raise FormInvalid("malformed", f"part {number} of the form has no name") from None
-    return fields
+    return named
 
 
 def _add(fields: dict[str, Any], name: str, value: Any) -> None:
@@ -87,7 +114,8 @@ def _add(fields: dict[str, Any], name: str, value: Any) -> None:
         fields[name] = [fields[name], value]
 
 
-def _decoded(text: bytes) -> str:
+def decoded_name(text: bytes) -> str:
+    """A name or value of a form. Raises ValueError, UnicodeDecodeError among them."""
     text = text.replace(b"+", b" ")
     if b"%" in text:
         if _BAD_ESCAPE.search(text):
@@ -98,6 +126,10 @@ def _decoded(text: bytes) -> str:
 
 @dataclass(slots=True)
 class _Part:
+    """``begins_at``: its first header; ``content_at``: what follows its last one."""
+
+    begins_at: int = -1
+    content_at: int = -1
     headers: dict[bytes, bytes] = field(default_factory=dict)
     data: bytearray = field(default_factory=bytearray)
 
@@ -130,8 +162,8 @@ class _PartReader:
         return {
             "on_part_begin": self._begin,
             "on_part_data": lambda data, start, end: self.parts[-1].data.extend(data[start:end]),
-            "on_header_field": lambda data, start, end: self._name.extend(data[start:end]),
-            "on_header_value": lambda data, start, end: self._value.extend(data[start:end]),
+            "on_header_field": self._header_field,
+            "on_header_value": self._header_value,
             "on_header_end": self._header,
             "on_end": self._end,
         }
@@ -140,6 +172,15 @@ class _PartReader:
         if len(self.parts) >= MAX_PARTS:
             raise FormInvalid("too_many", f"the form has over {MAX_PARTS} parts")
         self.parts.append(_Part())
+
+    def _header_field(self, data: bytes, start: int, end: int) -> None:
+        self._name.extend(data[start:end])
+        if self.parts[-1].begins_at < 0:
+            self.parts[-1].begins_at = start
+
+    def _header_value(self, data: bytes, start: int, end: int) -> None:
+        self._value.extend(data[start:end])
+        self.parts[-1].content_at = end + len(b"\r\n\r\n")
 
     def _header(self) -> None:
         self.parts[-1].headers[bytes(self._name).lower()] = bytes(self._value)

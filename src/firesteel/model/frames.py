@@ -127,6 +127,16 @@ class ReadBody(Frame, frozen=True):
     paths: list[str]
 
 
+class Redact(Frame, frozen=True):
+    """Replace in a body that is too big for the engine's loop what ``redact`` of the document
+    lists. ``content_type`` empty: there was none."""
+
+    request_no: int
+    redact: list[str]
+    content_type: str
+    body: bytes
+
+
 class Probe(Frame, frozen=True):
     """Test a connection: open it and ask something harmless."""
 
@@ -247,6 +257,15 @@ class BodyRead(Frame, frozen=True):
     keys: list[str | None]
 
 
+class Redacted(Frame, frozen=True):
+    """Answer to Redact. ``body`` None: a value could stand in it that cannot be found; ``what`` it
+    is then."""
+
+    request_no: int
+    body: bytes | None
+    what: str
+
+
 class Probed(Frame, frozen=True):
     """Answer to Probe; ``failure`` None when the connection works."""
 
@@ -301,6 +320,7 @@ ToWorker = (
     | Import
     | Check
     | ReadBody
+    | Redact
     | Probe
     | Preview
     | Try
@@ -315,6 +335,7 @@ ToEngine = (
     | Lookup
     | Checked
     | BodyRead
+    | Redacted
     | Probed
     | Previewed
     | Tried

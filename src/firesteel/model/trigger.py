@@ -34,6 +34,7 @@ ParameterType = Literal["string", "integer", "number", "boolean", "date"]
 BodyMode = Literal["any", "json", "xml", "form"]
 
 MAX_BODY = "100MiB"
+DEFAULT_IDEMPOTENCY_KEY = "headers.idempotency-key"
 WINDOW_MOST = "30d"
 
 
@@ -108,7 +109,7 @@ class RateLimit(Section):
 class Idempotency(Section):
     """Calls of one consumer with one key, within the window, make one execution."""
 
-    key: PathText = "headers.idempotency-key"
+    key: PathText = DEFAULT_IDEMPOTENCY_KEY
     """The path of the key; a call without one is never a duplicate."""
     window_s: Annotated[Duration, between("1s", WINDOW_MOST)] = Field(
         default=96 * 3600.0, alias="window"

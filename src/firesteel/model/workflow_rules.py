@@ -9,6 +9,7 @@ from firesteel.model.expressions import steps
 from firesteel.model.fault import Pointer, child, did_you_mean
 from firesteel.model.findings import Findings, items, mapping
 from firesteel.model.path import Path, PathError
+from firesteel.model.redaction.redaction import covers, redacted_path
 from firesteel.model.response_headers import (
     BODILESS_STATUSES,
     header_name_fault,
@@ -16,12 +17,12 @@ from firesteel.model.response_headers import (
 )
 from firesteel.model.steps import STEP_KINDS
 from firesteel.model.template import OPEN
+from firesteel.model.trigger import DEFAULT_IDEMPOTENCY_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
 _BODIES = ("json", "form", "text", "base64")
-_HEADER_NAME = re.compile(r"[!#$%&'*+^_`|~0-9A-Za-z-]+")  # token, RFC 9110, without the dot
 # How SQLAlchemy's text() finds names: a colon that is not doubled, escaped or after a letter.
 _BOUND = re.compile(r"(?<![:\w\\]):(\w+)(?!:)")
 
@@ -220,18 +221,43 @@ def _response_header(name: str, value: Any, findings: Findings) -> None:
 
 
 def _redact(document: dict[str, Any], findings: Findings) -> None:
+    redacted: list[Path] = []
     for index, item in enumerate(items(document.get("redact"))):
         pointer = child("/redact", index)
         if item == "consumer":
             hint = "a header of that name is headers.consumer"
             findings.fault(pointer, "path_invalid", "the consumer is not redacted", hint)
-        elif isinstance(item, str) and not _HEADER_NAME.fullmatch(item):
-            _redacted_path(item, pointer, findings)
+        elif isinstance(item, str):
+            try:
+                redacted.append(redacted_path(item))
+            except PathError as error:
+                hint = error.hint or "write a path such as body.iban, or the name of a header"
+                findings.fault(pointer, "path_invalid", str(error), hint)
+    for pointer, text in _stored_paths(document):
+        _not_redacted(pointer, text, redacted, findings)
 
 
-def _redacted_path(item: str, pointer: Pointer, findings: Findings) -> None:
+def _stored_paths(document: dict[str, Any]) -> Iterator[tuple[Pointer, Any]]:
+    """The paths whose values are kept beside the message: search values and keys. The pointer of
+    the idempotency key's default is that of ``redact``."""
+    for name, path in mapping(document.get("search")).items():
+        yield child("/search", name), path
+    trigger = mapping(document.get("trigger"))
+    ordered = mapping(trigger.get("ordered_delivery"))
+    yield "/trigger/ordered_delivery/key", ordered.get("key")
+    idempotency = trigger.get("idempotency")
+    if idempotency is not False:
+        written = mapping(idempotency).get("key")
+        at = "/redact" if written is None else "/trigger/idempotency/key"
+        yield at, written or DEFAULT_IDEMPOTENCY_KEY
+
+
+def _not_redacted(pointer: Pointer, text: Any, redacted: list[Path], findings: Findings) -> None:
     try:
-        Path.parse(item)
-    except PathError as error:
-        hint = error.hint or "write a path such as body.iban, or the name of a header"
-        findings.fault(pointer, "path_invalid", str(error), hint)
+        path = Path.parse(text) if isinstance(text, str) else None
+    except PathError:
+        return
+    if path is not None and any(covers(item, path) for item in redacted):
+        detail = f"{text} is redacted, and would be stored all the same as a key or search value"
+        hint = "take another value, or leave this one out of redact"
+        findings.fault(pointer, "path_redacted", detail, hint)

@@ -7,7 +7,7 @@ is expanded or fetched. Everything a document builds is bounded by its own size 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 from xml.parsers import expat
 
 import xmltodict
@@ -49,6 +49,37 @@ def parse_xml(data: bytes, charset: str | None) -> Any:
         raise XmlInvalid("malformed", "the text is not XML in its encoding") from None
 
 
+class Elements(Protocol):
+    """Is told of each element where it stands; ``at``: the first byte of its tag."""
+
+    def start(self, name: str, attributes: list[str], at: int) -> None:
+        """``attributes``: their names, in their order."""
+        ...
+
+    def end(self, at: int) -> None:
+        """The element that began last ends."""
+        ...
+
+
+def find_elements(data: bytes, charset: str | None, elements: Elements) -> None:
+    """Tell ``elements`` of all that there are in the document, under the rules of ``parse_xml``.
+    Raises XmlInvalid, and what ``elements`` raises."""
+    parser = _Parser(None if data.startswith(_BOMS) else charset, None)
+
+    def start(name: str, attributes: list[str]) -> None:
+        elements.start(name, attributes[::2], parser.position())
+
+    parser.ordered_attributes = True
+    parser.StartElementHandler = start
+    parser.EndElementHandler = lambda _name: elements.end(parser.position())
+    try:
+        parser.Parse(data, True)
+    except (DTDForbidden, ExternalReferenceForbidden):
+        raise XmlInvalid("dtd_forbidden", "a document type declaration is not taken") from None
+    except (expat.ExpatError, LookupError):
+        raise XmlInvalid("malformed", "the text is not XML") from None
+
+
 class _Expat:
     """Takes the place of the module ``xml.parsers.expat`` in xmltodict."""
 
@@ -76,6 +107,10 @@ class _Parser:
         elif name == "EndElementHandler":
             value = self._depths.uncounted(value)
         setattr(self._expat, name, value)
+
+    def position(self) -> int:
+        """Of the first byte of what is being told."""
+        return int(self._expat.CurrentByteIndex)
 
     def Parse(self, data: bytes, final: bool) -> None:  # noqa: N802 - expat's
         self._expat.Parse(data, final)

@@ -18,6 +18,8 @@ from firesteel.model.fault import child
 from firesteel.model.findings import Findings
 from firesteel.model.named_functions import WORKFLOW, named_functions
 from firesteel.model.path import MISSING, Path, as_key
+from firesteel.model.redaction.places import Unredactable
+from firesteel.model.redaction.redaction import Redaction
 from firesteel.model.section import Reading
 from firesteel.model.steps import Step
 from firesteel.model.trigger import Trigger
@@ -68,6 +70,17 @@ def read_body(frame: frames.ReadBody) -> tuple[list[InputFault], list[str | None
         return faults, [None] * len(frame.paths)
     body = parse_body(content_type, frame.body).body
     return [], [_key(Path.parse(path), body) for path in frame.paths]
+
+
+def redact(frame: frames.Redact) -> tuple[bytes | None, str]:
+    """The body without what is redacted, or None and what it is."""
+    redaction = Redaction.compile(frame.redact)
+    if redaction is None:
+        return frame.body, ""
+    try:
+        return redaction.of_body(frame.content_type or None, frame.body), ""
+    except Unredactable as error:
+        return None, str(error)
 
 
 async def probe(connections: WorkspaceConnections, name: str) -> Failure | None:

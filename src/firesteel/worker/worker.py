@@ -17,7 +17,7 @@ from firesteel.worker.failures import failure_of
 from firesteel.worker.functions import find_function
 from firesteel.worker.lease import Lease
 from firesteel.worker.preview import preview
-from firesteel.worker.questions import check, probe, read_body
+from firesteel.worker.questions import check, probe, read_body, redact
 from firesteel.worker.threads import Threads
 from firesteel.worker.version import Version
 
@@ -62,6 +62,7 @@ class Worker:
             frames.Import: self._import,
             frames.Check: self._check,
             frames.ReadBody: self._read_body,
+            frames.Redact: self._redact,
             frames.Probe: self._probe,
             frames.Preview: self._preview,
             frames.Try: self._try,
@@ -236,6 +237,16 @@ class Worker:
                 faults = [InputFault("", "body_unreadable", type(error).__name__)]
                 keys = [None] * len(frame.paths)
             self.link.send(frames.BodyRead(frame.request_no, faults, keys))
+
+        self._in_background(answer())
+
+    def _redact(self, frame: frames.Redact) -> None:
+        async def answer() -> None:
+            try:
+                body, what = await self.threads.run(lambda: redact(frame))
+            except Exception:  # noqa: BLE001  # whatever it is, the engine is told
+                body, what = None, "body"
+            self.link.send(frames.Redacted(frame.request_no, body, what))
 
         self._in_background(answer())
 

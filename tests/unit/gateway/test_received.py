@@ -182,7 +182,7 @@ async def test_a_body_that_is_not_what_the_trigger_asks_for_is_400(served: Serve
 REDACTED: dict[str, Any] = {
     "name": "Secret",
     "redact": ["x-token", "headers.x-other", "query.pin", "body.card.no", "body.lines.1.x"],
-    "search": {"card": "body.card.no"},
+    "search": {"sum": "body.card.a"},
 }
 
 
@@ -204,17 +204,55 @@ async def test_redacted_values_are_replaced_in_place_before_acceptance(served: S
     )
     assert call.request.raw_query == b"a=1&pin=***&b=%2B"
     assert call.request.header(b"x-token") == call.request.header(b"x-other") == b"***"
-    assert call.search == (("card", "4111"),)
+    assert call.search == (("sum", "1.5"),)
 
 
 @pytest.mark.parametrize(
     ("content_type", "body"),
-    [("application/json", b'{"card": {"no": 4111'), ("application/xml", b"<card/>")],
+    [
+        ("application/json", b'{"card": {"no": 4111'),
+        ("application/xml", b"<card>"),
+        ("application/octet-stream", b"4111"),
+        ("text/plain", b'{"card": {"no": 4111}}'),
+    ],
 )
 async def test_a_body_that_cannot_be_redacted_is_not_stored(
     served: Served, content_type: str, body: bytes
 ) -> None:
     served.engine.publish(REDACTED)
     answer = await served.call("POST", "/t37ed/Secret", body, content_type=content_type)
+    assert answer.code == "body_invalid"
+    assert served.engine.calls == []
+
+
+async def test_a_big_body_is_redacted_in_a_worker(served: Served) -> None:
+    served.engine.publish(REDACTED)
+    served.engine.body_keys = BodyKeys([], [None])
+    body = b'{"card": {"no": 4111}, "rest": "' + b"x" * 300_000 + b'"}'
+    answer = await served.call("POST", "/t37ed/Secret", body, content_type="application/json")
+    assert answer.status == 202
+    assert served.engine.big_bodies[-1] == (body, REDACTED["redact"])
+    (call,) = served.engine.calls
+    assert call.body == body.replace(b"4111", b'"***"')
+
+
+async def test_a_big_body_that_cannot_be_redacted_is_not_stored(served: Served) -> None:
+    served.engine.publish({**REDACTED, "search": {}})
+    served.engine.body_keys = BodyKeys([], [])
+    body = b'{"card": {"no": 4111' + b" " * 300_000
+    answer = await served.call("POST", "/t37ed/Secret", body, content_type="application/json")
+    assert answer.code == "body_invalid"
+    served.engine.body_keys = None
+    answer = await served.call("POST", "/t37ed/Secret", body, content_type="application/json")
+    assert answer.code == "workers_unavailable"
+    assert served.engine.calls == []
+
+
+async def test_a_body_of_two_content_types_cannot_be_redacted(served: Served) -> None:
+    served.engine.publish(REDACTED)
+    body = b'{"card": {"no": 4111}}'
+    answer = await served.call(
+        "POST", "/t37ed/Secret", body, content_type=["text/plain", "application/json"]
+    )
     assert answer.code == "body_invalid"
     assert served.engine.calls == []

@@ -1,9 +1,6 @@
-"""The gateway's small rules by themselves: Prefer, rate limits, redaction."""
+"""The gateway's small rules by themselves: Prefer and rate limits."""
 
 from __future__ import annotations
-
-import json
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,8 +8,6 @@ from hypothesis import strategies as st
 
 from firesteel.gateway.prefer import Preference, read_prefer
 from firesteel.gateway.rate_limit import RateLimiter
-from firesteel.gateway.redaction import Redaction
-from firesteel.gateway.refused_call import CallRefused
 from firesteel.model.trigger import RateLimit
 
 
@@ -111,87 +106,3 @@ def test_the_number_of_buckets_is_bounded() -> None:
     for number in range(100):
         assert limited.take(rule, 1, str(number)) == 0
     assert limited.take(rule, 1, "99") == 1
-
-
-JSON_VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["a", "b", 'c"\\']), inner),
-    max_leaves=20,
-)
-
-
-def replaced(value: Any, parts: list[str]) -> Any:
-    """What redaction of one path means, on the parsed value."""
-    if not parts:
-        return "***"
-    if isinstance(value, dict) and parts[0] in value:
-        return {**value, parts[0]: replaced(value[parts[0]], parts[1:])}
-    if isinstance(value, list) and parts[0].isdigit() and int(parts[0]) < len(value):
-        index = int(parts[0])
-        return [*value[:index], replaced(value[index], parts[1:]), *value[index + 1 :]]
-    return value
-
-
-@given(JSON_VALUES, st.lists(st.sampled_from(["a", "b", "0", "1"]), min_size=1, max_size=3))
-def test_redaction_replaces_the_value_at_the_path_and_nothing_else(
-    value: Any, parts: list[str]
-) -> None:
-    redaction = Redaction.compile(["body." + ".".join(parts)])
-    assert redaction is not None
-    body = json.dumps(value, indent=1, ensure_ascii=False).encode("utf-8", "replace")
-    redacted = redaction.of_body("application/json; charset=utf-8", body)
-    assert json.loads(redacted) == replaced(json.loads(body), parts)
-
-
-@pytest.mark.parametrize(
-    ("paths", "content_type", "body", "stored"),
-    [
-        (["body.a"], "application/json", b'{"a":1,"a":[2]}', b'{"a":"***","a":"***"}'),
-        (["body.a", "body.a.b"], "application/json", b'{"a":{"b":1}}', b'{"a":"***"}'),
-        (
-            ["body.a.b", "body.a"],
-            "application/json",
-            b'\xef\xbb\xbf{"a":1}',
-            b'\xef\xbb\xbf{"a":"***"}',
-        ),
-        (["body.a"], "application/json", b'{"b":1e999, "c":' + b"9" * 5000 + b"}", None),
-        (
-            ["body.a"],
-            "application/x-www-form-urlencoded",
-            b"b=1&%61=2&a=3&a",
-            b"b=1&%61=***&a=***&a",
-        ),
-        (["body"], "image/png", b"\x89PNG", b"***"),
-        (["body.a"], "image/png", b"\x89PNG", None),
-        (["body.a"], "text/plain", b"a=1", None),
-        (["body.a"], "application/json", b"", None),
-        (["x-token"], "application/json", b'{"x-token":1}', None),
-    ],
-)
-def test_redaction_keeps_every_other_byte(
-    paths: list[str], content_type: str, body: bytes, stored: bytes | None
-) -> None:
-    redaction = Redaction.compile(paths)
-    assert redaction is not None
-    assert redaction.of_body(content_type, body) == (body if stored is None else stored)
-
-
-def test_without_anything_to_redact_there_is_no_redaction() -> None:
-    assert Redaction.compile([]) is None
-
-
-@pytest.mark.parametrize(
-    "content_type",
-    ["application/xml", "image/svg+xml", "text/csv", "multipart/form-data; boundary=x"],
-)
-def test_a_body_in_which_a_value_cannot_be_replaced_is_refused(content_type: str) -> None:
-    redaction = Redaction.compile(["body.a"])
-    assert redaction is not None
-    with pytest.raises(CallRefused):
-        redaction.of_body(content_type, b"a,b\n1,2\n")
-
-
-def test_redaction_knows_json_by_its_old_name_too() -> None:
-    redaction = Redaction.compile(["body.a"])
-    assert redaction is not None
-    assert redaction.of_body("text/json", b'{"a": 1}') == b'{"a": "***"}'

@@ -345,6 +345,25 @@ CASES = [
     ),
     ("name: A\nredact: [a b]\n", 2, 10, "path_invalid", ""),
     ("name: A\nredact: [consumer]\n", 2, 10, "path_invalid", ""),
+    ("name: A\nredact: [a.b]\n", 2, 10, "path_invalid", "body.a.b?"),
+    ("name: A\nredact: [body.a]\nsearch: {a: body.a.b}\n", 3, 13, "path_redacted", "redact"),
+    ("name: A\nredact: [body.*.b]\nsearch: {a: body.0.b}\n", 3, 13, "path_redacted", ""),
+    ("name: A\nredact: [X-A]\nsearch: {a: headers.x-a}\n", 3, 13, "path_redacted", ""),
+    (
+        "name: A\nredact: [body]\ntrigger: {ordered_delivery: {key: body.a}}\n",
+        3,
+        35,
+        "path_redacted",
+        "",
+    ),
+    (
+        "name: A\nredact: [query.a]\ntrigger: {idempotency: {key: query.a}}\n",
+        3,
+        30,
+        "path_redacted",
+        "",
+    ),
+    ("name: A\nredact: [idempotency-key]\n", 2, 1, "path_redacted", ""),
     ("name: A\nretention: {history: 30}\n", 2, 22, "duration_invalid", ""),
 ]
 

@@ -1,0 +1,1 @@
+"""Redaction: what an author does not want stored is replaced before a message is."""

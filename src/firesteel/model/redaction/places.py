@@ -1,0 +1,47 @@
+"""Where values are replaced: spans of what was received, and the paths that lead to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+REPLACEMENT: Final = b"***"
+
+Paths = tuple[tuple[str, ...], ...]
+"""The parts of each path below the root; ``*`` is every member and every item."""
+
+
+class Unredactable(ValueError):
+    """A value could stand in the body that cannot be found. The text names what the body is, never
+    what is in it."""
+
+
+def below(paths: Paths, name: str) -> Paths:
+    """The rest of the paths that go on with a member or index of that name."""
+    return tuple(parts[1:] for parts in paths if parts and parts[0] in (name, "*"))
+
+
+def replaced(text: bytes, spans: Iterable[tuple[int, int, bytes]]) -> bytes:
+    """The bytes with each span (start, stop, replacement) replaced; one that stands within another
+    is gone with it."""
+    pieces: list[bytes] = []
+    position = 0
+    # From the left, the longest first.
+    for start, stop, replacement in sorted(spans, key=lambda span: (span[0], -span[1])):
+        if start >= position:
+            pieces += [text[position:start], replacement]
+            position = stop
+    return b"".join([*pieces, text[position:]])
+
+
+def with_items(paths: Paths) -> Paths:
+    """The paths, and what is left of each where the number or ``*`` that it goes on with stands for
+    nothing: an element that is there once is no list."""
+    found = set(paths)
+    left = list(paths)
+    while left:
+        parts = left.pop()
+        if parts and (parts[0] == "*" or parts[0].isdecimal()) and parts[1:] not in found:
+            found.add(parts[1:])
+            left.append(parts[1:])
+    return tuple(found)
