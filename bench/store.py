@@ -15,6 +15,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench import databases
 from firesteel.model.execution import Response, State
 from firesteel.model.message import Message, Request, encode_request
 from firesteel.store.catalog import TriggerRules
@@ -165,9 +166,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--many", type=int, default=1_000_000, help="messages in the long line")
     parser.add_argument("--dir", type=Path, default=None, help="where to make the store")
+    parser.add_argument(
+        "--database",
+        choices=("sqlite", "postgresql"),
+        default="sqlite",
+        help="postgresql: the journal on both, beside each other",
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.dir) as folder:
-        asyncio.run(measure(Path(folder) / "store.db", options.many))
+        if options.database == "postgresql":
+            databases.compare(Path(folder), options.many)
+        else:
+            asyncio.run(measure(Path(folder) / "store.db", options.many))
 
 
 if __name__ == "__main__":
