@@ -79,13 +79,15 @@ class JournalMachine(RuleBasedStateMachine):
     """``stale``: claims whose epoch is over, of this session and of dead ones."""
 
     make: Callable[[], StoreUnderTest] = SqliteUnderTest
+    lost_hold_room = False
+    """What dead sessions ran counts as running until it is taken over."""
 
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
         self.under_test = type(self).make()
         self.clock = Clock()
-        self.model = JournalModel(self.clock)
+        self.model = JournalModel(self.clock, lost_hold_room=self.lost_hold_room)
         self.triggers: list[Trigger] = []
         self.held: dict[int, Claim] = {}
         self.stale: list[Claim] = []

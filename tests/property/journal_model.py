@@ -93,10 +93,12 @@ class Key:
 
 class JournalModel:
     """``slots``: what the session was granted. Times that things are due at are those of
-    ``clock.steady_us``, which no jump of the wall clock moves."""
+    ``clock.steady_us``, which no jump of the wall clock moves. ``lost_hold_room``: what dead
+    sessions ran counts for the concurrency until it is taken over."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, lost_hold_room: bool = False) -> None:
         self.clock = clock
+        self.lost_hold_room = lost_hold_room
         self.slots = 0
         self.session = 0
         self.triggers: dict[int, Trigger] = {}
@@ -143,7 +145,9 @@ class JournalModel:
         running = self.running()
         own = sum(row.trigger is trigger for row in running)
         free = self.slots - len(running)
-        return own < trigger.rules.concurrency and own <= SHARE * (free - 1)
+        lost = self.lost() if self.lost_hold_room else []
+        others = sum(row.trigger is trigger for row in lost)
+        return own + others < trigger.rules.concurrency and own <= SHARE * (free - 1)
 
     def claimable(self) -> Iterator[Row]:
         """What could start now: after a transaction there must be nothing."""

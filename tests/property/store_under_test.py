@@ -8,14 +8,18 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 from typing import Protocol
 
 from firesteel.store.migrations import migrate
+from firesteel.store.postgresql import store as postgresql_store
+from firesteel.store.postgresql.store import PostgresqlStore
 from firesteel.store.sqlite.store import SqliteStore, open_store
 from tests.contract.conftest import Store
 from tests.property.journal_rules import Clock
+from tests.support.postgres import Postgres
 
 _MEMORY = Path("/dev/shm")  # flushes cost nothing there, and nothing is kept
 
@@ -72,6 +76,40 @@ class SqliteUnderTest:
     def remove(self) -> None:
         """See ``StoreUnderTest``."""
         self._folder.cleanup()
+
+
+class PostgresqlUnderTest:
+    """A database of its own, a copy of an empty store. ``server`` and ``template`` are set by
+    whoever plays."""
+
+    server: Postgres
+    template: str
+
+    def __init__(self) -> None:
+        self._made = ExitStack()
+        self._url = self._made.enter_context(self.server.database(template=self.template))
+        self._store: PostgresqlStore
+
+    async def open(self, clock: Clock) -> Store:
+        """See ``StoreUnderTest``."""
+        self._store = await postgresql_store.open_store(
+            self._url, node="one", wall_us=clock.wall_us, monotonic_s=clock.monotonic_s
+        )
+        return self._store
+
+    async def end(self) -> None:
+        """See ``StoreUnderTest``."""
+        await self._store.close()
+
+    async def crash(self) -> None:
+        """The session's row says that it lives; the next one of the node knows better."""
+        sessions = self._store.journal._ledger.sessions
+        sessions.end = lambda: None  # type: ignore[method-assign]
+        await self._store.close()
+
+    def remove(self) -> None:
+        """See ``StoreUnderTest``."""
+        self._made.close()
 
 
 def _folder() -> tempfile.TemporaryDirectory[str]:

@@ -9,10 +9,14 @@ from tests.conftest import Size
 from tests.fault.report import Report
 from tests.property.journal_defects import DEFECTS, planted
 from tests.property.journal_machine import JournalMachine
+from tests.property.store_under_test import PostgresqlUnderTest
+from tests.support.postgres import Postgres
 
 PIECES = 10
 MACHINES = {"quick": 20, "full": 500, "soak": 5000}
 """In each piece; the quick size plays the first piece only."""
+MACHINES_ON_POSTGRESQL = {"quick": 5, "full": 100, "soak": 1000}
+"""Each move is several journeys to a server there."""
 HUNTED = 400
 """Machines within which a planted defect must be found."""
 RARE = (
@@ -30,9 +34,16 @@ _SETTINGS = settings(
 )
 
 
-def play(chosen: settings) -> None:
+class PostgresqlMachine(JournalMachine):
+    """Its store is on PostgreSQL."""
+
+    make = PostgresqlUnderTest
+    lost_hold_room = True
+
+
+def play(chosen: settings, played: type[JournalMachine] = JournalMachine) -> None:
     """Raises AssertionError, or what the store raised, where it does not what the list does."""
-    machine = JournalMachine.TestCase
+    machine = played.TestCase
     machine.settings = chosen
     machine().runTest()
 
@@ -47,6 +58,20 @@ def test_p07_to_p14_p18_p22_p32_the_journal_does_what_a_list_would(
     """In the quick size always the same machines, in the others new ones each time."""
     play(settings(_SETTINGS, max_examples=MACHINES[size], derandomize=size == "quick"))
     report.row("P07", "machines that play against a list", cycles=MACHINES[size])
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [pytest.param(piece, marks=pytest.mark.full if piece else ()) for piece in range(PIECES)],
+)
+def test_p07_to_p14_p18_p22_p32_the_journal_on_postgresql_does_what_a_list_would(
+    piece: int, size: Size, report: Report, postgres: Postgres, migrated_database: str
+) -> None:
+    PostgresqlUnderTest.server, PostgresqlUnderTest.template = postgres, migrated_database
+    machines = MACHINES_ON_POSTGRESQL[size]
+    chosen = settings(_SETTINGS, max_examples=machines, derandomize=size == "quick")
+    play(chosen, PostgresqlMachine)
+    report.row("P07", "machines that play against a list, on PostgreSQL", cycles=machines)
 
 
 @pytest.mark.parametrize(
