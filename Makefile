@@ -13,8 +13,8 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 PYTEST := $(BIN)/python -m pytest
 FRONTEND := hatch_build.py $(wildcard frontend/*.* frontend/.npmrc frontend/src/* frontend/src/*/*)
 PROMISES := tests/fault $(wildcard tests/end_to_end/test_promises_*.py) \
-            $(addprefix tests/end_to_end/,test_stop.py test_worker_faults.py worker) \
-            tests/property/test_body_bytes.py tests/property/test_journal_model.py
+            $(addprefix tests/end_to_end/,test_stop.py test_worker_faults.py worker several_nodes) \
+            tests/property/test_body_bytes.py $(wildcard tests/property/test_journal_model*.py)
 
 export PYTHON
 

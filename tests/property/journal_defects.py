@@ -210,30 +210,32 @@ def _with(sql: Any, **changed: str) -> Any:
     return dataclasses.replace(sql, **changed)
 
 
-DEFECTS: dict[str, tuple[str, Plant]] = {
-    plant.__name__: ((plant.__doc__ or "")[:3], plant)
-    for plant in (
-        written_without_its_epoch,
-        recorded_without_its_epoch,
-        requeued_at_the_tail,
-        attempt_not_counted_at_its_claim,
-        keys_checked_before_they_are_inserted,
-        lane_advanced_while_paused,
-        concurrency_counted_after_the_claim,
-        all_slots_for_one_trigger,
-        purge_not_counted,
-        due_by_the_wall_clock,
-        due_times_left_behind,
-        replayed_under_the_old_version,
-        backlog_forgets_what_was_postponed,
-        recovered_as_if_handed_back,
-    )
-}
+def by_name(*plants: Plant) -> dict[str, tuple[str, Plant]]:
+    """The promise that each breaks, and itself."""
+    return {plant.__name__: ((plant.__doc__ or "")[:3], plant) for plant in plants}
+
+
+DEFECTS = by_name(
+    written_without_its_epoch,
+    recorded_without_its_epoch,
+    requeued_at_the_tail,
+    attempt_not_counted_at_its_claim,
+    keys_checked_before_they_are_inserted,
+    lane_advanced_while_paused,
+    concurrency_counted_after_the_claim,
+    all_slots_for_one_trigger,
+    purge_not_counted,
+    due_by_the_wall_clock,
+    due_times_left_behind,
+    replayed_under_the_old_version,
+    backlog_forgets_what_was_postponed,
+    recovered_as_if_handed_back,
+)
 
 
 @contextlib.contextmanager
-def planted(name: str) -> Iterator[None]:
+def planted(plant: Plant) -> Iterator[None]:
     """The defect, for the length of the block."""
     with pytest.MonkeyPatch.context() as patch:
-        DEFECTS[name][1](patch)
+        plant(patch)
         yield

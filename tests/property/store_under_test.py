@@ -11,7 +11,9 @@ import tempfile
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
+
+import psycopg
 
 from firesteel.store.migrations import migrate
 from firesteel.store.postgresql import store as postgresql_store
@@ -19,6 +21,7 @@ from firesteel.store.postgresql.store import PostgresqlStore
 from firesteel.store.sqlite.store import SqliteStore, open_store
 from tests.contract.conftest import Store
 from tests.property.journal_rules import Clock
+from tests.support.counts import miscounted
 from tests.support.postgres import Postgres
 
 _MEMORY = Path("/dev/shm")  # flushes cost nothing there, and nothing is kept
@@ -88,7 +91,13 @@ class PostgresqlUnderTest:
     def __init__(self) -> None:
         self._made = ExitStack()
         self._url = self._made.enter_context(self.server.database(template=self.template))
+        connection = psycopg.connect(self._url.replace("+psycopg", ""), autocommit=True)
+        self._connection = self._made.enter_context(connection)
         self._store: PostgresqlStore
+
+    def miscounted(self) -> list[Any]:
+        """Triggers whose rows count other than their executions are."""
+        return miscounted(self._connection)
 
     async def open(self, clock: Clock) -> Store:
         """See ``StoreUnderTest``."""

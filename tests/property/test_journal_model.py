@@ -9,14 +9,10 @@ from tests.conftest import Size
 from tests.fault.report import Report
 from tests.property.journal_defects import DEFECTS, planted
 from tests.property.journal_machine import JournalMachine
-from tests.property.store_under_test import PostgresqlUnderTest
-from tests.support.postgres import Postgres
 
 PIECES = 10
 MACHINES = {"quick": 20, "full": 500, "soak": 5000}
 """In each piece; the quick size plays the first piece only."""
-MACHINES_ON_POSTGRESQL = {"quick": 5, "full": 100, "soak": 1000}
-"""Each move is several journeys to a server there."""
 HUNTED = 400
 """Machines within which a planted defect must be found."""
 RARE = (
@@ -26,7 +22,7 @@ RARE = (
 )
 """Defects that show in a few machines of a hundred only: hunted in the full size."""
 
-_SETTINGS = settings(
+MACHINE = settings(
     stateful_step_count=40,
     database=None,
     deadline=None,
@@ -34,18 +30,27 @@ _SETTINGS = settings(
 )
 
 
-class PostgresqlMachine(JournalMachine):
-    """Its store is on PostgreSQL."""
-
-    make = PostgresqlUnderTest
-    lost_hold_room = True
-
-
 def play(chosen: settings, played: type[JournalMachine] = JournalMachine) -> None:
     """Raises AssertionError, or what the store raised, where it does not what the list does."""
     machine = played.TestCase
     machine.settings = chosen
     machine().runTest()
+
+
+def hunt(played: type[JournalMachine] = JournalMachine) -> bool:
+    """Whether machines come upon anything, which the defect that is planted must have caused."""
+    chosen = settings(
+        MACHINE,
+        max_examples=HUNTED,
+        derandomize=True,
+        phases=[Phase.generate],
+        verbosity=Verbosity.quiet,
+    )
+    try:
+        play(chosen, played)
+    except Exception:  # noqa: BLE001  # whatever the defect led to was seen
+        return True
+    return False
 
 
 @pytest.mark.parametrize(
@@ -56,22 +61,8 @@ def test_p07_to_p14_p18_p22_p32_the_journal_does_what_a_list_would(
     piece: int, size: Size, report: Report
 ) -> None:
     """In the quick size always the same machines, in the others new ones each time."""
-    play(settings(_SETTINGS, max_examples=MACHINES[size], derandomize=size == "quick"))
+    play(settings(MACHINE, max_examples=MACHINES[size], derandomize=size == "quick"))
     report.row("P07", "machines that play against a list", cycles=MACHINES[size])
-
-
-@pytest.mark.parametrize(
-    "piece",
-    [pytest.param(piece, marks=pytest.mark.full if piece else ()) for piece in range(PIECES)],
-)
-def test_p07_to_p14_p18_p22_p32_the_journal_on_postgresql_does_what_a_list_would(
-    piece: int, size: Size, report: Report, postgres: Postgres, migrated_database: str
-) -> None:
-    PostgresqlUnderTest.server, PostgresqlUnderTest.template = postgres, migrated_database
-    machines = MACHINES_ON_POSTGRESQL[size]
-    chosen = settings(_SETTINGS, max_examples=machines, derandomize=size == "quick")
-    play(chosen, PostgresqlMachine)
-    report.row("P07", "machines that play against a list, on PostgreSQL", cycles=machines)
 
 
 @pytest.mark.parametrize(
@@ -79,19 +70,7 @@ def test_p07_to_p14_p18_p22_p32_the_journal_on_postgresql_does_what_a_list_would
     [pytest.param(name, marks=pytest.mark.full if name in RARE else ()) for name in DEFECTS],
 )
 def test_the_machine_finds(defect: str, report: Report) -> None:
-    found = False
-    with planted(defect):
-        try:
-            play(
-                settings(
-                    _SETTINGS,
-                    max_examples=HUNTED,
-                    derandomize=True,
-                    phases=[Phase.generate],
-                    verbosity=Verbosity.quiet,
-                )
-            )
-        except Exception:  # noqa: BLE001  # whatever the defect led to was seen
-            found = True
+    with planted(DEFECTS[defect][1]):
+        found = hunt()
     report.defect(DEFECTS[defect][0], defect, found=found)
     assert found
