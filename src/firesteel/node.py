@@ -66,6 +66,8 @@ WORKSPACE_SETTING = "workspace"
 LOCK_PATIENCE_S = 5.0
 LOCK_RETRY_S = 0.05
 STORE_RETRY_S = 0.5
+# Callers wait for an engine that starts, but not for a database that says nothing (P36).
+SILENT_START_S = 1.5
 FIRST_WORKER_S = 30.0
 LOST_STORE_GRACE_S = 1.0
 STOP_RESERVE_S = 5.0
@@ -101,6 +103,18 @@ async def _run(handover: Handover) -> int:
     stop: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     _stop_on_signals(stop)
     doors = Doors(handover)
+    refusing = asyncio.ensure_future(_refuse_when_late(handover.settings, doors))
+    try:
+        return await _run_behind(doors, handover, stop)
+    except StoreUnavailable:
+        await doors.leave(LOST_STORE_GRACE_S)
+        raise
+    finally:
+        refusing.cancel()
+        await asyncio.gather(refusing, return_exceptions=True)
+
+
+async def _run_behind(doors: Doors, handover: Handover, stop: asyncio.Future[int]) -> int:
     opening = asyncio.ensure_future(_open_store(handover.settings, doors))
     await _first(opening, stop)
     if not opening.done():
@@ -396,6 +410,13 @@ async def _open_store(settings: Settings, doors: Doors) -> Opened:
             if error.code not in _IN_USE or time.monotonic() > deadline:
                 raise
         await asyncio.sleep(LOCK_RETRY_S)
+
+
+async def _refuse_when_late(settings: Settings, doors: Doors) -> None:
+    """While a start takes long that waits for a database, callers are told so."""
+    if settings.store_path is None:
+        await asyncio.sleep(SILENT_START_S)
+        await doors.refuse()
 
 
 async def _open_postgresql(settings: Settings, name: str) -> Store:

@@ -148,11 +148,15 @@ class RunningNode:
             self.process.send_signal(signal.SIGTERM)
         return self.process.wait(WAIT_S)
 
-    def print_output(self) -> None:
-        """For the report of a test that failed."""
+    def said(self) -> str:
+        """All that it has printed so far."""
         while not self.lines.empty():
             self.output.append(self.lines.get())
-        print("".join(self.output))  # noqa: T201
+        return "".join(self.output)
+
+    def print_output(self) -> None:
+        """For the report of a test that failed."""
+        print(self.said())  # noqa: T201
 
 
 def launch_node(

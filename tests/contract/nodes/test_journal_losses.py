@@ -15,7 +15,7 @@ import pytest
 
 from firesteel.errors import OutcomeUnknown, StoreUnavailable
 from firesteel.store.journal import Accepted, Appended
-from firesteel.store.postgresql import writer
+from firesteel.store.postgresql import connection, writer
 from firesteel.store.postgresql.connection import PostgresqlConnection
 from firesteel.store.postgresql.store import PostgresqlStore
 from tests.contract.nodes.conftest import OpenNode, until
@@ -23,6 +23,8 @@ from tests.support.hand import Hand, step
 from tests.support.postgres import Postgres
 
 # What callers are told within (P04, P36), and some for a busy machine.
+PROMISED_S = 5.0
+BUSY_S = 1.5
 IN_TIME_S = 6.0
 
 
@@ -170,6 +172,12 @@ async def test_a_connection_that_is_lost_before_the_commit_leaves_nothing(
         await waiting
     server.execute("COMMIT")
     assert (await accept_again(hand, trigger)).sequence == 1
+
+
+def test_p36_of_the_time_that_is_promised_enough_is_left_for_a_busy_machine() -> None:
+    """And what the server or the kernel can say by itself, they say before the node gives up."""
+    assert writer.LATE_S + writer.WATCH_S <= PROMISED_S - BUSY_S
+    assert max(connection.LOCK_TIMEOUT_S, connection.SILENCE_S) < writer.LATE_S
 
 
 def writers_process(hand: Hand) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from tests.end_to_end.several_nodes.conftest import Place, fill, refused
 from tests.fault.report import Report
 from tests.support.cluster import Cluster, Member, new_key
 from tests.support.http_server import HttpServer
-from tests.support.node import ProjectFolder, launch_node, wait_until
+from tests.support.node import WAIT_S, ProjectFolder, launch_node, wait_until
 from tests.support.postgres import Postgres
 
 WITHIN_S = 5.0
@@ -132,6 +133,30 @@ def test_a_node_whose_database_is_not_there_yet_says_so_and_starts_when_it_is(
         wait_until(lambda: httpx2.get(f"{early.url}/-/health").status_code == 200)
     finally:
         early.stop()
+
+
+def test_p36_a_node_that_starts_answers_while_its_database_says_nothing(tmp_path: Path) -> None:
+    """Callers are told before the node itself has given up its first try."""
+    (tmp_path / "project").mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(WAIT_S)
+        port = silent.getsockname()[1]
+        environment = {
+            "FIRESTEEL_DATABASE_URL": f"postgresql://firesteel@127.0.0.1:{port}/firesteel",
+            "FIRESTEEL_ENCRYPTION_KEY": new_key(),
+            "FIRESTEEL_WORKERS": "1",
+        }
+        node = Cluster(tmp_path, tmp_path / "project", environment).add("cut")
+        node.launch()
+        told = node.node
+        assert told is not None
+        try:
+            tried, _ = silent.accept()
+            with tried:
+                assert httpx2.get(f"{node.url}/test/Any", timeout=WAIT_S).status_code == 503
+                assert "store_cannot_be_opened" not in told.said()
+        finally:
+            node.stop()
 
 
 def test_p35_an_unsafe_database_is_refused_with_one_clear_line(

@@ -25,8 +25,8 @@ from firesteel.store.sql.dialects import POSTGRESQL
 
 # Who cannot connect, or finds the other side silent, tells callers so within 5 s (P04, P36).
 CONNECT_TIMEOUT_S = 3
-LOCK_TIMEOUT_S = 3.0
-_SILENCE_MS = 3000
+LOCK_TIMEOUT_S = 2.5
+SILENCE_S = 2.5
 # A node that is stopped in the middle of a transaction must not hold others' rows for longer.
 _IDLE_IN_TRANSACTION_S = 2.0
 _PREPARED_AT_USE = 3
@@ -201,7 +201,7 @@ def connect(address: Address, session: Session) -> PostgresqlConnection:
         "keepalives_idle": 1,
         "keepalives_interval": 1,
         "keepalives_count": 2,
-        "tcp_user_timeout": _SILENCE_MS,
+        "tcp_user_timeout": round(SILENCE_S * 1000),
     }
     ours = {
         "options": " ".join(options),

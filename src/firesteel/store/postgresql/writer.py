@@ -9,8 +9,8 @@ different is that the database may go and come back, while the engine lives on:
   again, which it tries every so often.
 - The connection is lost behind the COMMIT: nobody knows. On the next connection the session's row
   tells which of its transactions was the last: the callers are told as if nothing had happened, or
-  fail with StoreUnavailable. Whoever waits for an acceptance is told OutcomeUnknown after 4 s.
-- The server does not answer: the loop cuts the connection after 4 s, so the thread is woken.
+  fail with StoreUnavailable. Whoever waits for an acceptance is told OutcomeUnknown after 3 s.
+- The server does not answer: the loop cuts the connection after 3 s, so the thread is woken.
 - The session has ended, since its lease lapsed and another node took over from it (P14): nothing
   is written, ``on_lost`` is told, the thread ends.
 """
@@ -43,8 +43,9 @@ _BATCH_BYTES: Final = 16 * 1024 * 1024
 _ACTS: Final = 50
 QUEUE_LIMIT: Final = 20_000
 
-LATE_S: Final = 4.0
-_WATCH_S: Final = 0.25
+# Of the 5 s within which callers are promised an answer (P36); a busy machine may take the rest.
+LATE_S: Final = 3.0
+WATCH_S: Final = 0.25
 _RETRIES_S: Final = (0.1, 0.2, 0.5, 1.0)
 _TRIES: Final = 3
 # What a session surely holds ends a little before its lease: clocks do not run alike.
@@ -198,7 +199,7 @@ class Writer:
             for command in commands:
                 if command.pending is not None and not command.pending.known:
                     command.pending.reject(error)
-        self._loop.call_later(_WATCH_S, self._watch)
+        self._loop.call_later(WATCH_S, self._watch)
 
     def _tell_lost(self, error: BaseException) -> None:
         """The thread has ended: nobody else takes what is in the queue or still comes to it."""
