@@ -109,6 +109,7 @@ class PostgresqlConnection:
     def __init__(self, raw: psycopg.Connection[Any]) -> None:
         self.raw = raw
         self._warned = False
+        self._rollbacks = 0
         # Of its own, so that it never names another connection's socket once libpq has closed.
         self._handle = socket.socket(fileno=os.dup(raw.fileno()))
         raw.add_notice_handler(self._hear)
@@ -169,10 +170,21 @@ class PostgresqlConnection:
         return not self._warned
 
     def rollback(self) -> None:
-        """End the transaction, as if it had not been; nothing where there is none to end."""
+        """End the transaction, as if it had not been; nothing where there is none to end.
+
+        What was to be prepared in a journey that failed is not prepared, but psycopg has noted it.
+        It forgets all such notes at a ROLLBACK, though only where the text of that is new to it.
+        """
+        if not self.broken:
+            self._rollbacks += 1
+            with contextlib.suppress(psycopg.Error):
+                self.command(f"ROLLBACK -- {self._rollbacks}")
+
+    def end_reading(self) -> None:
+        """End a transaction that has only read; what is prepared stays so."""
         if not self.broken:
             with contextlib.suppress(psycopg.Error):
-                self.command("ROLLBACK")
+                self.command("COMMIT")
 
     def abort(self) -> None:
         """Cut the connection, from any thread: whoever waits for its answer gets an error."""

@@ -174,9 +174,12 @@ class PostgresqlReading:
         def in_one_moment(connection: PostgresqlConnection, _: _Patience) -> T:
             connection.begin_reading(timeout_s)
             try:
-                return work(connection)
-            finally:
+                result = work(connection)
+            except BaseException:
                 connection.rollback()
+                raise
+            connection.end_reading()
+            return result
 
         return await self._pool.run(in_one_moment, timeout_s)
 
