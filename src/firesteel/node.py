@@ -190,7 +190,7 @@ class Node:
         )
         slots = settings.worker_slots if settings.runs_attempts else 0
         pool = Pool(dispatcher, token=handover.token, slots=slots)
-        publications = Publications(store.catalog, definitions)
+        publications = Publications(store.catalog, definitions, connections.lookup)
         parts = Parts(
             settings=settings,
             clock=clock,

@@ -148,7 +148,7 @@ class AttendedEngine:
             clock=self.clock,
             bulletin=bulletin or store.bulletin,
         )
-        publications = Publications(store.catalog, definitions)
+        publications = Publications(store.catalog, definitions, connections.lookup)
         pool = cast("Pool", self.pool)
         self.parts = Parts(
             settings=settings,

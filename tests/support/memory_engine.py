@@ -25,7 +25,7 @@ from firesteel.model.execution import MessageStatus, Response, State
 from firesteel.model.redaction.redaction import Redaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from firesteel.engine.calls import Call, Caller
 
@@ -72,8 +72,10 @@ class MemoryEngine:
         workspace: str = "t37ed",
         enabled: bool = True,
         keys: Iterable[tuple[str, str] | tuple[str, str, int]] = (),
+        secrets: Mapping[str, str] | None = None,
     ) -> Route:
-        """Publish a document; ``keys``: label, secret, and maybe the expiry in microseconds."""
+        """Publish a document; ``keys``: label, secret, and maybe the expiry in microseconds.
+        ``secrets``: what ``${NAME}`` stands for, by name."""
         no = next(self._trigger_nos)
         digests = {
             self.keyring.digest(key[1]): RouteKey(
@@ -88,6 +90,8 @@ class MemoryEngine:
             enabled=enabled,
             keys=digests,
         )
+        known = {f"${{{name}}}": value for name, value in (secrets or {}).items()}
+        route = dataclasses.replace(route, secrets=known)
         self.routes = Routes([*self.routes, route])
         return route
 

@@ -16,7 +16,7 @@ import yaml
 
 from firesteel.cli.app import application
 from firesteel.cli.exit_codes import Exit
-from firesteel.model import connection, integration, steps, trigger
+from firesteel.model import authentication, connection, integration, steps, trigger
 from firesteel.model.connection import check_connections
 from firesteel.model.document import check_integration
 from firesteel.model.fault import CODES
@@ -132,7 +132,10 @@ KEYS = {
     "integration-file.md": {
         "Top level": integration.Integration,
         "trigger": trigger.Trigger,
-        "authentication": trigger.ApiKeyAuth,
+        "authentication": authentication.Authentication,
+        "api_key": authentication.ApiKeyAuth,
+        "signature": authentication.SignatureAuth,
+        "basic": authentication.BasicAuth,
         "ordered_delivery": trigger.OrderedDelivery,
         "request_response": trigger.RequestResponse,
         "query_parameters": trigger.QueryParameter,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from firesteel.engine.keyring import Keyring
-    from firesteel.model.trigger import ApiKeyAuth
+    from firesteel.model.authentication import ApiKeyAuth
     from firesteel.store.catalog import ApiKey, Catalog
 
 Act = Literal["added", "changed", "kept", "removed", "undeclared"]
@@ -28,17 +28,18 @@ Act = Literal["added", "changed", "kept", "removed", "undeclared"]
 @dataclass(frozen=True, slots=True)
 class WantedKey:
     """A declared key with ``${...}`` resolved. ``secret`` None: any; generated where there is
-    none of that label."""
+    none of that label. ``index``: its place in ``authentication``."""
 
     label: str
     secret: str | None
     expires_at_us: int | None
+    index: int = 0
 
     @classmethod
-    def of(cls, declared: ApiKeyAuth, secret: str | None) -> WantedKey:
+    def of(cls, declared: ApiKeyAuth, secret: str | None, index: int) -> WantedKey:
         """A declaration with its secret."""
         expires_at_us = expiry_us(declared.expires) if declared.expires else None
-        return cls(declared.label, secret, expires_at_us)
+        return cls(declared.label, secret, expires_at_us, index)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from firesteel.engine.api_keys import WantedKey
+from firesteel.engine.trigger_secrets import secret_faults
 from firesteel.errors import AuthorError, CallerError, FiresteelError
 from firesteel.model.api_key import check_pasted
 from firesteel.model.document import (
@@ -15,9 +16,9 @@ from firesteel.model.document import (
     check_document,
     integration_json,
     key_declarations,
-    without_key_values,
+    without_secrets,
 )
-from firesteel.model.fault import Fault, Pointer, child
+from firesteel.model.fault import Fault, Pointer, child, unplaced_fault
 from firesteel.model.project_rules import check_together
 from firesteel.model.references import resolve
 from firesteel.model.yaml_source import Loaded
@@ -66,15 +67,17 @@ class Checker:
         if result.integration is None:
             raise InvalidDocument(result.faults)
         written = integration_json(result.integration)
-        faults = await self._ask_worker(workspace, without_key_values(written))
-        keys, key_faults, weak = _read_keys(result.integration, await self._lookup(workspace))
-        if faults or key_faults:
-            raise InvalidDocument([*faults, *key_faults])
+        faults = await self._ask_worker(workspace, without_secrets(written))
+        lookup = await self._lookup(workspace)
+        keys, key_faults, weak = _read_keys(result.integration, lookup)
+        faults += key_faults + secret_faults(written, lookup)
+        if faults:
+            raise InvalidDocument(faults)
         faults = await self._circles(workspace, written)
         if faults:
             raise InvalidDocument(faults)
         warnings = [*result.warnings, *weak, *await self._unknown(workspace, written)]
-        return Checked(result.integration, without_key_values(written), warnings, keys)
+        return Checked(result.integration, without_secrets(written), warnings, keys)
 
     async def examine(self, workspace: str, document: dict[str, Any]) -> Examined:
         """Faults and warnings of a document without secrets, whatever state it is in; never
@@ -116,11 +119,6 @@ class Checker:
         ]
 
 
-def unplaced_fault(pointer: Pointer, code: str, detail: str, hint: str = "") -> Fault:
-    """A fault of a document that is not a file's: it is told by its pointer."""
-    return Fault("", 0, 0, pointer, code, detail, hint)
-
-
 def key_pointer(index: int) -> Pointer:
     """Where the secret of a declared API key stands."""
     return child("/trigger/authentication", index, "api_key", "value")
@@ -145,7 +143,7 @@ def _read_keys(
     keys: list[WantedKey] = []
     faults: list[Fault] = []
     weak: list[Fault] = []
-    for index, declared in enumerate(key_declarations(integration)):
+    for index, declared in key_declarations(integration):
         pointer = key_pointer(index)
         try:
             secret = None if declared.value is None else resolve(declared.value, lookup)
@@ -156,5 +154,5 @@ def _read_keys(
             continue
         if warning:
             weak.append(unplaced_fault(pointer, "key_value_weak", warning))
-        keys.append(WantedKey.of(declared, secret))
+        keys.append(WantedKey.of(declared, secret, index))
     return keys, faults, weak

@@ -110,13 +110,18 @@ class ConnectionPublisher:
             )
         sealed = self._keyring.seal(value.encode(), SECRET)
         await self._catalog.put_secret(workspace, name, sealed, actor.name)
-        await self._engine.connections_changed(workspace)
+        await self._secrets_changed(workspace)
 
     async def delete_secret(self, workspace: str, name: str, *, actor: Actor) -> None:
         """Raises CallerError ``unknown_secret``."""
         await require_workspace(self._catalog, workspace)
         await self._catalog.delete_secret(workspace, name, actor.name)
+        await self._secrets_changed(workspace)
+
+    async def _secrets_changed(self, workspace: str) -> None:
+        """Connections hold secrets, and so do the ways to authenticate of triggers."""
         await self._engine.connections_changed(workspace)
+        await self._engine.refresh_routes()
 
     async def _find(self, workspace: str, name: str) -> StoredConnection | None:
         stored = {item.name: item for item in await self._catalog.connections(workspace)}

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from firesteel.engine.checking import Examined, unplaced_fault
+from firesteel.engine.checking import Examined
 from firesteel.engine.ownership import Owner
 from firesteel.engine.publication import Publication, PublishOptions
 from firesteel.errors import CallerError
@@ -18,8 +18,9 @@ from firesteel.model.document import (
     InvalidDocument,
     check_document,
     integration_json,
-    without_key_values,
+    without_secrets,
 )
+from firesteel.model.fault import unplaced_fault
 from firesteel.model.held_keys import HeldKey, asks_for_keys, with_held_keys
 
 if TYPE_CHECKING:
@@ -214,7 +215,7 @@ class Drafts:
         checked = check_document(document)
         if checked.integration is not None:
             document = integration_json(checked.integration)
-        return with_held_keys(without_key_values(document), await self._held(current))
+        return with_held_keys(without_secrets(document), await self._held(current))
 
     async def _held(self, current: PublishedIntegration) -> list[HeldKey]:
         keys = await self._publisher.keys.of(current.trigger_no)

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from firesteel.engine.route import Route, RouteKey, Routes, compile_route
+from firesteel.engine.trigger_secrets import needs_secrets, resolved_secrets
+from firesteel.model.held_keys import asks_for_keys
 from firesteel.model.named_functions import named_functions
 from firesteel.store.catalog import Version
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
     from firesteel.engine.definitions import Definitions, Plan
     from firesteel.store.catalog import ApiKey, Catalog, PublishedIntegration
 
+    Lookup = Callable[[str], Awaitable[Callable[[str], str | None]]]
+
 
 class Publications:
-    """Reads the catalog; what has not changed since the last time is not compiled again."""
+    """Reads the catalog; what has not changed since the last time is not compiled again.
+    ``lookup(workspace)`` gives the values of its ``${NAME}``."""
 
-    def __init__(self, catalog: Catalog, definitions: Definitions) -> None:
+    def __init__(self, catalog: Catalog, definitions: Definitions, lookup: Lookup) -> None:
         self._catalog = catalog
         self._definitions = definitions
+        self._lookup = lookup
         self._compiled: dict[int, Route] = {}
         self._named: dict[int, list[str]] = {}
 
@@ -29,7 +38,11 @@ class Publications:
         keys: dict[int, list[ApiKey]] = {}
         for key in await self._catalog.keys():
             keys.setdefault(key.trigger_no, []).append(key)
-        routes = [self._route(item, keys.get(item.trigger_no, [])) for item in published]
+        secrets = await self._secrets(published)
+        routes = [
+            self._route(item, keys.get(item.trigger_no, []), secrets.get(item.trigger_no, {}))
+            for item in published
+        ]
         self._compiled = {route.trigger_no: route for route in routes}
         self._named = {item.version_no: self._functions_of(item) for item in published}
         return Routes(routes)
@@ -43,6 +56,19 @@ class Publications:
         """The published plan of an integration, for ``call`` steps; None where there is none."""
         item = await self._catalog.integration(workspace, name)
         return None if item is None else self._plan(item)
+
+    async def _secrets(
+        self, published: Sequence[PublishedIntegration]
+    ) -> dict[int, Mapping[str, str]]:
+        """The secrets of the triggers that refer to any, by trigger."""
+        lookups: dict[str, Callable[[str], str | None]] = {}
+        found: dict[int, Mapping[str, str]] = {}
+        for item in published:
+            if needs_secrets(item.document):
+                if item.workspace not in lookups:
+                    lookups[item.workspace] = await self._lookup(item.workspace)
+                found[item.trigger_no] = resolved_secrets(item.document, lookups[item.workspace])
+        return found
 
     def _functions_of(self, item: PublishedIntegration) -> list[str]:
         known = self._named.get(item.version_no)
@@ -64,20 +90,25 @@ class Publications:
             )
         )
 
-    def _route(self, item: PublishedIntegration, keys: list[ApiKey]) -> Route:
+    def _route(
+        self, item: PublishedIntegration, keys: list[ApiKey], secrets: Mapping[str, str]
+    ) -> Route:
+        if not asks_for_keys(item.document):
+            keys = []
         by_digest = {k.digest: RouteKey(k.key_no, k.label, k.expires_at_us) for k in keys}
         old = self._compiled.get(item.trigger_no)
         same_version = old is not None and old.version_no == item.version_no
         if (
             old is not None
             and same_version
-            and (old.enabled, old.keys) == (item.enabled, by_digest)
+            and (old.enabled, old.keys, old.secrets) == (item.enabled, by_digest, secrets)
         ):
             return old
-        return compile_route(
+        route = compile_route(
             self._plan(item).integration,
             numbers=(item.trigger_no, item.version_no, item.version),
             workspace=item.workspace,
             enabled=item.enabled,
             keys=by_digest,
         )
+        return replace(route, secrets=secrets)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from firesteel.engine.api_keys import ApiKeys, WantedKey
-from firesteel.engine.checking import Checked, Checker, key_pointer, unplaced_fault
+from firesteel.engine.checking import Checked, Checker, key_pointer
 from firesteel.engine.connection_publishing import ConnectionPublisher, require_workspace
 from firesteel.engine.drafts import Drafts
 from firesteel.engine.ownership import Owner
@@ -19,6 +19,8 @@ from firesteel.engine.publication import Publication, PublishOptions
 from firesteel.errors import CallerError
 from firesteel.model.api_key import check_label
 from firesteel.model.document import InvalidDocument, check_document, parse_document
+from firesteel.model.fault import unplaced_fault
+from firesteel.model.held_keys import asks_for_keys
 from firesteel.store.catalog import TriggerRules
 
 if TYPE_CHECKING:
@@ -150,23 +152,22 @@ class Publisher:
         actor: Actor,
         close: bool = True,
     ) -> tuple[ApiKey, str, str | None]:
-        """A new key of the trigger: key, secret in clear, warning. An open trigger is closed by
-        its first key: a version that declares the key is published with it; without ``close`` it
-        stays open until a version that asks for keys is published. Raises CallerError
+        """A new key of the trigger: key, secret in clear, warning. A trigger that asks for none is
+        changed by its first key: a version that declares the key is published with it; without
+        ``close`` the key lets nobody in until a version that asks for keys is. Raises CallerError
         ``name_invalid``; ``expiry_invalid`` where the key would be dead from the start."""
         check_label(wanted.label)
         if wanted.expires_at_us is not None and wanted.expires_at_us <= self._clock.now_us():
             raise CallerError("the day on which the key expires is past", code="expiry_invalid")
         integration = await self.find(workspace, name)
-        trigger = integration.document.get("trigger") or {}
-        is_open = close and not trigger.get("authentication")
-        if is_open and integration.managed_by == "files":
+        unasked = close and not asks_for_keys(integration.document)
+        if unasked and integration.managed_by == "files":
             raise CallerError(
-                f"{name} is open to anybody and managed by files: add authentication to its file",
+                f"{name} asks for no API key and is managed by files: add an api_key to its file",
                 code="managed_by_files",
             )
         added = await self.keys.add(integration.trigger_no, wanted, actor.name)
-        if is_open:
+        if unasked:
             await self._close(integration, wanted.label, actor)
         await self._engine.refresh_routes()
         return added.key, added.secret, added.warning
@@ -245,10 +246,9 @@ class Publisher:
         return replace(foreseen, version=published.version, changed=changed, keys=keys)
 
     async def _close(self, integration: PublishedIntegration, label: str, actor: Actor) -> None:
-        trigger = {
-            **(integration.document.get("trigger") or {}),
-            "authentication": [{"api_key": {"label": label}}],
-        }
+        trigger = integration.document.get("trigger") or {}
+        declared = [*(trigger.get("authentication") or []), {"api_key": {"label": label}}]
+        trigger = {**trigger, "authentication": declared}
         document = {**integration.document, "trigger": trigger, "enabled": integration.enabled}
         await self._catalog.publish(
             integration.workspace,
@@ -266,13 +266,13 @@ class Publisher:
         labels = {key.label for key in wanted}
         holders = {} if prune else {k.digest: k.label for k in existing if k.label not in labels}
         faults = []
-        for index, key in enumerate(wanted):
+        for key in wanted:
             if key.secret is None:
                 continue
             holder = holders.setdefault(self.keys.digest(key.secret), key.label)
             if holder != key.label:
                 detail = f"the API keys {holder} and {key.label} have the same secret"
-                faults.append(unplaced_fault(key_pointer(index), "not_unique", detail))
+                faults.append(unplaced_fault(key_pointer(key.index), "not_unique", detail))
         if faults:
             raise InvalidDocument(faults)
 

@@ -6,7 +6,7 @@ replaced as a whole, so that a call sees one state of it from beginning to end.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from firesteel.model.parameters import ParameterRules, compile_parameters
@@ -29,7 +29,8 @@ class RouteKey:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """``keys`` by digest of their secret; empty and ``open`` True: no authentication."""
+    """``keys`` by digest of their secret; empty where no API key lets a call in. ``secrets``: what
+    each ``${NAME}`` of the trigger stands for; one that is missing is not set."""
 
     trigger_no: int
     version_no: int
@@ -44,6 +45,7 @@ class Route:
     lane_path: Path | None
     idempotency_path: Path | None
     search_paths: tuple[tuple[str, Path], ...]
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def trigger(self) -> Trigger:
@@ -52,7 +54,7 @@ class Route:
 
     @property
     def open(self) -> bool:
-        """True where calls need no key."""
+        """True where calls need no credential."""
         return not self.integration.trigger.authentication
 
     @property

@@ -9,9 +9,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from firesteel.gateway.authentication import authenticate
+from firesteel.gateway.authentication import key_of
 from firesteel.gateway.caller import HttpCaller
+from firesteel.gateway.failed_attempts import FailedAttempts
 from firesteel.gateway.held_bodies import BODIES_LIMIT_BYTES, HeldBodies
+from firesteel.gateway.presented import AFTER_BODY
 from firesteel.gateway.rate_limit import RateLimiter
 from firesteel.gateway.refused_call import CallRefused, too_large
 from firesteel.gateway.request_id import RequestIds
@@ -21,9 +23,10 @@ from firesteel.model.problem import Problem
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from firesteel.engine.route import Route
+    from firesteel.gateway.admission import Admission
     from firesteel.gateway.engine_port import EnginePort
     from firesteel.gateway.exchange import Exchange
+    from firesteel.gateway.refusal import Answer
     from firesteel.gateway.target import MessageTarget, Target
 
 
@@ -52,7 +55,8 @@ class Gateway:
         self._public_url = (public_url or "").rstrip("/")
         self._now_us = now_us
         self._rates = RateLimiter(monotonic)
-        self._targets = Targets(engine.routes, self._public_url)
+        self._failed = FailedAttempts(monotonic)
+        self._targets = Targets(engine.routes, self._public_url, engine.keyring)
 
     def take(self, exchange: Exchange) -> None:
         """A request's head is complete."""
@@ -61,33 +65,78 @@ class Gateway:
     def find(self, raw_path: bytes) -> Target | MessageTarget | None:
         """What stands at a path as it was sent; None where there is nothing."""
         if self._targets.routes is not self.engine.routes:
-            self._targets = Targets(self.engine.routes, self._public_url)
+            self._targets = Targets(self.engine.routes, self._public_url, self.engine.keyring)
         return self._targets.find(raw_path)
 
     def admit(self, exchange: Exchange, target: Target) -> str | None:
-        """The consumer of a call that passes every check that needs no body. Raises CallRefused."""
+        """The consumer of a call that passes every check that needs no body; AFTER_BODY where its
+        signature is still to be looked at. Raises CallRefused."""
         route = target.route
         if not route.enabled:
             raise CallRefused(Problem("not_found"))
-        consumer = self.consumer(exchange, route)
+        consumer = self.consumer(exchange, target)
         if exchange.method not in route.methods:
             raise CallRefused(Problem("method_not_allowed", headers=(("allow", target.allow),)))
         length = exchange.framing.length_bytes
         if length is not None and length > target.limit_bytes:
             raise too_large(target.limit_bytes)
-        self._check_load(route, consumer, length)
+        self._check_load(length)
+        if consumer is not AFTER_BODY:  # or anybody could use up a signer's rate
+            self.check_rate(target, consumer)
         return consumer
 
-    def consumer(self, exchange: Exchange, route: Route) -> str | None:
-        """The label of the caller's key; None on an open trigger. Raises CallRefused."""
-        if route.open:
+    def consumer(self, exchange: Exchange, target: Target) -> str | None:
+        """Who calls: the label of what let the call in; None on an open trigger; AFTER_BODY. Raises
+        CallRefused."""
+        admission = target.admission
+        if admission is None:
             return None
-        headers, named = exchange.headers, exchange.named
-        if len(named) != len(headers) and sum(name == b"x-api-key" for name, _ in headers) > 1:
-            raise CallRefused(Problem("unauthorized"))
-        key = authenticate(route, named, keyring=self.engine.keyring, now_us=self._now_us())
-        self.engine.used_key(key.key_no)
-        return key.label
+        if self._failed.any or admission.networks is not None:
+            self._check_address(exchange, target)
+        key = key_of(exchange, admission.keys, self.engine.keyring, self._now_us())
+        if key is not None:
+            self.engine.used_key(key.key_no)
+            return key.label
+        if admission.open:
+            return None
+        consumer = admission.consumer(exchange, self._now_us())
+        if consumer is None:
+            raise self._unauthorized(exchange, admission)
+        return consumer
+
+    def find_signer(self, exchange: Exchange, target: Target, body: bytes) -> str | None:
+        """Who signed a call of which ``consumer`` said AFTER_BODY; from any thread."""
+        assert target.admission is not None
+        return target.admission.signer(exchange, body, self._now_us())
+
+    def signed_by(self, signer: str | None, exchange: Exchange, target: Target) -> str:
+        """The signer that was found. Raises CallRefused where there is none."""
+        assert target.admission is not None
+        if signer is None:
+            raise self._unauthorized(exchange, target.admission)
+        return signer
+
+    def shake(self, exchange: Exchange, target: Target, request_id: bytes) -> Answer | None:
+        """The answer to a handshake that needs no credentials; None for any other call. Raises
+        CallRefused."""
+        handshakes = target.handshakes
+        if handshakes is None or not target.route.enabled:
+            return None
+        self._check_address(exchange, target)
+        try:
+            return handshakes.before(exchange, request_id)
+        except CallRefused:
+            self._failed.count(exchange.client_address, target.route.trigger_no)
+            raise
+
+    def check_rate(self, target: Target, consumer: str | None) -> None:
+        """Raises CallRefused ``rate_limited``."""
+        rule = target.route.trigger.rate_limit
+        if rule is not None:
+            self._rates.gateways = self.engine.gateways
+            wait_s = self._rates.take(rule, target.route.trigger_no, consumer)
+            if wait_s:
+                raise CallRefused(Problem("rate_limited", retry_after_s=wait_s))
 
     def check_healthy(self) -> None:
         """Raises CallRefused while no call is accepted."""
@@ -95,13 +144,23 @@ class Gateway:
         if refusal is not None:
             raise CallRefused(Problem(refusal))
 
-    def _check_load(self, route: Route, consumer: str | None, length_bytes: int | None) -> None:
+    def _check_load(self, length_bytes: int | None) -> None:
         self.check_healthy()
         if self.bodies.held_bytes:
             self.bodies.check(length_bytes)
-        rule = route.trigger.rate_limit
-        if rule is not None:
-            self._rates.gateways = self.engine.gateways
-            wait_s = self._rates.take(rule, route.trigger_no, consumer)
+
+    def _check_address(self, exchange: Exchange, target: Target) -> None:
+        """Raises CallRefused where a call may not come from there, or not now."""
+        address, admission = exchange.client_address, target.admission
+        if admission is not None and not admission.near(address):
+            raise CallRefused(Problem("unauthorized", headers=admission.challenge))
+        if self._failed.any:
+            wait_s = self._failed.wait_s(address, target.route.trigger_no)
             if wait_s:
-                raise CallRefused(Problem("rate_limited", retry_after_s=wait_s))
+                raise CallRefused(Problem("attempts_limited", retry_after_s=wait_s))
+
+    def _unauthorized(self, exchange: Exchange, admission: Admission) -> CallRefused:
+        """The same whatever was wrong. Wrong credentials count, none do not."""
+        if admission.presents(exchange):
+            self._failed.count(exchange.client_address, admission.trigger_no)
+        return CallRefused(Problem("unauthorized", headers=admission.challenge))

@@ -1,4 +1,4 @@
-"""Who calls: API keys, sent as ``x-api-key`` or as ``Authorization: Bearer``.
+"""API keys, sent as ``x-api-key`` or as ``Authorization: Bearer``.
 
 Secrets are never compared: their keyed digest is looked up (P47), so the time it takes tells
 nothing about the secrets that are valid.
@@ -9,33 +9,35 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from firesteel.gateway.refused_call import CallRefused
-from firesteel.model.problem import Problem
-
 if TYPE_CHECKING:
-    from firesteel.engine.route import Route, RouteKey
+    from firesteel.engine.route import RouteKey
     from firesteel.gateway.engine_port import KeyDigests
+    from firesteel.gateway.exchange import Exchange
 
 SECRET_LIMIT_BYTES: Final = 1024
+KEY_HEADERS: Final = frozenset({b"x-api-key", b"authorization"})
 _SCHEME: Final = b"bearer "
 
 
-def authenticate(
-    route: Route, headers: Mapping[bytes, bytes], *, keyring: KeyDigests, now_us: int
-) -> RouteKey:
+def key_of(
+    exchange: Exchange, keys: Mapping[bytes, RouteKey], keyring: KeyDigests, now_us: int
+) -> RouteKey | None:
     """The key that lets the call in; ``now_us``: wall clock, for expiry.
 
-    Raises CallRefused ``unauthorized``, the same for a missing, wrong and expired key. A sent
-    ``x-api-key`` counts, also where Authorization would have been right.
+    None for a missing, wrong and expired key alike. A sent ``x-api-key`` counts, also where
+    Authorization would have been right; sent twice, neither does.
     """
-    secret = headers.get(b"x-api-key")
+    headers, named = exchange.headers, exchange.named
+    secret = named.get(b"x-api-key")
     if secret is None:
-        secret = _bearer(headers.get(b"authorization"))
+        secret = _bearer(named.get(b"authorization"))
+    elif len(named) != len(headers) and sum(name == b"x-api-key" for name, _ in headers) > 1:
+        return None
     if secret and len(secret) <= SECRET_LIMIT_BYTES:
-        key = route.keys.get(keyring.digest(secret))
+        key = keys.get(keyring.digest(secret))
         if key is not None and (key.expires_at_us is None or now_us < key.expires_at_us):
             return key
-    raise CallRefused(Problem("unauthorized"))
+    return None
 
 
 def _bearer(authorization: bytes | None) -> bytes | None:

@@ -8,15 +8,18 @@ the store) goes on in a task.
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final
 
 from firesteel.engine.calls import Call
 from firesteel.gateway.answers import MessageRef, accepted, document, late, responded
 from firesteel.gateway.keys import Received
 from firesteel.gateway.prefer import read_prefer
+from firesteel.gateway.presented import AFTER_BODY
 from firesteel.gateway.redaction import needs_worker, redacted_body, redacted_in_worker
 from firesteel.gateway.refusal import problem_answer
 from firesteel.gateway.refused_call import CallRefused, check_get, problem_of
+from firesteel.gateway.signatures import LOOP_LIMIT_BYTES
 from firesteel.gateway.status import answer_status
 from firesteel.gateway.target import HEALTH_PATH, MessageTarget, Target
 from firesteel.model.message import Request, without_credentials
@@ -81,10 +84,18 @@ class HttpCaller:
         if type(target) is Target:
             self._target = target
             self._stage = _FOUND
+            if target.handshakes is not None:
+                answer = gateway.shake(exchange, target, self._request_id)
+                if answer is not None:
+                    self._answer(answer)
+                    return
             self._consumer = gateway.admit(exchange, target)
             exchange.read_body(target.limit_bytes, self, gateway.bodies)
         elif isinstance(target, MessageTarget):
-            self._consumer = gateway.consumer(exchange, target.trigger.route)
+            self._consumer = gateway.consumer(exchange, target.trigger)
+            if self._consumer is AFTER_BODY:  # a body is none of a signed GET's
+                signer = gateway.find_signer(exchange, target.trigger, b"")
+                self._consumer = gateway.signed_by(signer, exchange, target.trigger)
             check_get(exchange)
             exchange.run(self._tell_status(target))
         elif exchange.raw_path == HEALTH_PATH:
@@ -113,7 +124,34 @@ class HttpCaller:
             self._fail(error)
 
     def _received(self, body: bytes) -> None:
+        if self._consumer is not AFTER_BODY:
+            self._read(body)
+        elif len(body) <= LOOP_LIMIT_BYTES:
+            self._signed(body, self._gateway.find_signer(self._exchange, self._target, body))
+        else:
+            self._exchange.run(self._verify_in_thread(body))
+
+    async def _verify_in_thread(self, body: bytes) -> None:
+        gateway, exchange, target = self._gateway, self._exchange, self._target
+        try:
+            self._signed(body, await asyncio.to_thread(gateway.find_signer, exchange, target, body))
+        except Exception as error:  # noqa: BLE001  # the edge: the caller gets an answer
+            self._fail(error)
+
+    def _signed(self, body: bytes, signer: str | None) -> None:
+        """Who signed is known, and only now whose rate the call counts against."""
+        self._consumer = self._gateway.signed_by(signer, self._exchange, self._target)
+        self._gateway.check_rate(self._target, self._consumer)
+        self._read(body)
+
+    def _read(self, body: bytes) -> None:
         exchange, target = self._exchange, self._target
+        if target.handshakes is not None:
+            answer = target.handshakes.of_body(body, self._request_id)
+            if answer is not None:
+                exchange.let_go()
+                self._answer(answer)
+                return
         query = target.route.parameters.read(exchange.raw_query).values
         keys = target.keys.simple(exchange.named)
         if keys is None:

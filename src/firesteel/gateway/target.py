@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import quote, unquote_to_bytes
 
+from firesteel.gateway.admission import Admission, make_admission
+from firesteel.gateway.handshakes import Handshakes
 from firesteel.gateway.keys import KeyPlan
 from firesteel.model.redaction.redaction import Redaction
 
 if TYPE_CHECKING:
     from firesteel.engine.route import Route, Routes
+    from firesteel.gateway.engine_port import KeyDigests
 
 HEALTH_PATH: Final = b"/-/health"
 # Escapes write one path in many ways; the table of those seen is emptied past this.
@@ -27,7 +30,8 @@ CACHE_LIMIT: Final = 10_000
 @dataclass(frozen=True, slots=True)
 class Target:
     """A trigger. ``status_base``: what ``status_url`` begins with, before the message's id, as it
-    stands in a header and in JSON. ``timeout_s``: None without Request-Response."""
+    stands in a header and in JSON. ``timeout_s``: None without Request-Response. ``admission``:
+    None where every call is let in."""
 
     route: Route
     limit_bytes: int
@@ -37,6 +41,8 @@ class Target:
     redaction: Redaction | None
     status_base: bytes
     allow: str
+    admission: Admission | None = None
+    handshakes: Handshakes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +54,9 @@ class MessageTarget:
     part: Literal["state", "response"]
 
 
-def make_target(route: Route, public_url: str) -> Target:
-    """``public_url``: without a slash at its end; empty: paths are shown."""
+def make_target(route: Route, public_url: str, keyring: KeyDigests) -> Target:
+    """``public_url``: without a slash at its end; empty: paths are shown. ``keyring``: by which
+    credentials are looked up."""
     trigger = route.trigger
     waiting = trigger.request_response
     path = f"/{quote(route.workspace, safe='')}/{quote(route.name, safe='')}/messages/"
@@ -61,15 +68,20 @@ def make_target(route: Route, public_url: str) -> Target:
         keys=KeyPlan(route),
         redaction=Redaction.compile(route.integration.redact),
         status_base=json.dumps(public_url + path)[1:-1].encode(),
-        allow=", ".join(trigger.methods),
+        allow=(allow := ", ".join(trigger.methods)),
+        admission=make_admission(route, keyring, public_url),
+        handshakes=Handshakes(trigger.handshakes, route.secrets, allow)
+        if trigger.handshakes
+        else None,
     )
 
 
 class Targets:
     """The targets of one table of routes."""
 
-    def __init__(self, routes: Routes, public_url: str) -> None:
+    def __init__(self, routes: Routes, public_url: str, keyring: KeyDigests) -> None:
         self.routes = routes
+        self._keyring = keyring
         self._public_url = public_url
         self._by_path: dict[bytes, Target] = {}
         self._by_trigger: dict[int, Target] = {}
@@ -94,7 +106,7 @@ class Targets:
     def _of(self, route: Route) -> Target:
         target = self._by_trigger.get(route.trigger_no)
         if target is None:
-            target = make_target(route, self._public_url)
+            target = make_target(route, self._public_url, self._keyring)
             self._by_trigger[route.trigger_no] = target
         return target
 

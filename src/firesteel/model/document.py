@@ -5,8 +5,8 @@ keys without a value left out, short forms short (``ordered_delivery: true``), d
 in one form. Nothing that was not written is added, so that what a version holds, what ``export``
 writes and what ``diff`` shows are one short text.
 
-API keys live beside the document. A stored document keeps which labels were declared, for a list
-that is not empty means that calls need a key, and never a secret (``without_key_values``).
+API keys live beside the document. A stored document keeps which labels were declared, for an item
+``api_key`` means that calls may be made with a key, and never a secret (``without_secrets``).
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from firesteel.errors import AuthorError
+from firesteel.model.authentication import is_reference, secret_references
 from firesteel.model.expressions import ExpressionCheck, check_expressions
-from firesteel.model.fault import Fault, Pointer, child
+from firesteel.model.fault import Fault, Pointer, child, parts_of
 from firesteel.model.findings import (
     Finding,
     Findings,
@@ -115,25 +116,39 @@ def integration_json(integration: Integration) -> dict[str, Any]:
     return integration.model_dump(by_alias=True, exclude_unset=True)
 
 
-def without_key_values(document: dict[str, Any]) -> dict[str, Any]:
-    """A copy of a document without the secrets of its API keys, as it is stored and shown."""
+def without_secrets(document: dict[str, Any]) -> dict[str, Any]:
+    """A copy of a document as it is stored and shown: without the secrets of its API keys, and of
+    those that stand where only ``${NAME}`` may."""
     trigger = document.get("trigger")
-    if not isinstance(trigger, dict) or not items(trigger.get("authentication")):
+    if not isinstance(trigger, dict):
         return dict(document)
-    declared = [_without_value(item) for item in items(trigger["authentication"])]
-    return {**document, "trigger": {**trigger, "authentication": declared}}
+    written = [pointer for pointer, text in secret_references(document) if not is_reference(text)]
+    for index, item in enumerate(items(trigger.get("authentication"))):
+        if "value" in mapping(mapping(item).get("api_key")):
+            written.append(child("/trigger/authentication", index, "api_key", "value"))
+    # From the end, so that an index still is what it was when its turn comes.
+    for pointer in reversed(written):
+        document = _without(document, parts_of(pointer))
+    return dict(document)
 
 
-def key_declarations(integration: Integration) -> list[ApiKeyAuth]:
+def key_declarations(integration: Integration) -> list[tuple[int, ApiKeyAuth]]:
     """The API keys that a document declares: label, value (``${NAME}`` unresolved, None: to be
-    generated) and expiry.
+    generated) and expiry; each with its place among the ways to authenticate.
     """
-    return [item.api_key for item in integration.trigger.authentication]
+    declared = enumerate(integration.trigger.authentication)
+    return [(index, item.api_key) for index, item in declared if item.api_key is not None]
 
 
-def _without_value(item: Any) -> Any:
-    key = mapping(mapping(item).get("api_key"))
-    return {**item, "api_key": {name: key[name] for name in key if name != "value"}}
+def _without(value: Any, parts: list[str]) -> Any:
+    """A copy of a value without what stands at a path that there is."""
+    first, rest = parts[0], parts[1:]
+    if isinstance(value, list):
+        index = int(first)
+        kept = [_without(value[index], rest)] if rest else []
+        return [*value[:index], *kept, *value[index + 1 :]]
+    kept_keys = {key: item for key, item in value.items() if rest or key != first}
+    return {**kept_keys, first: _without(value[first], rest)} if rest else kept_keys
 
 
 def _check(

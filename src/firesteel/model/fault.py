@@ -52,6 +52,12 @@ CODES: dict[str, str] = {
     "dialect_unknown": "There is no such dialect of SQLAlchemy here.",
     "key_value_invalid": "A pasted API key is too short or cannot be sent in a header.",
     "key_value_weak": "Warning: a pasted API key has fewer than 20 characters.",
+    "reference_needed": "Only ${NAME} is taken here, and no secret itself.",
+    "secret_short": "A shared secret has fewer bytes than its algorithm needs.",
+    "algorithm_mixed": "A JWT algorithm does not fit the kind of its keys.",
+    "fingerprint_invalid": "Not the SHA-256 of a certificate.",
+    "network_invalid": "Not a network such as 10.0.0.0/8.",
+    "placeholder_unknown": "Something between braces is not a part of a call.",
     "key_missing": "Calls need an API key, and the trigger has none yet.",
     "default_invalid": "A default or an enum does not fit the parameter.",
     "one_of": "Exactly one of several keys must stand there.",
@@ -75,6 +81,9 @@ CODES: dict[str, str] = {
     "trigger_open": "Warning: anybody may call the trigger.",
     "parameter_unused": "Warning: no expression uses the parameter.",
     "timeout_long": "Warning: callers and proxies seldom wait that long.",
+    "jwt_any_audience": "Warning: tokens that the issuer made for others are taken too.",
+    "url_in_clear": "Warning: what is fetched without TLS can be replaced on the way.",
+    "signature_replayable": "Warning: a signed call can be sent again at any time.",
     "secret_in_clear": "Warning: a secret stands in the file itself.",
 }
 
@@ -96,6 +105,11 @@ class Fault:
         place = f" {self.pointer}" if self.pointer else ""
         hint = f" ({self.hint})" if self.hint else ""
         return f"{self.file}:{self.line}:{self.column}:{place} {self.detail} [{self.code}]{hint}"
+
+
+def unplaced_fault(pointer: Pointer, code: str, detail: str, hint: str = "") -> Fault:
+    """A fault of a document that is not a file's: it is told by its pointer."""
+    return Fault("", 0, 0, pointer, code, detail, hint)
 
 
 def child(pointer: Pointer, *parts: str | int) -> Pointer:

@@ -41,18 +41,29 @@ UNDECIDED: dict[str, Any] = {"api_key": {}}
 
 
 def asks_for_keys(document: dict[str, Any]) -> bool:
-    """Whether calls need an API key."""
-    return bool(items(mapping(document.get("trigger")).get("authentication")))
+    """Whether an API key lets calls in."""
+    declared = items(mapping(document.get("trigger")).get("authentication"))
+    return any(_is_key(item) for item in declared)
 
 
 def with_held_keys(document: dict[str, Any], held: Sequence[HeldKey]) -> dict[str, Any]:
-    """A copy whose declared keys are those in ``held``, where it asks for keys at all. A list that
-    holds something else than API keys is left as it is, for its faults to be told.
+    """A copy whose declared keys are those in ``held``, where it asks for keys at all. They stand
+    where the first one stood; other ways to authenticate stay as they are.
     """
     if not asks_for_keys(document):
         return dict(document)
     trigger = mapping(document["trigger"])
-    if any(set(mapping(item)) != {"api_key"} for item in trigger["authentication"]):
-        return dict(document)
-    declared = [key.declaration() for key in held] or [UNDECIDED]
+    declared: list[Any] = []
+    placed = False
+    for item in trigger["authentication"]:
+        if not _is_key(item):
+            declared.append(item)
+        elif not placed:
+            declared += [key.declaration() for key in held] or [UNDECIDED]
+            placed = True
     return {**document, "trigger": {**trigger, "authentication": declared}}
+
+
+def _is_key(item: Any) -> bool:
+    """An item with another kind beside the key is left alone, for its fault to be told."""
+    return set(mapping(item)) == {"api_key"}

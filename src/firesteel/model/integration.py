@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from firesteel.model.authentication import ApiKeyAuth, Authentication
 from firesteel.model.quantities import Duration, between
 from firesteel.model.section import (
     FunctionText,
@@ -37,8 +38,6 @@ from firesteel.model.steps import (
     Timeout,
 )
 from firesteel.model.trigger import (
-    ApiKeyAuth,
-    Authentication,
     BodySchema,
     Idempotency,
     Method,

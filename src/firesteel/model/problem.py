@@ -42,8 +42,8 @@ PROBLEMS: Mapping[str, ProblemType] = {
     "unauthorized": ProblemType(
         401,
         "Unauthorized",
-        "The API key is missing, wrong, deleted or expired; send it as x-api-key or as "
-        "Authorization: Bearer.",
+        "The credentials are missing, wrong, deleted or expired. An API key is sent as x-api-key "
+        "or as Authorization: Bearer; the trigger may take others.",
     ),
     "method_not_allowed": ProblemType(
         405,
@@ -58,6 +58,12 @@ PROBLEMS: Mapping[str, ProblemType] = {
         "Too many requests",
         "The rate limit of this consumer or trigger is used up; Retry-After says when to go on.",
         1,
+    ),
+    "attempts_limited": ProblemType(
+        429,
+        "Too many failed attempts",
+        "Too many calls from this address had wrong credentials; Retry-After says when to go on.",
+        2,
     ),
     "lane_full": ProblemType(
         429,
@@ -468,7 +474,8 @@ class Problem:
         retry_after_s = self.retry_after_s or self.type.retry_after_s
         if retry_after_s is not None:
             headers.append(("retry-after", str(retry_after_s)))
-        if self.status == _UNAUTHORIZED:
+        named = {name for name, _ in self.headers}
+        if self.status == _UNAUTHORIZED and "www-authenticate" not in named:
             headers.append(("www-authenticate", 'Bearer realm="firesteel"'))
         return headers
 

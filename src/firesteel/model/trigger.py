@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -13,12 +13,17 @@ from pydantic import (
     WrapSerializer,
 )
 
+from firesteel.model.authentication import (
+    NETWORKS_MOST,
+    Authentication,
+    HandshakeName,
+    MetaHandshake,
+    NetworkText,
+)
 from firesteel.model.quantities import Duration, Rate, Size, between
 from firesteel.model.section import (
     Count,
-    DateText,
     Json,
-    Label,
     PathText,
     Section,
     Text,
@@ -36,24 +41,6 @@ BodyMode = Literal["any", "json", "xml", "form"]
 MAX_BODY = "100MiB"
 DEFAULT_IDEMPOTENCY_KEY = "headers.idempotency-key"
 WINDOW_MOST = "30d"
-
-
-class ApiKeyAuth(Section):
-    """A declared API key. The keys themselves live beside the document, matched by ``label``."""
-
-    label: Label
-    """The name of the consumer that holds the key; unique in its trigger."""
-    value: Text | None = None
-    """The secret, mostly ``${NAME}``; left out: one is generated. Never part of a version."""
-    expires: DateText | None = None
-    """The last day on which the key is taken, ``YYYY-MM-DD``, to its end in UTC."""
-
-
-class Authentication(Section):
-    """One way to authenticate; a call passes if any of the trigger's does."""
-
-    api_key: ApiKeyAuth
-    """An API key, sent as ``x-api-key`` or ``Authorization: Bearer``."""
 
 
 class OrderedDelivery(Section):
@@ -174,6 +161,18 @@ def _body_kind(value: Any) -> str:
     return "mode" if isinstance(value, str) else "mapping"
 
 
+def _handshake(value: Any) -> Any:
+    names = get_args(HandshakeName)
+    if isinstance(value, dict | MetaHandshake) or value in names:
+        return value
+    hint = "such as meta: {verify_token: ${NAME}}" if value == "meta" else ""
+    raise refuse("not_allowed", f"must be {', '.join(names)} or {{meta: ...}}", hint)
+
+
+def _handshake_kind(value: Any) -> str:
+    return "name" if isinstance(value, str) else "mapping"
+
+
 class Trigger(Section):
     """The public endpoint's rules. ``ordered_delivery``, ``request_response`` and ``idempotency``
     are None where the file says false, and a filled object where it says true.
@@ -183,6 +182,18 @@ class Trigger(Section):
     """The methods taken; any other is 405."""
     authentication: list[Authentication] = Field(default_factory=list)
     """Who may call; empty: anybody."""
+    allowed_addresses: (
+        Annotated[list[NetworkText], Field(min_length=1, max_length=NETWORKS_MOST)] | None
+    ) = None
+    """Networks from which calls may come, beside the authentication; others get the same 401."""
+    handshakes: list[
+        Annotated[
+            Annotated[HandshakeName, Tag("name")] | Annotated[MetaHandshake, Tag("mapping")],
+            Discriminator(_handshake_kind),
+            BeforeValidator(_handshake),
+        ]
+    ] = Field(default_factory=list)
+    """By which a provider confirms the URL; the node answers them, and no message is made."""
     ordered_delivery: Annotated[
         OrderedDelivery | None,
         _switch("{key, on_failure}", true=True),

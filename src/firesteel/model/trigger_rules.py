@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 
-from firesteel.errors import CallerError
-from firesteel.model.api_key import check_pasted
+from firesteel.model.authentication_rules import check_authentication
 from firesteel.model.body import BodyRuleInvalid, compile_body_rule
 from firesteel.model.expressions import uses_parameter
 from firesteel.model.fault import Pointer, child
 from firesteel.model.findings import Findings, items, mapping
 from firesteel.model.parameters import READERS, declared_value
 from firesteel.model.quantities import parse_duration
-from firesteel.model.references import ReferenceInvalid, references
 from firesteel.model.trigger import BodySchema
 
 if TYPE_CHECKING:
@@ -28,7 +26,8 @@ def check_trigger(document: dict[str, Any], findings: Findings) -> None:
     """Look at ``/trigger`` and at what uses its query parameters."""
     trigger = mapping(document.get("trigger"))
     _methods(trigger, findings)
-    _authentication(trigger, findings)
+    check_authentication(trigger, findings)
+    _handshakes(trigger, findings)
     _parameters(trigger, document, findings)
     _body_schema(trigger, findings)
     _patience(trigger, findings)
@@ -43,46 +42,14 @@ def _methods(trigger: dict[str, Any], findings: Findings) -> None:
         seen.add(str(method))
 
 
-def _authentication(trigger: dict[str, Any], findings: Findings) -> None:
-    declared = trigger.get("authentication")
-    if declared is None or declared == []:
-        detail = "the trigger is open: anybody who knows the URL may call it"
-        findings.warning("/trigger", "trigger_open", detail, "add authentication with an api_key")
-    labels: set[str] = set()
-    values: dict[str, str] = {}
-    for index, item in enumerate(items(declared)):
-        key = mapping(mapping(item).get("api_key"))
-        pointer = child("/trigger/authentication", index, "api_key")
-        label, value = key.get("label"), key.get("value")
-        if isinstance(label, str):
-            if label in labels:
-                detail = f"the label {label} stands twice in this trigger"
-                findings.fault(child(pointer, "label"), "not_unique", detail)
-            labels.add(label)
-        if isinstance(value, str):
-            _key_value(value, child(pointer, "value"), values, findings)
-
-
-def _key_value(value: str, pointer: Pointer, values: dict[str, str], findings: Findings) -> None:
-    """A pasted secret; no text of a fault ever repeats it."""
-    if value in values:
-        detail = "the same secret stands twice in this trigger"
-        findings.fault(pointer, "not_unique", detail, "one secret, one label")
-    values[value] = pointer
-    try:
-        if references(value):
-            return
-        weak = check_pasted(value)
-    except ReferenceInvalid as error:
-        findings.fault(pointer, "reference_invalid", error.detail)
-    except CallerError as error:
-        findings.fault(pointer, "key_value_invalid", error.detail, "leave it out to generate one")
-    else:
-        if weak:
-            findings.warning(pointer, "key_value_weak", weak, "leave it out to generate one")
-            return
-        hint = "take it from a secret: ${NAME}"
-        findings.warning(pointer, "secret_in_clear", "the secret itself stands in the file", hint)
+def _handshakes(trigger: dict[str, Any], findings: Findings) -> None:
+    seen: set[str] = set()
+    for index, item in enumerate(items(trigger.get("handshakes"))):
+        name = "meta" if isinstance(item, dict) else str(item)
+        if name in seen:
+            pointer = child("/trigger/handshakes", index)
+            findings.fault(pointer, "not_unique", f"{name} stands twice", "remove one")
+        seen.add(name)
 
 
 def _parameters(trigger: dict[str, Any], document: dict[str, Any], findings: Findings) -> None:

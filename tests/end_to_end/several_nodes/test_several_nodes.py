@@ -177,6 +177,25 @@ def test_secrets_and_connections_are_those_of_now_on_every_node(place: Place) ->
         assert asked("from the store")
 
 
+def test_a_password_that_is_changed_at_one_node_is_that_of_all_nodes(place: Place) -> None:
+    place.worker.running.admin("PUT", "/workspaces/test/secrets/ERP", json={"value": "before"})
+    basic = {"label": "ERP", "username": "erp", "password": "${ERP}"}
+    place.publish(
+        place.both, {"name": "Guarded", "trigger": {"authentication": [{"basic": basic}]}}
+    )
+
+    def let_in(password: str) -> list[int]:
+        members = (place.gateway, place.both)
+        return [
+            member.running.call("Guarded", auth=("erp", password)).status_code for member in members
+        ]
+
+    wait_until(lambda: let_in("before") == [202, 202])
+    place.worker.running.admin("PUT", "/workspaces/test/secrets/ERP", json={"value": "after"})
+    wait_until(lambda: let_in("after") == [202, 202])
+    assert let_in("before") == [401, 401]
+
+
 # --- acts of people ---------------------------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ from firesteel.model.document import (
     integration_json,
     key_declarations,
     parse_document,
-    without_key_values,
+    without_secrets,
 )
 from firesteel.model.expressions import expressions
 from firesteel.model.fault import Fault
@@ -240,14 +240,14 @@ def test_the_canonical_document_has_the_short_forms_and_the_order_of_the_referen
 
 def test_a_stored_document_holds_no_secret_and_still_asks_for_a_key() -> None:
     read = integration(ITEM_PRICE)
-    stored = without_key_values(integration_json(read))
+    stored = without_secrets(integration_json(read))
     assert "WEBSHOP_KEY" not in json.dumps(stored)
     assert parse_document(stored).trigger.authentication[0].api_key.label == "web shop"
     assert integration_json(read)["trigger"]["authentication"][0]["api_key"]["value"]
-    (declared,) = key_declarations(read)
-    assert (declared.label, declared.value) == ("web shop", "${WEBSHOP_KEY}")
+    ((index, declared),) = key_declarations(read)
+    assert (index, declared.label, declared.value) == (0, "web shop", "${WEBSHOP_KEY}")
     assert declared.expires == "2027-06-30"
-    assert without_key_values({"name": "A"}) == {"name": "A"}
+    assert without_secrets({"name": "A"}) == {"name": "A"}
 
 
 def test_a_document_from_rest_has_its_faults_by_pointer() -> None:

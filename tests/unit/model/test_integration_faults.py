@@ -37,7 +37,13 @@ CASES = [
     (TRIGGER + "methods: GET\n", 3, 12, "wrong_type", "write it as a list"),
     (TRIGGER + "methods: [GET, PUT, GET]\n", 3, 23, "not_unique", "remove one"),
     (TRIGGER + "authentication: [{api_key: {}}]\n", 3, 21, "required", ""),
-    (TRIGGER + "authentication: [{basic: {label: a}}]\n", 3, 21, "unknown_key", "known: api_key"),
+    (
+        TRIGGER + "authentication: [{basc: {label: a}}]\n",
+        3,
+        21,
+        "unknown_key",
+        "did you mean basic?",
+    ),
     (TRIGGER + 'authentication: [{api_key: {label: " a"}}]\n', 3, 38, "name_invalid", ""),
     (
         TRIGGER + "authentication: [{api_key: {label: a, value: short}}]\n",

@@ -1,0 +1,49 @@
+"""The secrets that a trigger's ways to authenticate and its handshakes refer to.
+
+They are resolved on the node when a route is compiled, and held in memory only; a route is compiled
+anew when one of them has changed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from firesteel.errors import AuthorError
+from firesteel.model.authentication import is_reference, secret_references
+from firesteel.model.fault import Fault, unplaced_fault
+from firesteel.model.references import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    Lookup = Callable[[str], str | None]
+
+
+def needs_secrets(document: dict[str, Any]) -> bool:
+    """Whether a document's trigger refers to any."""
+    return any(True for _ in secret_references(document))
+
+
+def resolved_secrets(document: dict[str, Any], lookup: Lookup) -> Mapping[str, str]:
+    """What each ``${NAME}`` of the trigger stands for, by what is written; one that is not set is
+    left out, and lets nobody in."""
+    found: dict[str, str] = {}
+    for _, text in secret_references(document):
+        if is_reference(text):
+            value = lookup(text[2:-1])
+            if value:
+                found[text] = value
+    return found
+
+
+def secret_faults(document: dict[str, Any], lookup: Lookup) -> list[Fault]:
+    """Secrets of a checked document that are not set, or are none of their kind."""
+    faults = []
+    for pointer, text in secret_references(document):
+        try:
+            if not resolve(text, lookup):
+                detail = f"{text} is empty"
+                faults.append(unplaced_fault(pointer, "reference_missing", detail))
+        except AuthorError as error:
+            faults.append(unplaced_fault(pointer, error.code, error.detail))
+    return faults

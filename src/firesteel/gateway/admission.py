@@ -1,0 +1,139 @@
+"""How the calls of one trigger are let in: made once for its route.
+
+API keys come first, by digest; then what else the head of a call can hold; a signature is looked at
+when the body has come. Whatever was wrong, the answer is one and the same 401.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from firesteel.gateway.authentication import KEY_HEADERS
+from firesteel.gateway.basic import BasicWay
+from firesteel.gateway.presented import AFTER_BODY, Presented
+from firesteel.gateway.signatures import SignatureRule
+from firesteel.gateway.signed_content import Signed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from firesteel.engine.route import Route, RouteKey
+    from firesteel.gateway.engine_port import KeyDigests
+    from firesteel.gateway.exchange import Exchange
+    from firesteel.gateway.presented import Way
+    from firesteel.model.authentication import Authentication
+    from firesteel.model.forwarded import IPAddress
+
+IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_REALM: Final = 'realm="firesteel"'
+_SCHEMES: Final = {
+    "api_key": f"Bearer {_REALM}",
+    "jwt": f"Bearer {_REALM}",
+    "basic": f'Basic {_REALM}, charset="UTF-8"',
+    "signature": f"Signature {_REALM}",
+    "client_certificate": f"Certificate {_REALM}",
+}
+"""Of Signature and Certificate the registry of schemes knows nothing; RFC 9110 section 15.5.2 asks
+for a challenge all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """``open``: no credentials are needed, only the right address. ``challenge``: the header of
+    every 401 of the trigger. ``credentials``: the headers that hold any. ``networks`` None: calls
+    may come from everywhere."""
+
+    trigger_no: int
+    open: bool
+    keys: Mapping[bytes, RouteKey]
+    ways: Sequence[Way]
+    signatures: Sequence[SignatureRule]
+    networks: Sequence[IpNetwork] | None
+    challenge: tuple[tuple[str, str], ...]
+    credentials: frozenset[bytes]
+    base_url: str
+
+    def near(self, address: IPAddress | None) -> bool:
+        """Whether calls may come from that address; None: it is not known."""
+        if self.networks is None:
+            return True
+        return address is not None and any(address in network for network in self.networks)
+
+    def consumer(self, exchange: Exchange, now_us: int) -> str | None:
+        """Who calls, by other means than API keys; AFTER_BODY; None: nobody who may."""
+        presented = Presented(exchange, now_us)
+        for way in self.ways:
+            consumer = way.consumer(presented)
+            if consumer is not None:
+                return consumer
+        if any(rule.presented(presented) for rule in self.signatures):
+            return AFTER_BODY
+        return None
+
+    def signer(self, exchange: Exchange, body: bytes, now_us: int) -> str | None:
+        """Who signed the call; None: nobody who may."""
+        presented = Presented(exchange, now_us)
+        base_url = self.base_url or _base_url(exchange)
+        for rule in self.signatures:
+            if rule.fits(Signed(presented, body, base_url)):
+                return rule.label
+        return None
+
+    def presents(self, exchange: Exchange) -> bool:
+        """Whether the call holds credentials at all, so that it was a guess."""
+        return not self.credentials.isdisjoint(exchange.named)
+
+
+def make_admission(route: Route, keyring: KeyDigests, public_url: str) -> Admission | None:
+    """None: every call is let in. ``public_url``: empty where it is not known."""
+    trigger = route.trigger
+    if route.open and trigger.allowed_addresses is None:
+        return None
+    signatures = [
+        SignatureRule(item.signature, _known(item.signature.secrets, route))
+        for item in trigger.authentication
+        if item.signature is not None
+    ]
+    networks = trigger.allowed_addresses
+    kinds = [kind for item in trigger.authentication for kind in sorted(item.model_fields_set)]
+    return Admission(
+        trigger_no=route.trigger_no,
+        open=route.open,
+        keys=route.keys,
+        ways=_ways(trigger.authentication, route, keyring),
+        signatures=signatures,
+        networks=None if networks is None else [ipaddress.ip_network(text) for text in networks],
+        challenge=_challenge(kinds),
+        credentials=KEY_HEADERS.union(rule.scheme.header for rule in signatures),
+        base_url=public_url,
+    )
+
+
+def _ways(declared: Sequence[Authentication], route: Route, keyring: KeyDigests) -> Sequence[Way]:
+    """By kind, those that cost the least first."""
+    pairs = [
+        (item.basic.label, item.basic.username, route.secrets[item.basic.password])
+        for item in declared
+        if item.basic is not None and item.basic.password in route.secrets
+    ]
+    return [BasicWay(pairs, keyring)] if pairs else []
+
+
+def _base_url(exchange: Exchange) -> str:
+    """What the caller's URL begins with, as far as it can be told without FIRESTEEL_PUBLIC_URL."""
+    client = exchange.client
+    host = client.host or exchange.named.get(b"host", b"").decode("latin-1")
+    return f"{client.scheme or exchange.protocol.scheme}://{host}"
+
+
+def _known(references: Sequence[str], route: Route) -> list[str]:
+    return [route.secrets[text] for text in references if text in route.secrets]
+
+
+def _challenge(kinds: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    schemes = dict.fromkeys(_SCHEMES[kind] for kind in kinds if kind in _SCHEMES)
+    value = ", ".join(schemes) or _SCHEMES["api_key"]
+    return (("www-authenticate", value),)

@@ -1,0 +1,135 @@
+"""Ways to authenticate beside API keys, on a node: from the file to the stored message."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.support.http_server import HttpServer
+from tests.support.node import ProjectFolder, RunningNode
+from tests.support.public_port import code_of, without_call, workflows
+
+ENVIRONMENT = {"ERP_CALLS": "the-password-of-the-erp"}
+BODY = b'{"event": "order.created"}'
+
+
+def fill(project: ProjectFolder, sink: HttpServer) -> None:
+    project.module("flows", workflows(sink.url))
+    basic = {"label": "ERP", "username": "erp", "password": "${ERP_CALLS}"}
+    trigger = {"authentication": [{"basic": basic}], "request_response": True}
+    workflow = {"python": "flows:received"}
+    project.integration({"name": "Basic", "trigger": trigger, "workflow": workflow})
+
+
+def signed(body: bytes, secret: str) -> dict[str, str]:
+    mac = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    return {"x-hub-signature-256": f"sha256={mac}"}
+
+
+@pytest.fixture
+def call(node: RunningNode) -> Callable[..., httpx2.Response]:
+    """Calls without the key that ``RunningNode.call`` sends."""
+
+    def make(name: str, **request: Any) -> httpx2.Response:
+        return node.client.post(f"{node.public_url}/test/{name}", content=BODY, **request)
+
+    return make
+
+
+def put_secret(node: RunningNode, name: str, value: str) -> None:
+    node.admin("PUT", f"/workspaces/test/secrets/{name}", json={"value": value})
+
+
+def publish(node: RunningNode, name: str, *items: dict[str, Any]) -> httpx2.Response:
+    address = node.address
+    return node.client.put(
+        f"{address['admin_url']}/api/v1/workspaces/test/integrations/{name}",
+        headers={"Authorization": f"Bearer {address['token']}"},
+        json={"name": name, "trigger": {"authentication": list(items)}},
+    )
+
+
+def test_a_password_of_the_environment_lets_a_call_in_and_reaches_no_workflow(
+    node: RunningNode, call: Callable[..., httpx2.Response]
+) -> None:
+    answer = call("Basic", auth=("erp", ENVIRONMENT["ERP_CALLS"]))
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["consumer"] == "ERP"
+    assert "authorization" not in answer.json()["headers"]
+    wrong = [call("Basic", auth=("erp", "wrong")), call("Basic"), call("Basic", auth=("x", "y"))]
+    assert [code_of(answer) for answer in wrong] == ["unauthorized"] * 3
+    assert len({without_call(answer.json()) for answer in wrong}) == 1
+    assert {answer.headers["www-authenticate"] for answer in wrong} == {
+        'Basic realm="firesteel", charset="UTF-8"'
+    }
+
+
+def test_a_secret_that_is_changed_acts_on_the_next_call_without_a_new_version(
+    node: RunningNode, call: Callable[..., httpx2.Response]
+) -> None:
+    put_secret(node, "HOOK_SECRET", "the first secret")
+    item = {"label": "GitHub", "preset": "github", "secrets": ["${HOOK_SECRET}"]}
+    published = publish(node, "Signed", {"signature": item})
+    assert published.is_success, published.text
+    assert call("Signed", headers=signed(BODY, "the first secret")).status_code == 202
+    put_secret(node, "HOOK_SECRET", "the second secret")
+    assert code_of(call("Signed", headers=signed(BODY, "the first secret"))) == "unauthorized"
+    assert call("Signed", headers=signed(BODY, "the second secret")).status_code == 202
+    node.admin("DELETE", "/workspaces/test/secrets/HOOK_SECRET")
+    assert code_of(call("Signed", headers=signed(BODY, "the second secret"))) == "unauthorized"
+
+
+def test_a_secret_in_clear_is_a_fault_that_does_not_repeat_it(node: RunningNode) -> None:
+    item = {"label": "GitHub", "preset": "github", "secrets": ["the-secret-itself"]}
+    refused = publish(node, "InClear", {"signature": item})
+    assert refused.status_code == 422
+    (fault,) = refused.json()["errors"]
+    assert fault["code"] == "reference_needed"
+    assert fault["pointer"] == "/trigger/authentication/0/signature/secrets/0"
+    assert "the-secret-itself" not in refused.text
+
+
+def test_a_secret_that_is_not_set_is_a_fault(node: RunningNode) -> None:
+    item = {"label": "ERP", "username": "erp", "password": "${NEVER_SET}"}
+    refused = publish(node, "NotSet", {"basic": item})
+    assert [fault["code"] for fault in refused.json()["errors"]] == ["reference_missing"]
+
+
+def test_a_secret_in_clear_is_not_kept_in_a_draft(node: RunningNode) -> None:
+    put_secret(node, "KNOWN", "known")
+    item = {"label": "ERP", "username": "erp", "password": "${KNOWN}"}
+    assert publish(node, "Drafted", {"basic": item}).is_success
+    found = node.admin("GET", "/workspaces/test/integrations/Drafted")
+    clear = {"label": "ERP", "username": "erp", "password": "in-clear-0123456789"}
+    draft = {"name": "Drafted", "trigger": {"authentication": [{"basic": clear}]}}
+    address = node.address
+    saved = node.client.put(
+        f"{address['admin_url']}/api/v1/workspaces/test/integrations/Drafted/draft",
+        headers={
+            "Authorization": f"Bearer {address['token']}",
+            "If-Match": f'"{found["version"]}"',
+        },
+        json=draft,
+    )
+    assert saved.is_success, saved.text
+    assert "in-clear-0123456789" not in saved.text
+    assert "required" in {fault["code"] for fault in saved.json()["faults"]}
+
+
+def test_a_key_can_be_added_beside_other_ways_and_then_lets_calls_in(
+    node: RunningNode, call: Callable[..., httpx2.Response]
+) -> None:
+    put_secret(node, "BESIDE", "beside")
+    item = {"label": "GitHub", "preset": "github", "secrets": ["${BESIDE}"]}
+    assert publish(node, "Beside", {"signature": item}).is_success
+    made = node.admin(
+        "POST", "/workspaces/test/integrations/Beside/keys", json={"label": "web shop"}
+    )
+    assert call("Beside", headers={"x-api-key": made["secret"]}).status_code == 202
+    assert call("Beside", headers=signed(BODY, "beside")).status_code == 202
+    assert code_of(call("Beside")) == "unauthorized"
