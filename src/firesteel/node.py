@@ -46,6 +46,8 @@ from firesteel.engine.waiters import Waiters
 from firesteel.errors import OperatorError, StoreUnavailable
 from firesteel.gateway.app import Gateway
 from firesteel.gateway.asgi import AsgiHandler
+from firesteel.gateway.held_bodies import HeldBodies
+from firesteel.gateway.spool import Spool
 from firesteel.handover import Handover
 from firesteel.lifeline import hold_on_to
 from firesteel.node_name import NodeName
@@ -134,6 +136,17 @@ async def _run_behind(doors: Doors, handover: Handover, stop: asyncio.Future[int
     else:
         await node.give_up()
     return code
+
+
+def _bodies(settings: Settings) -> HeldBodies:
+    """Where bodies that come in are kept."""
+    in_memory_bytes = settings.bodies_in_flight_bytes
+    spool = Spool(
+        settings.data_dir,
+        limit_bytes=settings.bodies_on_disk_bytes,
+        loads_limit_bytes=in_memory_bytes,
+    )
+    return HeldBodies(in_memory_bytes, spool)
 
 
 async def _first(*futures: asyncio.Future[Any]) -> None:
@@ -331,7 +344,7 @@ class Node:
             Gateway(
                 self._engine,
                 public_url=self._settings.public_url,
-                bodies_limit_bytes=self._settings.bodies_in_flight_bytes,
+                bodies=_bodies(self._settings),
             ),
             AsgiHandler(
                 create_app(self._engine, self._publisher, self._accounts, token=self._admin_token)

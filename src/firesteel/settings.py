@@ -222,8 +222,16 @@ SETTINGS: tuple[Setting, ...] = (
         "bodies_in_flight_bytes",
         values.size(1024**2),
         "64MiB",
-        "Bytes of bodies that the node holds at once, received in part or not committed yet; a "
-        "call over it gets 503 overloaded. One body alone may be longer.",
+        "Bytes of bodies that the node holds in memory at once, received in part or not committed "
+        "yet; a call over it gets 503 overloaded. One body alone may be longer.",
+    ),
+    Setting(
+        "bodies_on_disk",
+        "bodies_on_disk_bytes",
+        values.size(100 * 1024**2),
+        "1GiB",
+        "Bytes of bodies over 1 MiB that the node holds in the data directory while they come in "
+        "and until they are committed; a call over it gets 503 overloaded.",
     ),
     Setting(
         "worker_slots",
@@ -291,6 +299,7 @@ class Settings:
     shutdown_timeout_s: float
     disk_reserve_bytes: int
     bodies_in_flight_bytes: int
+    bodies_on_disk_bytes: int
     worker_slots: int
     worker_memory_bytes: int
     log_level: Literal["debug", "info", "warning", "error"]

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from firesteel.engine.calls import Acceptance, BodyKeys
-from firesteel.engine.engine import fingerprint
+from firesteel.engine.calls import Acceptance, BodyKeys, fingerprint
 from firesteel.engine.keyring import Keyring
 from firesteel.engine.questions import NoWorker
 from firesteel.engine.route import Route, RouteKey, Routes, compile_route

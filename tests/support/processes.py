@@ -44,9 +44,18 @@ def _listed(columns: str) -> list[str]:
 
 def peak_memory_bytes(pid: int) -> int:
     """The most that a process has had in memory; 0 where the system does not tell."""
+    return _status_bytes(pid, "VmHWM:")
+
+
+def memory_bytes(pid: int) -> int:
+    """What a process has in memory now; 0 where the system does not tell."""
+    return _status_bytes(pid, "VmRSS:")
+
+
+def _status_bytes(pid: int, name: str) -> int:
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return 0
-    peaks = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
-    return int(peaks[0]) * 1024 if peaks else 0
+    found = [line.split()[1] for line in status.splitlines() if line.startswith(name)]
+    return int(found[0]) * 1024 if found else 0

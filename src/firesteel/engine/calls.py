@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 class Call(msgspec.Struct, frozen=True):
     """A call that passed every check. ``request`` holds no credentials. ``lane_key``: None where
-    the trigger is not ordered, "" for its one lane. ``idempotency_key`` None: not sent."""
+    the trigger is not ordered, "" for its one lane. ``idempotency_key`` None: not sent.
+    ``fingerprint``: of a long body, for which it takes time."""
 
     route: Route
     request: Request
@@ -26,6 +28,17 @@ class Call(msgspec.Struct, frozen=True):
     lane_key: str | None = None
     idempotency_key: str | None = None
     search: tuple[tuple[str, str], ...] = ()
+    fingerprint: bytes | None = None
+
+
+def fingerprint(call: Call) -> bytes:
+    """Of method, query and body: what must be the same under one idempotency key."""
+    digest = hashlib.blake2b(digest_size=16)
+    request = call.request
+    for part in (request.method.encode(), request.raw_query, call.body):
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
+    return digest.digest()
 
 
 class Acceptance(msgspec.Struct, frozen=True, gc=False):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import math
 import socket
 from functools import partial
@@ -19,7 +18,7 @@ import msgspec
 
 from firesteel.engine.answers import cancelled_response, skipped_response
 from firesteel.engine.bulk import BulkRunner
-from firesteel.engine.calls import Acceptance, NodeStopping
+from firesteel.engine.calls import Acceptance, NodeStopping, fingerprint
 from firesteel.engine.replays import edit_of
 from firesteel.engine.route import Routes
 from firesteel.engine.trials import Trials
@@ -361,7 +360,9 @@ class Engine:
         rule = call.route.trigger.idempotency
         window_s = rule.window_s if rule else 0.0
         return Idempotency(
-            call.idempotency_key or "", fingerprint(call), now_us + int(window_s * 1e6)
+            call.idempotency_key or "",
+            call.fingerprint or fingerprint(call),
+            now_us + int(window_s * 1e6),
         )
 
     async def _executions(self, message_id: str) -> list[ExecutionDetail]:
@@ -388,13 +389,3 @@ def _refusal(code: str) -> OperatorError:
     return (
         NodeStopping("the node stops") if code == "node_stopping" else StoreUnavailable(code=code)
     )
-
-
-def fingerprint(call: Call) -> bytes:
-    """Of method, query and body: what must be the same under one idempotency key."""
-    digest = hashlib.blake2b(digest_size=16)
-    request = call.request
-    for part in (request.method.encode(), request.raw_query, call.body):
-        digest.update(len(part).to_bytes(8, "big"))
-        digest.update(part)
-    return digest.digest()

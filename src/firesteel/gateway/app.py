@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 from firesteel.gateway.authentication import key_of
 from firesteel.gateway.caller import HttpCaller
 from firesteel.gateway.failed_attempts import FailedAttempts
-from firesteel.gateway.held_bodies import BODIES_LIMIT_BYTES, HeldBodies
+from firesteel.gateway.held_bodies import HeldBodies
 from firesteel.gateway.presented import AFTER_BODY
 from firesteel.gateway.rate_limit import RateLimiter
 from firesteel.gateway.refused_call import CallRefused, too_large
 from firesteel.gateway.request_id import RequestIds
+from firesteel.gateway.spool import SPOOLED_FROM_BYTES
 from firesteel.gateway.target import Targets
 from firesteel.model.problem import Problem
 
@@ -37,21 +38,21 @@ def wall_clock_us() -> int:
 
 class Gateway:
     """Implements ``protocol.Handler``. ``public_url``: FIRESTEEL_PUBLIC_URL, what shown URLs begin
-    with; None: paths are shown. ``bodies_limit_bytes``: of all bodies that are held at once.
-    ``now_us``: the wall clock, for the expiry of keys."""
+    with; None: paths are shown. ``bodies``: where those that come in are kept. ``now_us``: the
+    wall clock, for the expiry of keys."""
 
     def __init__(
         self,
         engine: EnginePort,
         *,
         public_url: str | None = None,
-        bodies_limit_bytes: int = BODIES_LIMIT_BYTES,
+        bodies: HeldBodies | None = None,
         now_us: Callable[[], int] = wall_clock_us,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.engine = engine
         self.request_ids = RequestIds()
-        self.bodies = HeldBodies(bodies_limit_bytes)
+        self.bodies = bodies or HeldBodies()
         self._public_url = (public_url or "").rstrip("/")
         self._now_us = now_us
         self._rates = RateLimiter(monotonic)
@@ -80,7 +81,7 @@ class Gateway:
         length = exchange.framing.length_bytes
         if length is not None and length > target.limit_bytes:
             raise too_large(target.limit_bytes)
-        self._check_load(length)
+        self._check_load(target, length)
         if consumer is not AFTER_BODY:  # or anybody could use up a signer's rate
             self.check_rate(target, consumer)
         return consumer
@@ -144,10 +145,10 @@ class Gateway:
         if refusal is not None:
             raise CallRefused(Problem(refusal))
 
-    def _check_load(self, length_bytes: int | None) -> None:
+    def _check_load(self, target: Target, length_bytes: int | None) -> None:
         self.check_healthy()
-        if self.bodies.held_bytes:
-            self.bodies.check(length_bytes)
+        if self.bodies.held_bytes or (length_bytes or 0) > SPOOLED_FROM_BYTES:
+            self.bodies.check(length_bytes, on_disk=target.on_disk)
 
     def _check_address(self, exchange: Exchange, target: Target) -> None:
         """Raises CallRefused where a call may not come from there, or not now."""

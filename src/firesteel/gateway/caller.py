@@ -11,7 +11,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from firesteel.engine.calls import Call
+import msgspec
+
+from firesteel.engine.calls import Call, fingerprint
 from firesteel.gateway.answers import MessageRef, accepted, document, late, responded
 from firesteel.gateway.keys import Received
 from firesteel.gateway.prefer import read_prefer
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
     from firesteel.model.message import Headers
     from firesteel.model.redaction.redaction import Redaction
 
+
+# A longer body is hashed in a thread (P27).
+FINGERPRINT_LIMIT_BYTES: Final = 4 * 1024 * 1024
 
 # How far a call has come.
 _BEGUN: Final = 0
@@ -90,7 +95,7 @@ class HttpCaller:
                     self._answer(answer)
                     return
             self._consumer = gateway.admit(exchange, target)
-            exchange.read_body(target.limit_bytes, self, gateway.bodies)
+            exchange.read_body(target.limit_bytes, self, gateway.bodies, on_disk=target.on_disk)
         elif isinstance(target, MessageTarget):
             self._consumer = gateway.consumer(exchange, target.trigger)
             if self._consumer is AFTER_BODY:  # a body is none of a signed GET's
@@ -204,7 +209,17 @@ class HttpCaller:
         path = exchange.raw_path.decode("ascii")
         request = Request(exchange.method, path, raw_query, headers)
         call = Call(target.route, request, body, self._consumer, *keys)
-        self._gateway.engine.accept(call, self)
+        if call.idempotency_key is not None and len(body) > FINGERPRINT_LIMIT_BYTES:
+            exchange.run(self._accept_with_fingerprint(call))
+        else:
+            self._gateway.engine.accept(call, self)
+
+    async def _accept_with_fingerprint(self, call: Call) -> None:
+        try:
+            found = await asyncio.to_thread(fingerprint, call)
+            self._gateway.engine.accept(msgspec.structs.replace(call, fingerprint=found), self)
+        except Exception as error:  # noqa: BLE001  # the edge: the caller gets an answer
+            self._fail(error)
 
     # accepted
 

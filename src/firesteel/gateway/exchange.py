@@ -9,8 +9,10 @@ from __future__ import annotations
 import http
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from firesteel.gateway.body_file import BodyFile
 from firesteel.gateway.flow import HIGH_WATER_BYTES
 from firesteel.gateway.refused_call import CallRefused, too_large
+from firesteel.gateway.spool import SPOOLED_FROM_BYTES
 
 if TYPE_CHECKING:
     import asyncio
@@ -63,8 +65,10 @@ class Exchange:
 
     __slots__ = (
         "_bodies",
+        "_file",
         "_held_bytes",
         "_limit_bytes",
+        "_may_spool",
         "_pieces",
         "_protocol",
         "_recipient",
@@ -104,8 +108,10 @@ class Exchange:
         self.lost = False
         self._recipient: Recipient | None = None
         self._bodies: HeldBodies | None = None
+        self._file: BodyFile | None = None
         self._held_bytes = 0
         self._limit_bytes = _UNWANTED
+        self._may_spool = False
         self._pieces: list[bytes] = []
         self._size_bytes = 0
 
@@ -129,11 +135,18 @@ class Exchange:
         return self.client.address
 
     def read_body(
-        self, limit_bytes: int, recipient: Recipient, bodies: HeldBodies | None = None
+        self,
+        limit_bytes: int,
+        recipient: Recipient,
+        bodies: HeldBodies | None = None,
+        *,
+        on_disk: bool = False,
     ) -> None:
         """Tell the recipient the body when it is complete, or that it is refused as soon as it is
-        over the limit or ``bodies`` has no room; once, maybe at once."""
+        over the limit or ``bodies`` has no room; once, maybe at once. ``on_disk``: a long one may
+        lie there while it comes in."""
         self._limit_bytes = limit_bytes
+        self._may_spool = on_disk
         self._recipient = recipient
         self._bodies = bodies
         if self._size_bytes and not self._hold(self._size_bytes):
@@ -182,6 +195,8 @@ class Exchange:
 
     def let_go(self) -> None:
         """The body is stored, or nobody wants it any more; safe to repeat."""
+        if self._file is not None:
+            self._file.let_go()
         if self._held_bytes and self._bodies is not None:
             self._bodies.give_back(self._held_bytes)
             self._held_bytes = 0
@@ -208,7 +223,9 @@ class Exchange:
         if self.answered or self.lost:
             return
         if self._limit_bytes != _UNWANTED:
-            if self._hold(len(piece)):
+            if self._may_spool and self._size_bytes > SPOOLED_FROM_BYTES and self._on_disk():
+                self._add_to_file(piece)
+            elif self._hold(len(piece)):
                 self._pieces.append(piece)
             return
         self._pieces.append(piece)
@@ -224,7 +241,7 @@ class Exchange:
     def lose(self) -> None:
         """The caller has gone, or its request is refused; safe to repeat."""
         self.lost = True
-        if not self.complete:
+        if not self.complete or (self._file is not None and not self._file.loaded):
             self.let_go()
         self._pieces = []
         recipient, self._recipient = self._recipient, None
@@ -240,14 +257,61 @@ class Exchange:
                 self._bodies.take(size_bytes, self._held_bytes)
                 self._held_bytes += size_bytes
         except CallRefused as error:
-            self._pieces = []
-            if self._recipient is not None:
-                self._recipient.refused(error)
+            self._refuse_body(error)
             return False
         return True
 
+    def _refuse_body(self, error: Exception) -> None:
+        self._pieces = []
+        if self._recipient is not None:
+            self._recipient.refused(error)
+
     def _deliver(self) -> None:
+        if self._file is not None:
+            self._file.complete()
+            return
         pieces, self._pieces = self._pieces, []
         body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         if self._recipient is not None:
             self._recipient.received(body)
+
+    # A long body, on disk
+
+    def _on_disk(self) -> bool:
+        """Whether it lies there, maybe from now on: what has come so far goes first."""
+        bodies = self._bodies
+        if self._file is None and bodies is not None and bodies.spool is not None:
+            self._file = BodyFile(bodies.spool, bodies, self)
+            bodies.give_back(self._held_bytes)
+            self._held_bytes = 0
+            pieces, self._pieces = self._pieces, []
+            self._add_to_file(b"".join(pieces))
+        return self._file is not None
+
+    def _add_to_file(self, piece: bytes) -> None:
+        file = self._file
+        try:
+            if self._size_bytes > self._limit_bytes:
+                raise too_large(self._limit_bytes)
+            if file is not None and not self.answered:
+                file.add(piece)
+        except CallRefused as error:
+            self._refuse_body(error)
+
+    def pause_body(self) -> None:
+        """The disk does not keep up: take nothing more for now."""
+        if not self.complete:
+            self._protocol.flow.pause_reading()
+
+    def resume_body(self) -> None:
+        """It does."""
+        self._protocol.read_on()
+
+    def loaded(self, body: bytes) -> None:
+        """The body was read back."""
+        if self._recipient is not None:
+            self._recipient.received(body)
+
+    def unloadable(self, error: Exception) -> None:
+        """It is lost, or was not read back in time."""
+        self._refuse_body(error)

@@ -6,28 +6,38 @@ than a machine has. What is over the bound is refused at once, 503 ``overloaded`
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from firesteel.gateway.refused_call import CallRefused
+from firesteel.gateway.spool import SPOOLED_FROM_BYTES
 from firesteel.model.problem import Problem
+
+if TYPE_CHECKING:
+    from firesteel.gateway.spool import Spool
 
 BODIES_LIMIT_BYTES: Final = 64 * 1024 * 1024
 
 
 class HeldBodies:
     """Used from the event loop's thread. A body that is over the bound by itself is taken while
-    there is no other one: it is the trigger's limit that says how long one may be."""
+    there is no other one: it is the trigger's limit that says how long one may be. ``spool``: where
+    long ones lie instead; None: nowhere."""
 
-    __slots__ = ("held_bytes", "limit_bytes")
+    __slots__ = ("held_bytes", "limit_bytes", "spool")
 
-    def __init__(self, limit_bytes: int = BODIES_LIMIT_BYTES) -> None:
+    def __init__(self, limit_bytes: int = BODIES_LIMIT_BYTES, spool: Spool | None = None) -> None:
         self.limit_bytes = limit_bytes
         self.held_bytes = 0
+        self.spool = spool
 
-    def check(self, length_bytes: int | None) -> None:
+    def check(self, length_bytes: int | None, *, on_disk: bool = False) -> None:
         """Refuse a body that says that it will not fit, before any of it is read; None: it does
-        not say."""
-        if length_bytes is not None and self.held_bytes + length_bytes > self.limit_bytes:
+        not say. ``on_disk``: a long one may lie there."""
+        if length_bytes is None:
+            return
+        if on_disk and self.spool is not None and length_bytes > SPOOLED_FROM_BYTES:
+            self.spool.check(length_bytes)
+        elif self.held_bytes and self.held_bytes + length_bytes > self.limit_bytes:
             raise _overloaded()
 
     def take(self, size_bytes: int, before_bytes: int = 0) -> None:

@@ -341,6 +341,11 @@ class GuardedProtocol(asyncio.Protocol):
         else:
             self._go_on()
 
+    def read_on(self) -> None:
+        """Take more from the client, unless requests of it wait."""
+        if not self._pipeline:
+            self.flow.resume_reading()
+
     def _go_on(self) -> None:
         """The connection is free for what comes next. No more is read while requests wait."""
         if self._taking:

@@ -30,8 +30,9 @@ CACHE_LIMIT: Final = 10_000
 @dataclass(frozen=True, slots=True)
 class Target:
     """A trigger. ``status_base``: what ``status_url`` begins with, before the message's id, as it
-    stands in a header and in JSON. ``timeout_s``: None without Request-Response. ``admission``:
-    None where every call is let in."""
+    stands in a header and in JSON. ``timeout_s``: None without Request-Response. ``on_disk``:
+    whether a long body may lie there while it comes in. ``admission``: None where every call is let
+    in."""
 
     route: Route
     limit_bytes: int
@@ -41,6 +42,7 @@ class Target:
     redaction: Redaction | None
     status_base: bytes
     allow: str
+    on_disk: bool = True
     admission: Admission | None = None
     handshakes: Handshakes | None = None
 
@@ -59,6 +61,7 @@ def make_target(route: Route, public_url: str, keyring: KeyDigests) -> Target:
     credentials are looked up."""
     trigger = route.trigger
     waiting = trigger.request_response
+    redaction = Redaction.compile(route.integration.redact)
     path = f"/{quote(route.workspace, safe='')}/{quote(route.name, safe='')}/messages/"
     return Target(
         route=route,
@@ -66,7 +69,8 @@ def make_target(route: Route, public_url: str, keyring: KeyDigests) -> Target:
         timeout_s=waiting.timeout_s if waiting else None,
         accepted_on_timeout=waiting is not None and waiting.on_timeout == "accepted",
         keys=KeyPlan(route),
-        redaction=Redaction.compile(route.integration.redact),
+        redaction=redaction,
+        on_disk=redaction is None or not redaction.reads_body,
         status_base=json.dumps(public_url + path)[1:-1].encode(),
         allow=(allow := ", ".join(trigger.methods)),
         admission=make_admission(route, keyring, public_url),

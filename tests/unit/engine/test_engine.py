@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from firesteel.engine import dispatch
-from firesteel.engine.calls import Acceptance, Call, NodeStopping
-from firesteel.engine.engine import fingerprint
+from firesteel.engine.calls import Acceptance, Call, NodeStopping, fingerprint
 from firesteel.engine.replays import Changes
 from firesteel.errors import CallerError, FiresteelError, StoreUnavailable
 from firesteel.model import frames

@@ -60,7 +60,7 @@ async def tight(engine: MemoryEngine) -> AsyncIterator[Served]:
     """A gateway that holds 1000 bytes of bodies."""
     engine.publish({"name": "Take"})
     bound = bound_socket()
-    gateway = Gateway(engine, bodies_limit_bytes=LIMIT_BYTES)
+    gateway = Gateway(engine, bodies=HeldBodies(LIMIT_BYTES))
     listener = Listener(gateway, [bound])
     await listener.start()
     yield Served(engine, gateway, listener, bound.getsockname()[1])
