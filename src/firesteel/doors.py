@@ -96,11 +96,20 @@ class Doors:
         tls = tls_files(self._settings)
         public, admin = rules_of(self._settings)
         self._listeners = [
-            Listener(handler, [bound], tls=tls, rules=admin if bound is self._admin else public)
+            Listener(handler, [bound], tls=tls, rules=admin)
+            if bound is self._admin
+            else Listener(handler, [bound], tls=self._asking(tls), rules=public)
             for bound, handler in doors
         ]
         for listener in self._listeners:
             await listener.start()
+
+    def _asking(self, tls: TlsFiles | None) -> TlsFiles | None:
+        """The same files for the public port, where clients may be asked for a certificate."""
+        authorities = self._settings.tls_client_ca
+        if tls is None or authorities is None:
+            return tls
+        return TlsFiles(tls.certificate, tls.key, client_ca=authorities)
 
 
 def tls_files(settings: Settings) -> TlsFiles | None:
@@ -118,8 +127,10 @@ def rules_of(settings: Settings) -> tuple[Rules, Rules]:
     if files.public_connections < settings.max_connections:
         log.warning("fewer_connections", public=files.public_connections)
     proxies, of_one = settings.proxies, settings.max_connections_per_address
+    header = settings.client_certificate_header
     public = Rules(
         proxies=proxies,
+        certificate_header=header.lower().encode() if header else None,
         hosts=_public_hosts(settings),
         places=Places(files.public_connections, of_one, proxies),
     )

@@ -17,6 +17,7 @@ from firesteel.model.quantities import parse_duration, parse_size
 
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _WORKSPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _HIGHEST_PORT = 65_535
 _HOST_AND_PORT = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(:\d{0,5})?")
 _DATABASES = ("sqlite", "postgresql", "postgresql+psycopg")
@@ -74,6 +75,13 @@ def is_loopback(name: str) -> bool:
 def path(text: str) -> Path:
     """A path, ``~`` written out."""
     return Path(text).expanduser()
+
+
+def header_name(text: str) -> str:
+    """The name of a header."""
+    if not _HEADER_NAME.fullmatch(text):
+        raise ValueError("is not the name of a header")
+    return text
 
 
 def duration(least_s: float, most_s: float) -> Callable[[str], float]:

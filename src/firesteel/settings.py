@@ -180,8 +180,24 @@ SETTINGS: tuple[Setting, ...] = (
         "2500",
         "The same for one address (of IPv6 one /64); trusted proxies may hold any number.",
     ),
+    Setting(
+        "client_certificate_header",
+        "client_certificate_header",
+        values.header_name,
+        "",
+        "The header in which the trusted proxies pass on the certificate of a client that they "
+        "have verified, such as X-SSL-Client-Cert or Client-Cert; without it no header is read.",
+    ),
     Setting("tls_cert", "tls_cert", values.path, "", "Certificate chain in PEM; with tls_key."),
     Setting("tls_key", "tls_key", values.path, "", "Private key in PEM; reloaded when it changes."),
+    Setting(
+        "tls_client_ca",
+        "tls_client_ca",
+        values.path,
+        "",
+        "Certificates, in PEM, of the authorities that sign client certificates; the public port "
+        "then asks clients for one. Read at the start.",
+    ),
     Setting(
         "tls",
         "tls",
@@ -291,8 +307,10 @@ class Settings:
     admin_allowed_hosts: tuple[str, ...]
     max_connections: int
     max_connections_per_address: int
+    client_certificate_header: str | None
     tls_cert: Path | None
     tls_key: Path | None
+    tls_client_ca: Path | None
     tls: Literal["off", "self-signed"]
     session_idle_s: float
     session_lifetime_s: float
@@ -484,6 +502,10 @@ def _parsed(given: _Given, faults: list[SettingFault]) -> Any:
 def _contradictions(fields: Mapping[str, Any]) -> Iterator[SettingFault]:
     if (fields["tls_cert"] is None) != (fields["tls_key"] is None):
         yield SettingFault("tls_cert, tls_key", "one is given without the other")
+    if fields["tls_client_ca"] and fields["tls_cert"] is None and fields["tls"] == "off":
+        yield SettingFault("tls_client_ca", "needs TLS: tls_cert and tls_key, or tls = self-signed")
+    if fields["client_certificate_header"] and not fields["trusted_proxies"]:
+        yield SettingFault("client_certificate_header", "is believed of trusted_proxies only")
     if fields["tls_cert"] is not None and fields["tls"] != "off":
         yield SettingFault("tls", "cannot be self-signed where tls_cert is given")
     url = fields["database_url"]

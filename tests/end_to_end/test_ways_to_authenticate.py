@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
+import time
 from collections.abc import Callable
 from typing import Any
 
 import httpx2
+import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.support.http_server import HttpServer
+from tests.support.http_server import HttpServer, Reply
 from tests.support.node import ProjectFolder, RunningNode
 from tests.support.public_port import code_of, without_call, workflows
 
@@ -133,3 +137,68 @@ def test_a_key_can_be_added_beside_other_ways_and_then_lets_calls_in(
     assert call("Beside", headers={"x-api-key": made["secret"]}).status_code == 202
     assert call("Beside", headers=signed(BODY, "beside")).status_code == 202
     assert code_of(call("Beside")) == "unauthorized"
+
+
+# tokens
+
+ISSUER = "https://idp.example.com"
+
+
+def signing_key(kid: str) -> tuple[rsa.RSAPrivateKey, dict[str, Any]]:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key()))
+    return key, {**public, "kid": kid, "use": "sig", "key_ops": ["verify"]}
+
+
+def token(key: rsa.RSAPrivateKey, kid: str, **changed: Any) -> dict[str, str]:
+    claims = {"iss": ISSUER, "aud": "hooks", "exp": int(time.time()) + 60, "client_id": "acme"}
+    made = jwt.encode({**claims, **changed}, key, algorithm="RS256", headers={"kid": kid})
+    return {"authorization": f"Bearer {made}"}
+
+
+def test_a_token_is_verified_with_keys_that_a_worker_fetches(
+    node: RunningNode, sink: HttpServer, call: Callable[..., httpx2.Response]
+) -> None:
+    key, public = signing_key("1")
+    sink.reply("/keys", Reply.json({"keys": [public]}))
+    item = {
+        "label": "idp",
+        "issuer": ISSUER,
+        "audience": "hooks",
+        "jwks_url": f"{sink.url}/keys",
+        "consumer": "client_id",
+    }
+    published = publish(node, "Tokens", {"jwt": item})
+    assert published.is_success, published.text
+    made = call("Tokens", headers=token(key, "1"))
+    assert made.status_code == 202, made.text
+    found = node.admin("GET", f"/workspaces/test/messages/{made.json()['id']}")
+    assert found["consumer"] == "acme"
+    other, _ = signing_key("1")
+    assert code_of(call("Tokens", headers=token(other, "1"))) == "unauthorized"
+    assert code_of(call("Tokens", headers=token(key, "1", aud="else"))) == "unauthorized"
+
+
+def test_while_an_issuer_cannot_be_reached_its_tokens_are_503(
+    node: RunningNode, call: Callable[..., httpx2.Response]
+) -> None:
+    key, _ = signing_key("1")
+    item = {
+        "label": "idp",
+        "issuer": ISSUER,
+        "audience": "hooks",
+        # A private address that the operator has not listed: nothing is even tried (P45).
+        "jwks_url": "http://10.255.255.1/keys",
+    }
+    assert publish(node, "Unreachable", {"jwt": item}).is_success
+    answer = call("Unreachable", headers=token(key, "1"))
+    assert code_of(answer) == "issuer_unavailable"
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"]
+    assert code_of(call("Unreachable")) == "unauthorized"
+
+
+def test_a_shared_secret_that_is_too_short_is_a_fault(node: RunningNode) -> None:
+    put_secret(node, "SHORT", "x" * 31)
+    refused = publish(node, "Short", {"jwt": {"label": "a", "secret": "${SHORT}"}})
+    assert [fault["code"] for fault in refused.json()["errors"]] == ["secret_short"]

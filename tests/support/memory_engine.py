@@ -55,6 +55,8 @@ class MemoryEngine:
         self.used_keys: list[int] = []
         self.refused_calls: list[int] = []
         self.big_bodies: list[tuple[bytes, list[str]]] = []
+        self.key_documents: dict[str, bytes] = {}
+        self.fetched: list[str] = []
         self.accepted = asyncio.Event()
         self._waiters = Waiters()
         self._waiting_changed = asyncio.Event()
@@ -183,6 +185,13 @@ class MemoryEngine:
 
     async def response(self, execution_no: int) -> Response | None:
         return self.stored[execution_no].response
+
+    async def fetch_keys(self, url: str) -> bytes:
+        self.fetched.append(url)
+        document = self.key_documents.get(url)
+        if document is None:
+            raise NoWorker("no such document")
+        return document
 
     async def read_body(
         self, route: Route, content_type: str | None, body: bytes, paths: list[str]

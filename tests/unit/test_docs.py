@@ -136,6 +136,8 @@ KEYS = {
         "api_key": authentication.ApiKeyAuth,
         "signature": authentication.SignatureAuth,
         "basic": authentication.BasicAuth,
+        "jwt": authentication.JwtAuth,
+        "client_certificate": authentication.ClientCertificateAuth,
         "ordered_delivery": trigger.OrderedDelivery,
         "request_response": trigger.RequestResponse,
         "query_parameters": trigger.QueryParameter,

@@ -70,7 +70,7 @@ class Checker:
         faults = await self._ask_worker(workspace, without_secrets(written))
         lookup = await self._lookup(workspace)
         keys, key_faults, weak = _read_keys(result.integration, lookup)
-        faults += key_faults + secret_faults(written, lookup)
+        faults += key_faults + secret_faults(written, result.integration.trigger, lookup)
         if faults:
             raise InvalidDocument(faults)
         faults = await self._circles(workspace, written)

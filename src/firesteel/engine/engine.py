@@ -136,6 +136,10 @@ class Engine:
             raise Unredactable(redacted.what)
         return redacted.body
 
+    async def fetch_keys(self, url: str) -> bytes:
+        """The document with the public keys of an issuer of tokens. Raises OperatorError."""
+        return await self._parts.questions.fetch_keys(url, list(self.settings.outgoing_allow))
+
     def backlog(self, trigger_no: int) -> tuple[int, int]:
         """Waiting and running executions of a trigger."""
         return self.journal.backlog(trigger_no)

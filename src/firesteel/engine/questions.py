@@ -27,11 +27,14 @@ WORKER_WAIT_S = 5.0
 WAITING_LIMIT = 1000
 APART_S = 15.0
 """More than a worker waits for a process of its own to start and end."""
+KEYS_TIMEOUT_S = 5.0
+KEYS_LIMIT_BYTES = 256 * 1024
 _ANSWERS = (
     frames.Checked
     | frames.BodyRead
     | frames.Redacted
     | frames.Probed
+    | frames.KeysFetched
     | frames.Previewed
     | frames.Tried
     | frames.FunctionsFound
@@ -97,6 +100,19 @@ class Questions:
             lambda number: frames.Probe(number, workspace, connection), frames.Probed, link
         )
         return answer.failure
+
+    async def fetch_keys(self, url: str, outgoing_allow: list[str]) -> bytes:
+        """The document with an issuer's public keys. Raises OperatorError with the failure's
+        code."""
+        answer = await self._ask(
+            lambda number: frames.FetchKeys(
+                number, url, KEYS_TIMEOUT_S, KEYS_LIMIT_BYTES, outgoing_allow
+            ),
+            frames.KeysFetched,
+        )
+        if answer.failure is not None:
+            raise OperatorError(answer.failure.detail, code=answer.failure.code)
+        return answer.document
 
     async def preview(
         self, ground: Ground, what: dict[str, object], *, sees: bool

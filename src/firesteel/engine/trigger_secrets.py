@@ -6,17 +6,22 @@ anew when one of them has changed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from firesteel.errors import AuthorError
-from firesteel.model.authentication import is_reference, secret_references
-from firesteel.model.fault import Fault, unplaced_fault
+from firesteel.model.authentication import SHARED_KEY_ALGORITHMS, is_reference, secret_references
+from firesteel.model.fault import Fault, child, unplaced_fault
 from firesteel.model.references import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from firesteel.model.trigger import Trigger
+
     Lookup = Callable[[str], str | None]
+
+# RFC 7518 section 3.2: a key of the size of the hash, or a larger one, must be used.
+_SHORTEST_BYTES: Final = dict(zip(SHARED_KEY_ALGORITHMS, (32, 48, 64), strict=True))
 
 
 def needs_secrets(document: dict[str, Any]) -> bool:
@@ -36,8 +41,8 @@ def resolved_secrets(document: dict[str, Any], lookup: Lookup) -> Mapping[str, s
     return found
 
 
-def secret_faults(document: dict[str, Any], lookup: Lookup) -> list[Fault]:
-    """Secrets of a checked document that are not set, or are none of their kind."""
+def secret_faults(document: dict[str, Any], trigger: Trigger, lookup: Lookup) -> list[Fault]:
+    """Secrets of a checked document that are not set, or too short for what they sign."""
     faults = []
     for pointer, text in secret_references(document):
         try:
@@ -46,4 +51,17 @@ def secret_faults(document: dict[str, Any], lookup: Lookup) -> list[Fault]:
                 faults.append(unplaced_fault(pointer, "reference_missing", detail))
         except AuthorError as error:
             faults.append(unplaced_fault(pointer, error.code, error.detail))
+    return faults or _short(trigger, lookup)
+
+
+def _short(trigger: Trigger, lookup: Lookup) -> list[Fault]:
+    faults = []
+    for index, item in enumerate(trigger.authentication):
+        if item.jwt is None or item.jwt.secret is None:
+            continue
+        least = max(_SHORTEST_BYTES.get(algorithm, 0) for algorithm in item.jwt.allowed)
+        if len(resolve(item.jwt.secret, lookup).encode()) < least:
+            pointer = child("/trigger/authentication", index, "jwt", "secret")
+            detail = f"the secret has fewer than {least} bytes (RFC 7518, section 3.2)"
+            faults.append(unplaced_fault(pointer, "secret_short", detail))
     return faults

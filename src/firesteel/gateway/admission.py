@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from firesteel.gateway.authentication import KEY_HEADERS
 from firesteel.gateway.basic import BasicWay
+from firesteel.gateway.client_certificates import CertificateWay
+from firesteel.gateway.key_sets import KeysMissing, KeysWanted
 from firesteel.gateway.presented import AFTER_BODY, Presented
 from firesteel.gateway.signatures import SignatureRule
 from firesteel.gateway.signed_content import Signed
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from firesteel.engine.route import Route, RouteKey
     from firesteel.gateway.engine_port import KeyDigests
     from firesteel.gateway.exchange import Exchange
+    from firesteel.gateway.key_sets import KeySets
     from firesteel.gateway.presented import Way
     from firesteel.model.authentication import Authentication
     from firesteel.model.forwarded import IPAddress
@@ -63,14 +66,22 @@ class Admission:
         return address is not None and any(address in network for network in self.networks)
 
     def consumer(self, exchange: Exchange, now_us: int) -> str | None:
-        """Who calls, by other means than API keys; AFTER_BODY; None: nobody who may."""
+        """Who calls, by other means than API keys; AFTER_BODY; None: nobody who may. Raises
+        KeysWanted, KeysMissing."""
         presented = Presented(exchange, now_us)
+        unknown: KeysWanted | KeysMissing | None = None
         for way in self.ways:
-            consumer = way.consumer(presented)
+            try:
+                consumer = way.consumer(presented)
+            except (KeysWanted, KeysMissing) as error:
+                unknown = error if unknown is None else unknown
+                continue
             if consumer is not None:
                 return consumer
         if any(rule.presented(presented) for rule in self.signatures):
             return AFTER_BODY
+        if unknown is not None:
+            raise unknown
         return None
 
     def signer(self, exchange: Exchange, body: bytes, now_us: int) -> str | None:
@@ -87,8 +98,17 @@ class Admission:
         return not self.credentials.isdisjoint(exchange.named)
 
 
-def make_admission(route: Route, keyring: KeyDigests, public_url: str) -> Admission | None:
-    """None: every call is let in. ``public_url``: empty where it is not known."""
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What admissions are made with. ``public_url``: empty where it is not known."""
+
+    keyring: KeyDigests
+    key_sets: KeySets
+    public_url: str
+
+
+def make_admission(route: Route, means: Means) -> Admission | None:
+    """None: every call is let in."""
     trigger = route.trigger
     if route.open and trigger.allowed_addresses is None:
         return None
@@ -103,23 +123,48 @@ def make_admission(route: Route, keyring: KeyDigests, public_url: str) -> Admiss
         trigger_no=route.trigger_no,
         open=route.open,
         keys=route.keys,
-        ways=_ways(trigger.authentication, route, keyring),
+        ways=_ways(trigger.authentication, route, means),
         signatures=signatures,
         networks=None if networks is None else [ipaddress.ip_network(text) for text in networks],
         challenge=_challenge(kinds),
         credentials=KEY_HEADERS.union(rule.scheme.header for rule in signatures),
-        base_url=public_url,
+        base_url=means.public_url,
     )
 
 
-def _ways(declared: Sequence[Authentication], route: Route, keyring: KeyDigests) -> Sequence[Way]:
+def _ways(declared: Sequence[Authentication], route: Route, means: Means) -> Sequence[Way]:
     """By kind, those that cost the least first."""
+    secrets = route.secrets
     pairs = [
-        (item.basic.label, item.basic.username, route.secrets[item.basic.password])
+        (item.basic.label, item.basic.username, secrets[item.basic.password])
         for item in declared
-        if item.basic is not None and item.basic.password in route.secrets
+        if item.basic is not None and item.basic.password in secrets
     ]
-    return [BasicWay(pairs, keyring)] if pairs else []
+    ways: list[Way] = [BasicWay(pairs, means.keyring)] if pairs else []
+    certificates = [item.client_certificate for item in declared if item.client_certificate]
+    if certificates:
+        ways.append(CertificateWay(certificates))
+    labels = _labels(declared) | {key.label for key in route.keys.values()}
+    for item in declared:
+        if item.jwt is not None:
+            # Not at the start of a node: it takes a tenth of a second, and few triggers need it.
+            from firesteel.gateway.tokens import TokenWay
+
+            keys = means.key_sets.at(item.jwt.jwks_url) if item.jwt.jwks_url else None
+            secret = secrets.get(item.jwt.secret or "")
+            taken = labels - {item.jwt.label}
+            ways.append(TokenWay(item.jwt, secret=secret, keys=keys, taken=taken))
+    return ways
+
+
+def _labels(declared: Sequence[Authentication]) -> set[str]:
+    """Of all items but API keys, whose labels are those that the trigger has."""
+    kinds = (
+        kind
+        for item in declared
+        for kind in (item.signature, item.basic, item.jwt, item.client_certificate)
+    )
+    return {kind.label for kind in kinds if kind is not None}
 
 
 def _base_url(exchange: Exchange) -> str:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from firesteel.gateway.admission import Means
 from firesteel.gateway.authentication import key_of
 from firesteel.gateway.caller import HttpCaller
 from firesteel.gateway.failed_attempts import FailedAttempts
 from firesteel.gateway.held_bodies import HeldBodies
+from firesteel.gateway.key_sets import KeySets, KeysMissing
 from firesteel.gateway.presented import AFTER_BODY
 from firesteel.gateway.rate_limit import RateLimiter
 from firesteel.gateway.refused_call import CallRefused, too_large
@@ -53,11 +55,15 @@ class Gateway:
         self.engine = engine
         self.request_ids = RequestIds()
         self.bodies = bodies or HeldBodies()
-        self._public_url = (public_url or "").rstrip("/")
         self._now_us = now_us
         self._rates = RateLimiter(monotonic)
         self._failed = FailedAttempts(monotonic)
-        self._targets = Targets(engine.routes, self._public_url, engine.keyring)
+        self._means = Means(
+            engine.keyring,
+            KeySets(engine.fetch_keys, monotonic),
+            (public_url or "").rstrip("/"),
+        )
+        self._targets = Targets(engine.routes, self._means)
 
     def take(self, exchange: Exchange) -> None:
         """A request's head is complete."""
@@ -66,7 +72,7 @@ class Gateway:
     def find(self, raw_path: bytes) -> Target | MessageTarget | None:
         """What stands at a path as it was sent; None where there is nothing."""
         if self._targets.routes is not self.engine.routes:
-            self._targets = Targets(self.engine.routes, self._public_url, self.engine.keyring)
+            self._targets = Targets(self.engine.routes, self._means)
         return self._targets.find(raw_path)
 
     def admit(self, exchange: Exchange, target: Target) -> str | None:
@@ -88,7 +94,7 @@ class Gateway:
 
     def consumer(self, exchange: Exchange, target: Target) -> str | None:
         """Who calls: the label of what let the call in; None on an open trigger; AFTER_BODY. Raises
-        CallRefused."""
+        CallRefused; KeysWanted where an issuer's keys are to be fetched first."""
         admission = target.admission
         if admission is None:
             return None
@@ -100,7 +106,10 @@ class Gateway:
             return key.label
         if admission.open:
             return None
-        consumer = admission.consumer(exchange, self._now_us())
+        try:
+            consumer = admission.consumer(exchange, self._now_us())
+        except KeysMissing as error:
+            raise CallRefused(Problem("issuer_unavailable")) from error
         if consumer is None:
             raise self._unauthorized(exchange, admission)
         return consumer

@@ -15,6 +15,7 @@ import msgspec
 
 from firesteel.engine.calls import Call, fingerprint
 from firesteel.gateway.answers import MessageRef, accepted, document, late, responded
+from firesteel.gateway.key_sets import KeysWanted
 from firesteel.gateway.keys import Received
 from firesteel.gateway.prefer import read_prefer
 from firesteel.gateway.presented import AFTER_BODY
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from firesteel.engine.calls import Acceptance
     from firesteel.gateway.app import Gateway
     from firesteel.gateway.exchange import Exchange
+    from firesteel.gateway.key_sets import KeySet
     from firesteel.gateway.keys import Keys
     from firesteel.gateway.prefer import Preference
     from firesteel.gateway.refusal import Answer
@@ -80,8 +82,17 @@ class HttpCaller:
         """Everything that can be checked before the body is read."""
         try:
             self._begin()
+        except KeysWanted as wanted:
+            self._exchange.run(self._begin_with_keys(wanted.key_set))
         except Exception as error:  # noqa: BLE001  # the edge: the caller gets an answer
             self._fail(error)
+
+    async def _begin_with_keys(self, key_set: KeySet) -> None:
+        """Once more, when the keys of an issuer have been fetched; they are not fetched again for
+        a while, whatever came of it."""
+        await key_set.fetched()
+        if not self._exchange.lost:
+            self.begin()
 
     def _begin(self) -> None:
         gateway, exchange = self._gateway, self._exchange

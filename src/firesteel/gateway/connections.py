@@ -29,6 +29,7 @@ class Connections:
         self.handler = handler
         self.deadlines = rules.deadlines
         self.proxies = rules.proxies
+        self.certificate_header = rules.certificate_header
         self.hosts = rules.hosts
         self.places = rules.places
         self.request_ids = RequestIds()

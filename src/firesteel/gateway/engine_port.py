@@ -78,6 +78,11 @@ class EnginePort(Protocol):
         worker. Raises Unredactable, and OperatorError where no worker is there."""
         ...
 
+    async def fetch_keys(self, url: str) -> bytes:
+        """The document with the public keys of an issuer of tokens (JWKS), fetched by a worker in
+        bounded time. Raises FiresteelError."""
+        ...
+
     def count_refused(self, trigger_no: int) -> None:
         """A call of the trigger was refused; nothing of it is stored."""
         ...

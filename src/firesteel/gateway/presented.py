@@ -50,5 +50,5 @@ class Way(Protocol):
 
     def consumer(self, presented: Presented) -> str | None:
         """Who calls, by what the head holds; None where it does not let the call in. Raises
-        nothing else than ``jwks.KeysWanted``."""
+        nothing else than KeysWanted and KeysMissing of ``key_sets``."""
         ...

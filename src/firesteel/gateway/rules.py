@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """``proxies``: who is believed of whom they bring. ``hosts``: by which names it may be called,
-    None: by any. ``places``: how many connections there may be; of one listener only."""
+    """``proxies``: who is believed of whom they bring. ``certificate_header``: in which they pass
+    on certificates of clients, in lower case; None: in none. ``hosts``: by which names it may be
+    called, None: by any. ``places``: how many connections there may be; of one listener only."""
 
     deadlines: Deadlines = field(default_factory=Deadlines)
     proxies: Proxies = field(default_factory=Proxies)
+    certificate_header: bytes | None = None
     hosts: Hosts | None = None
     places: Places = field(default_factory=Places)

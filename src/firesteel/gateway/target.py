@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import quote, unquote_to_bytes
 
-from firesteel.gateway.admission import Admission, make_admission
+from firesteel.gateway.admission import Admission, Means, make_admission
 from firesteel.gateway.handshakes import Handshakes
 from firesteel.gateway.keys import KeyPlan
 from firesteel.model.redaction.redaction import Redaction
 
 if TYPE_CHECKING:
     from firesteel.engine.route import Route, Routes
-    from firesteel.gateway.engine_port import KeyDigests
 
 HEALTH_PATH: Final = b"/-/health"
 # Escapes write one path in many ways; the table of those seen is emptied past this.
@@ -56,9 +55,8 @@ class MessageTarget:
     part: Literal["state", "response"]
 
 
-def make_target(route: Route, public_url: str, keyring: KeyDigests) -> Target:
-    """``public_url``: without a slash at its end; empty: paths are shown. ``keyring``: by which
-    credentials are looked up."""
+def make_target(route: Route, means: Means) -> Target:
+    """Of ``means`` the ``public_url`` has no slash at its end; empty: paths are shown."""
     trigger = route.trigger
     waiting = trigger.request_response
     redaction = Redaction.compile(route.integration.redact)
@@ -71,9 +69,9 @@ def make_target(route: Route, public_url: str, keyring: KeyDigests) -> Target:
         keys=KeyPlan(route),
         redaction=redaction,
         on_disk=redaction is None or not redaction.reads_body,
-        status_base=json.dumps(public_url + path)[1:-1].encode(),
+        status_base=json.dumps(means.public_url + path)[1:-1].encode(),
         allow=(allow := ", ".join(trigger.methods)),
-        admission=make_admission(route, keyring, public_url),
+        admission=make_admission(route, means),
         handshakes=Handshakes(trigger.handshakes, route.secrets, allow)
         if trigger.handshakes
         else None,
@@ -83,10 +81,9 @@ def make_target(route: Route, public_url: str, keyring: KeyDigests) -> Target:
 class Targets:
     """The targets of one table of routes."""
 
-    def __init__(self, routes: Routes, public_url: str, keyring: KeyDigests) -> None:
+    def __init__(self, routes: Routes, means: Means) -> None:
         self.routes = routes
-        self._keyring = keyring
-        self._public_url = public_url
+        self._means = means
         self._by_path: dict[bytes, Target] = {}
         self._by_trigger: dict[int, Target] = {}
 
@@ -110,7 +107,7 @@ class Targets:
     def _of(self, route: Route) -> Target:
         target = self._by_trigger.get(route.trigger_no)
         if target is None:
-            target = make_target(route, self._public_url, self._keyring)
+            target = make_target(route, self._means)
             self._by_trigger[route.trigger_no] = target
         return target
 

@@ -48,12 +48,14 @@ class TlsInvalid(OperatorError):
 
 @dataclass(slots=True)
 class TlsFiles:
-    """A certificate chain and its key as PEM files. ``start_watching`` gives the context of a
-    listener: new handshakes use what stands in the files, a few seconds after they change."""
+    """A certificate chain and its key as PEM files. ``client_ca``: who signs certificates of
+    clients, which are then asked for one and may have none. ``start_watching`` gives the context
+    of a listener: new handshakes use what stands in the files, a few seconds after they change."""
 
     certificate: Path
     key: Path
     watch_s: float = WATCH_S
+    client_ca: Path | None = None
     _context: ssl.SSLContext | None = field(default=None, init=False)
     _stamp: _Stamp = field(default=(), init=False)
     _watching: asyncio.Task[None] | None = field(default=None, init=False)
@@ -111,7 +113,18 @@ class TlsFiles:
             raise TlsInvalid(f"certificate or key cannot be used: {reason}") from error
         except OSError as error:
             raise TlsInvalid(f"certificate or key cannot be read: {error.strerror}") from error
+        if self.client_ca is not None:
+            self._ask_clients(context, self.client_ca)
         return context
+
+    def _ask_clients(self, context: ssl.SSLContext, authorities: Path) -> None:
+        try:
+            context.load_verify_locations(authorities)
+        except ssl.SSLError as error:
+            raise TlsInvalid("tls_client_ca holds no certificate in PEM") from error
+        except OSError as error:
+            raise TlsInvalid(f"tls_client_ca cannot be read: {error.strerror}") from error
+        context.verify_mode = ssl.CERT_OPTIONAL
 
     async def _watch(self) -> None:
         while True:

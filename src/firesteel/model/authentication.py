@@ -202,6 +202,10 @@ class Authentication(Section):
     """A signature over the call, as providers of webhooks send it."""
     basic: BasicAuth | None = None
     """User name and password."""
+    jwt: JwtAuth | None = None
+    """A JSON Web Token."""
+    client_certificate: ClientCertificateAuth | None = None
+    """A client certificate."""
 
 
 class MetaRule(Section):

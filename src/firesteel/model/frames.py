@@ -145,6 +145,16 @@ class Probe(Frame, frozen=True):
     connection: str
 
 
+class FetchKeys(Frame, frozen=True):
+    """Fetch the public keys of an issuer of tokens, from an address that steps might call."""
+
+    request_no: int
+    url: str
+    timeout_s: float
+    limit_bytes: int
+    outgoing_allow: list[str]
+
+
 class Preview(Frame, frozen=True):
     """Evaluate ``what`` and touch nothing. ``what`` is JSON of an object: ``data_processing`` (an
     expression), or ``template`` (a document of expressions) as the step ``step`` would see it, or
@@ -273,6 +283,14 @@ class Probed(Frame, frozen=True):
     failure: Failure | None
 
 
+class KeysFetched(Frame, frozen=True):
+    """Answer to FetchKeys: exactly one of ``document`` (not empty) and ``failure``."""
+
+    request_no: int
+    document: bytes
+    failure: Failure | None
+
+
 class Previewed(Frame, frozen=True):
     """Answer to Preview. ``value``: JSON, at most ``VALUE_BYTES`` of its ``size_bytes``; empty
     where there is none. ``sees``: JSON of an object, shortened. ``missing``: steps whose result is
@@ -322,6 +340,7 @@ ToWorker = (
     | ReadBody
     | Redact
     | Probe
+    | FetchKeys
     | Preview
     | Try
     | ListFunctions
@@ -337,6 +356,7 @@ ToEngine = (
     | BodyRead
     | Redacted
     | Probed
+    | KeysFetched
     | Previewed
     | Tried
     | FunctionsFound

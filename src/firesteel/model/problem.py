@@ -59,6 +59,12 @@ PROBLEMS: Mapping[str, ProblemType] = {
         "The rate limit of this consumer or trigger is used up; Retry-After says when to go on.",
         1,
     ),
+    "issuer_unavailable": ProblemType(
+        503,
+        "Issuer unavailable",
+        "The keys of the token's issuer could not be fetched, so the token cannot be verified now.",
+        10,
+    ),
     "attempts_limited": ProblemType(
         429,
         "Too many failed attempts",

@@ -15,6 +15,7 @@ from firesteel.worker.attempt import Attempt
 from firesteel.worker.connections import WorkspaceConnections, warm_up
 from firesteel.worker.failures import failure_of
 from firesteel.worker.functions import find_function
+from firesteel.worker.key_fetching import fetch_keys
 from firesteel.worker.lease import Lease
 from firesteel.worker.preview import preview
 from firesteel.worker.questions import check, probe, read_body, redact
@@ -64,6 +65,7 @@ class Worker:
             frames.ReadBody: self._read_body,
             frames.Redact: self._redact,
             frames.Probe: self._probe,
+            frames.FetchKeys: self._fetch_keys,
             frames.Preview: self._preview,
             frames.Try: self._try,
             frames.ListFunctions: self._list_functions,
@@ -255,6 +257,13 @@ class Worker:
             connections = self._of_workspace(frame.workspace)
             failure = await probe(connections, frame.connection)
             self.link.send(frames.Probed(frame.request_no, failure))
+
+        self._in_background(answer())
+
+    def _fetch_keys(self, frame: frames.FetchKeys) -> None:
+        async def answer() -> None:
+            document, failure = await fetch_keys(frame)
+            self.link.send(frames.KeysFetched(frame.request_no, document, failure))
 
         self._in_background(answer())
 
