@@ -56,9 +56,15 @@ async def engine() -> MemoryEngine:
 
 
 @pytest.fixture
-async def served(engine: MemoryEngine) -> AsyncIterator[Served]:
+async def served(engine: MemoryEngine, request: pytest.FixtureRequest) -> AsyncIterator[Served]:
+    """Its parameter, where a test gives one, is the public URL."""
     bound = bound_socket()
-    gateway = Gateway(engine, now_us=lambda: found.now_us, monotonic=lambda: found.monotonic_s)
+    gateway = Gateway(
+        engine,
+        public_url=getattr(request, "param", None),
+        now_us=lambda: found.now_us,
+        monotonic=lambda: found.monotonic_s,
+    )
     listener = Listener(gateway, [bound])
     found = Served(engine, gateway, listener, bound.getsockname()[1])
     await listener.start()

@@ -204,6 +204,9 @@ async def test_standard_webhooks_takes_one_of_several_signatures_in_the_header(
     assert wrong == 401
 
 
+AT_HOOKS = pytest.mark.parametrize("served", ["https://hooks.example.com"], indirect=True)
+
+
 def twilio(token: str, url: str, fields: str = "") -> str:
     mac = hmac.new(token.encode(), (url + fields).encode(), hashlib.sha1)
     return base64.b64encode(mac.digest()).decode()
@@ -221,12 +224,12 @@ def test_twilios_published_vectors_are_what_the_tests_below_compute() -> None:
     )
 
 
+@AT_HOOKS
 @pytest.mark.parametrize("base", ["https://hooks.example.com", "https://hooks.example.com:443"])
 @pytest.mark.parametrize("query", ["", "?foo=1&bar=2"])
 async def test_twilio_signs_the_public_url_and_the_sorted_fields(
     served: Served, base: str, query: str
 ) -> None:
-    served.gateway._public_url = "https://hooks.example.com"
     path = publish_preset(served, "twilio") + query
     fields = "Digits1234Digits5678SidCA123SidAccountAC123"
     form = b"Sid=CA123&SidAccount=AC123&Digits=5678&Digits=1234&Digits=1234"
@@ -236,8 +239,8 @@ async def test_twilio_signs_the_public_url_and_the_sorted_fields(
     assert await sent(served, path, {"headers": headers, "body": form}) == 401
 
 
+@AT_HOOKS
 async def test_twilio_signs_a_json_body_by_its_hash_in_the_url(served: Served) -> None:
-    served.gateway._public_url = "https://hooks.example.com"
     body = b'{"property": "value", "boolean": true}'
     path = publish_preset(served, "twilio")
     path += f"?bodySHA256={hashlib.sha256(body).hexdigest()}"
