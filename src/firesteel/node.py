@@ -34,7 +34,8 @@ from firesteel.engine.definitions import Definitions
 from firesteel.engine.dispatch import Dispatcher
 from firesteel.engine.engine import Engine
 from firesteel.engine.housekeeping import Housekeeper
-from firesteel.engine.keyring import Keyring, load_or_create, verify
+from firesteel.engine.key_chest import KeyChest
+from firesteel.engine.keyring import Keyring
 from firesteel.engine.other_nodes import OtherNodes
 from firesteel.engine.parts import Parts
 from firesteel.engine.pool import Pool
@@ -130,7 +131,7 @@ async def _run_behind(doors: Doors, handover: Handover, stop: asyncio.Future[int
     if starting.done() or stop.result() == 0:
         await starting
     code = await stop
-    if code == 0:
+    if code != LOST_STORE_EXIT_CODE:
         await node.stop()
         await opened.store.close()
     else:
@@ -172,7 +173,7 @@ class Node:
             write_uses=self._accounts.write_uses,
             parts=parts,
         )
-        self._others = OtherNodes(engine, parts) if parts.name else None
+        self._others = OtherNodes(engine, parts, self._set_up_wrongly) if parts.name else None
         self._publisher = Publisher(engine, parts)
         self._doors = doors
         self._admin_token = secrets.token_urlsafe(32)
@@ -185,10 +186,14 @@ class Node:
         """Wire everything; nothing runs yet."""
         store = opened.store
         settings = handover.settings
-        key = settings.encryption_key or load_or_create(settings.data_dir)
-        keyring = Keyring(key)
-        await verify(keyring, store.catalog)
         clock = SystemClock()
+        chest = await KeyChest.open(
+            store.catalog,
+            setting=settings.encryption_key,
+            data_dir=settings.data_dir,
+            now_us=clock.now_us,
+        )
+        keyring = Keyring(await chest.keys(), chest.keys)
         definitions = Definitions(store.catalog)
         connections = Connections(store.catalog, keyring, settings)
         waiters = Waiters()
@@ -207,6 +212,7 @@ class Node:
         parts = Parts(
             settings=settings,
             clock=clock,
+            chest=chest,
             keyring=keyring,
             catalog=store.catalog,
             history=store.history,
@@ -259,6 +265,7 @@ class Node:
         if not serving:
             await self._open_doors()
         await self._engine.bulk.go_on()
+        await self._engine.key_rotation.go_on()
         share_the_interpreter()
         spare_the_collector()
         self._announce(await self._first_link())
@@ -305,6 +312,10 @@ class Node:
         log.critical("store_lost", error=type(error).__name__)
         self._engine.refusal = "store_unavailable"
         self._end(LOST_STORE_EXIT_CODE)
+
+    def _set_up_wrongly(self, error: OperatorError) -> None:
+        log.error("node_cannot_go_on", code=error.code, detail=error.detail)
+        self._end(SETUP_EXIT_CODE)
 
     async def _own_workspace(self) -> str:
         catalog = self._parts.catalog

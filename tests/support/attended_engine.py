@@ -12,9 +12,11 @@ from typing import Any, cast
 from firesteel.engine.calls import Acceptance, Call
 from firesteel.engine.clock import SystemClock
 from firesteel.engine.connections import Connections
+from firesteel.engine.data_keys import DataKeys
 from firesteel.engine.definitions import Definitions
 from firesteel.engine.dispatch import Dispatcher
 from firesteel.engine.engine import Engine
+from firesteel.engine.key_chest import KeyChest
 from firesteel.engine.keyring import Keyring
 from firesteel.engine.parts import Parts
 from firesteel.engine.pool import Pool, Work
@@ -131,10 +133,17 @@ class AttendedEngine:
     """``engine`` with its ``dispatcher``; ``pool`` is the test's hand."""
 
     def __init__(
-        self, store: SqliteStore, bulletin: Bulletin | None = None, nodes: Nodes | None = None
+        self,
+        store: SqliteStore,
+        bulletin: Bulletin | None = None,
+        nodes: Nodes | None = None,
+        *,
+        chest: KeyChest | None = None,
+        keyring: Keyring | None = None,
     ) -> None:
         settings = load_settings({}, {}, None)
-        keyring, self.waiters = Keyring(bytes(32)), Waiters()
+        keyring = keyring or Keyring(DataKeys.derived(bytes(32)))
+        self.waiters = Waiters()
         definitions = Definitions(store.catalog)
         connections = Connections(store.catalog, keyring, settings)
         self.store, self.pool, self.clock = store, Attended(), SystemClock()
@@ -153,6 +162,7 @@ class AttendedEngine:
         self.parts = Parts(
             settings=settings,
             clock=self.clock,
+            chest=chest or KeyChest(bytes(32), store.catalog, None),
             keyring=keyring,
             catalog=store.catalog,
             history=store.history,

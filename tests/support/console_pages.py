@@ -36,6 +36,7 @@ PAGES: Final = {
     "storage": "/storage",
     "users": "/users",
     "tokens": "/tokens",
+    "encryption": "/encryption",
     "audit": "/audit",
     "settings": "/settings",
     "account": "/account",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from firesteel.engine.calls import Acceptance, BodyKeys, fingerprint
+from firesteel.engine.data_keys import DataKeys
 from firesteel.engine.keyring import Keyring
 from firesteel.engine.questions import NoWorker
 from firesteel.engine.route import Route, RouteKey, Routes, compile_route
@@ -46,7 +47,7 @@ class MemoryEngine:
 
     def __init__(self) -> None:
         self.routes = Routes()
-        self.keyring = Keyring(bytes(range(32)))
+        self.keyring = Keyring(DataKeys.derived(bytes(range(32))))
         self.refusal: str | None = None
         self.gateways = 1
         self.answer: Callable[[Call], Response | None] = lambda _call: OK

@@ -16,6 +16,7 @@ from firesteel.admin.resources import (
     connections,
     consumers,
     drafts,
+    encryption,
     figures,
     finding,
     integrations,
@@ -54,6 +55,7 @@ RESOURCES = (
     me,
     users,
     tokens,
+    encryption,
     audit,
 )
 _DESCRIPTION = """Firesteel's REST API: what the console and the command line use.

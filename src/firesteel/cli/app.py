@@ -17,6 +17,7 @@ from firesteel.cli import (
     migrate_store,
     node_commands,
     project_commands,
+    secrets,
     send,
     serve,
     tokens,
@@ -84,7 +85,7 @@ def _add_node_commands(app: typer.Typer) -> None:
         ("workers", "Worker processes.", workers.COMMANDS),
         ("user", "Users of the console and the REST API.", users.COMMANDS),
         ("token", "API tokens of machines.", tokens.COMMANDS),
-        ("secrets", "Secrets of a workspace, for ${NAME}.", node_commands.SECRET_COMMANDS),
+        ("secrets", "Secrets for ${NAME}, and the encryption key.", secrets.COMMANDS),
     )
     for name, help_text, commands in groups:
         group = typer.Typer(help=help_text, no_args_is_help=True)

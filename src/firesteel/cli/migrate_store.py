@@ -120,7 +120,8 @@ def _database_of(url: str | None) -> str:
 def _check_key(file: Path, stored: str | None, output: Output) -> None:
     """Hold the key that the file's node has against the store's check value: nodes need it with
     the target too. Raises OperatorError ``wrong_encryption_key`` and what reading it raises."""
-    from firesteel.engine.keyring import KEY_FILE, Keyring, check, load_or_create
+    from firesteel.engine.key_chest import check
+    from firesteel.engine.key_file import KEY_FILE, load_or_create
     from firesteel.setting_values import encryption_key
 
     if stored is None:
@@ -139,7 +140,7 @@ def _check_key(file: Path, stored: str | None, output: Output) -> None:
                 "store's key could not be checked"
             )
         return
-    check(Keyring(key), stored)
+    check(key, stored)
 
 
 def _described(moved: Moved) -> dict[str, Any]:

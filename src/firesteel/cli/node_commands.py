@@ -1,4 +1,4 @@
-"""Commands about the node itself: status, backup, openapi, secrets."""
+"""Commands about the node itself: status, backup, openapi."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ import typer
 
 from firesteel.cli.command import Session  # read by Typer
 from firesteel.cli.exit_codes import CommandFailed, Exit
-
-SECRET = Annotated[str, typer.Argument(help="Name of the secret, as in ${NAME}.")]
 
 
 def status(session: Session) -> None:
@@ -117,33 +115,3 @@ def openapi(
         file.write_text(text + "\n", "utf-8")
     except OSError as error:
         raise CommandFailed(f"{file}: {error.strerror}", exit_code=Exit.FAILED) from error
-
-
-def list_secrets(session: Session) -> None:
-    """List the names of the workspace's secrets; values are never shown."""
-    names = session.client.get(session.path("secrets"))
-    session.output.result(names, "\n".join(names) or "no secrets")
-
-
-def put_secret(session: Session, name: SECRET) -> None:
-    """Keep a secret for ${NAME}; its value is read from standard input, or asked for.
-
-    [bold]Examples[/bold]
-
-      firesteel secrets put ERP_PASSWORD < password.txt
-    """
-    if sys.stdin.isatty():
-        value = typer.prompt(f"Value of {name}", hide_input=True, confirmation_prompt=True)
-    else:
-        value = sys.stdin.read().rstrip("\r\n")
-    session.client.put(session.path("secrets", name), {"value": value})
-    session.output.result({"kept": name}, f"kept {name}")
-
-
-def delete_secret(session: Session, name: SECRET) -> None:
-    """Forget a secret."""
-    session.client.delete(session.path("secrets", name))
-    session.output.result({"deleted": name}, f"deleted {name}")
-
-
-SECRET_COMMANDS = {"list": list_secrets, "put": put_secret, "delete": delete_secret}

@@ -10,7 +10,9 @@ import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
-from firesteel.errors import CallerError
+import structlog
+
+from firesteel.errors import CallerError, OperatorError
 from firesteel.model.api_key import check_pasted, display_prefix, expiry_us, generated_key
 from firesteel.model.generated_secret import ENTROPY_BYTES
 from firesteel.store.catalog import KeyChanges, NewApiKey
@@ -18,9 +20,11 @@ from firesteel.store.catalog import KeyChanges, NewApiKey
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from firesteel.engine.keyring import Keyring
+    from firesteel.engine.keyring import Keyring, Ring
     from firesteel.model.authentication import ApiKeyAuth
     from firesteel.store.catalog import ApiKey, Catalog
+
+log = structlog.get_logger(__name__)
 
 Act = Literal["added", "changed", "kept", "removed", "undeclared"]
 
@@ -104,7 +108,7 @@ class ApiKeys:
     async def open(self, trigger_no: int, label: str) -> str:
         """The secret in clear, for the node's own use: nobody may be shown it."""
         key = await self.find(trigger_no, label)
-        return self._keyring.open(key.sealed, _purpose(trigger_no)).decode()
+        return (await self._keyring.open_stored(key.sealed, purpose_of_keys(trigger_no))).decode()
 
     async def lend(
         self, trigger_no: int, label: str | None, *, subject: str, actor: str
@@ -117,7 +121,7 @@ class ApiKeys:
         await self._catalog.note(actor, "trigger.try", subject, with_key)
         if key is None:
             return None
-        return self._keyring.open(key.sealed, _purpose(trigger_no)).decode()
+        return (await self._keyring.open_stored(key.sealed, purpose_of_keys(trigger_no))).decode()
 
     def plan(
         self, existing: Sequence[ApiKey], wanted: Sequence[WantedKey], *, prune: bool
@@ -174,10 +178,23 @@ class ApiKeys:
             label=label,
             digest=self._keyring.digest(secret),
             prefix=display_prefix(secret),
-            sealed=self._keyring.seal(secret.encode(), _purpose(trigger_no)),
+            sealed=self._keyring.seal(secret.encode(), purpose_of_keys(trigger_no)),
             expires_at_us=expires_at_us,
         )
 
 
-def _purpose(trigger_no: int) -> str:
+def current_digest(key: ApiKey, ring: Ring) -> bytes:
+    """The digest of a key under the data keys in use: as it is stored, or, where other ones have
+    sealed it and it was not sealed anew yet, of its secret."""
+    if ring.is_current(key.sealed):
+        return key.digest
+    try:
+        return ring.digest(ring.open(key.sealed, purpose_of_keys(key.trigger_no)))
+    except OperatorError as error:
+        log.error("api_key_unreadable", label=key.label, code=error.code)
+        return key.digest
+
+
+def purpose_of_keys(trigger_no: int) -> str:
+    """What the secrets of a trigger's keys are sealed for."""
     return f"api key of trigger {trigger_no}"

@@ -79,6 +79,7 @@ class Connections:
         """How ``${NAME}`` is resolved in this workspace: its secrets, then the environment."""
         sealed = await self._catalog.secrets(workspace)
         secrets = {
-            name: self._keyring.open(value, SECRET).decode() for name, value in sealed.items()
+            name: (await self._keyring.open_stored(value, SECRET)).decode()
+            for name, value in sealed.items()
         }
         return lambda name: secrets.get(name, os.environ.get(name))

@@ -19,6 +19,7 @@ import msgspec
 from firesteel.engine.answers import cancelled_response, skipped_response
 from firesteel.engine.bulk import BulkRunner
 from firesteel.engine.calls import Acceptance, NodeStopping, fingerprint
+from firesteel.engine.key_rotation import KeyRotation
 from firesteel.engine.replays import edit_of
 from firesteel.engine.route import Routes
 from firesteel.engine.trials import Trials
@@ -49,7 +50,7 @@ class Engine:
         self.routes = Routes()
         self.settings = parts.settings
         self.public = parts.public
-        self.keyring = parts.keyring
+        self.keyring = parts.keyring.ring
         self.catalog = parts.catalog
         self.history = parts.history
         self.journal = parts.journal
@@ -58,6 +59,7 @@ class Engine:
         self.traffic = parts.traffic
         self.feed = parts.dispatcher.feed
         self.bulk = BulkRunner(self, parts)
+        self.key_rotation = KeyRotation(self, parts)
         self.refusal: str | None = None
         self.gateways = 1
         self.name = parts.name or socket.gethostname()
@@ -250,9 +252,12 @@ class Engine:
 
     async def refresh_routes(self) -> None:
         """Take over what the catalog says now; calls see it at once, workers import its code."""
-        publications = self._parts.publications
+        publications, keyring = self._parts.publications, self._parts.keyring
         async with self._refreshing:  # or what was read first might be taken over last
-            self.routes = await publications.routes()
+            routes, ring = await publications.routes(keyring)
+            # In one moment: the digests of routes are those of the ring.
+            keyring.use(ring)
+            self.routes, self.keyring = routes, ring
             self._parts.pool.import_functions(publications.functions)
 
     async def connections_changed(self, workspace: str) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, assert_never
 
 import structlog
 
-from firesteel.errors import StoreUnavailable
+from firesteel.errors import OperatorError, StoreUnavailable
 from firesteel.store.bulletin import CancelAsked, CatalogChanged, Missed, Ready, Settled
 from firesteel.store.journal import Actor
 
@@ -32,10 +32,14 @@ log = structlog.get_logger(__name__)
 
 
 class OtherNodes:
-    """Works from ``start`` to ``stop``; used from the event loop's thread."""
+    """Works from ``start`` to ``stop``; used from the event loop's thread. ``on_wrong_key``: the
+    store has an encryption key now that this node was not given."""
 
-    def __init__(self, engine: Engine, parts: Parts) -> None:
+    def __init__(
+        self, engine: Engine, parts: Parts, on_wrong_key: Callable[[OperatorError], None]
+    ) -> None:
         self._engine = engine
+        self._on_wrong_key = on_wrong_key
         self._parts = parts
         self._settled: set[int] = set()
         self._woken = asyncio.Event()
@@ -110,7 +114,10 @@ class OtherNodes:
             await self._engine.refresh_routes()
             for workspace in self._parts.connections.loaded:
                 await self._engine.connections_changed(workspace)
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, OperatorError) and error.code == "wrong_encryption_key":
+                self._on_wrong_key(error)
+                return
             self._changed.set()
             raise
 

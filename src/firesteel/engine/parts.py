@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from firesteel.engine.connections import Connections
     from firesteel.engine.definitions import Definitions
     from firesteel.engine.dispatch import Dispatcher
+    from firesteel.engine.key_chest import KeyChest
     from firesteel.engine.keyring import Keyring
     from firesteel.engine.pool import Pool
     from firesteel.engine.public_address import PublicAddress
@@ -36,6 +37,7 @@ class Parts:
 
     settings: Settings
     clock: Clock
+    chest: KeyChest
     keyring: Keyring
     catalog: Catalog
     history: History

@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from firesteel.engine.api_keys import current_digest
 from firesteel.engine.route import Route, RouteKey, Routes, compile_route
 from firesteel.engine.trigger_secrets import needs_secrets, resolved_secrets
 from firesteel.model.held_keys import asks_for_keys
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from firesteel.engine.definitions import Definitions, Plan
-    from firesteel.store.catalog import ApiKey, Catalog, PublishedIntegration
+    from firesteel.engine.keyring import Keyring, Ring
+    from firesteel.store.catalog import Catalog, PublishedIntegration
 
     Lookup = Callable[[str], Awaitable[Callable[[str], str | None]]]
 
@@ -32,20 +34,23 @@ class Publications:
         self._compiled: dict[int, Route] = {}
         self._named: dict[int, list[str]] = {}
 
-    async def routes(self) -> Routes:
-        """The routes that the catalog says now."""
+    async def routes(self, keyring: Keyring) -> tuple[Routes, Ring]:
+        """The routes that the catalog says now, and the data keys that their digests are of."""
         published = await self._catalog.integrations()
-        keys: dict[int, list[ApiKey]] = {}
-        for key in await self._catalog.keys():
-            keys.setdefault(key.trigger_no, []).append(key)
+        found = await self._catalog.keys()
+        ring = await keyring.latest()  # after the keys: it knows whatever has sealed them
+        keys: dict[int, dict[bytes, RouteKey]] = {}
+        for key in found:
+            route_key = RouteKey(key.key_no, key.label, key.expires_at_us)
+            keys.setdefault(key.trigger_no, {})[current_digest(key, ring)] = route_key
         secrets = await self._secrets(published)
         routes = [
-            self._route(item, keys.get(item.trigger_no, []), secrets.get(item.trigger_no, {}))
+            self._route(item, keys.get(item.trigger_no, {}), secrets.get(item.trigger_no, {}))
             for item in published
         ]
         self._compiled = {route.trigger_no: route for route in routes}
         self._named = {item.version_no: self._functions_of(item) for item in published}
-        return Routes(routes)
+        return Routes(routes), ring
 
     @property
     def functions(self) -> frozenset[str]:
@@ -91,11 +96,13 @@ class Publications:
         )
 
     def _route(
-        self, item: PublishedIntegration, keys: list[ApiKey], secrets: Mapping[str, str]
+        self,
+        item: PublishedIntegration,
+        by_digest: dict[bytes, RouteKey],
+        secrets: Mapping[str, str],
     ) -> Route:
         if not asks_for_keys(item.document):
-            keys = []
-        by_digest = {k.digest: RouteKey(k.key_no, k.label, k.expires_at_us) for k in keys}
+            by_digest = {}
         old = self._compiled.get(item.trigger_no)
         same_version = old is not None and old.version_no == item.version_no
         if (

@@ -272,6 +272,19 @@ PROBLEMS: Mapping[str, ProblemType] = {
         "The one-time link was used already, is over or never was one; or whoever it is for is "
         "disabled, or there is an administrator already.",
     ),
+    "rotation_under_way": ProblemType(
+        409,
+        "Change of the key under way",
+        "A node has the next encryption key already; finish this change before another one.",
+    ),
+    "rotation_not_begun": ProblemType(
+        409, "No change of the key begun", "No change of the encryption key was begun."
+    ),
+    "rotation_unfinished": ProblemType(
+        409,
+        "Nodes without the next key",
+        "Some nodes have the encryption key before and would not start again; detail names them.",
+    ),
     "managed_by_files": ProblemType(
         409,
         "Managed by files",

@@ -51,6 +51,26 @@ class KeyChanges:
 
 
 @dataclass(frozen=True, slots=True)
+class SealedValue:
+    """Something that is kept sealed. ``owner_no``: of an API key its trigger, of a secret its
+    workspace; ``name``: the label or name in it."""
+
+    kind: Literal["api_key", "secret"]
+    owner_no: int
+    name: str
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Resealed:
+    """What a value becomes. ``digest``: where it is looked up by one."""
+
+    value: SealedValue
+    sealed: bytes
+    digest: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PublishedIntegration:
     """An integration and its published version. ``trigger_no`` names it for good; ``enabled`` is
     the switch, which is not part of the version."""
@@ -163,6 +183,22 @@ class Catalog(Protocol):
 
     async def ensure_setting(self, name: str, value: str) -> str:
         """Write it where there is none; the value that stands, whoever wrote it first."""
+        ...
+
+    async def exchange_setting(  # noqa: PLR0913  # all but three are named at the call
+        self, name: str, before: str, after: str, *, actor: str, action: str, detail: str
+    ) -> None:
+        """Replace a value that is as it was read; ``changed_meanwhile`` where it is not. Writes an
+        audit entry of that action."""
+        ...
+
+    async def sealed_values(self) -> list[SealedValue]:
+        """Everything that is kept sealed, of all workspaces."""
+        ...
+
+    async def reseal(self, values: Sequence[Resealed]) -> int:
+        """In one transaction, each in the place of what it was made of; how many were put. One that
+        was changed meanwhile is left as it is. Safe to repeat."""
         ...
 
     async def workspaces(self) -> list[str]:

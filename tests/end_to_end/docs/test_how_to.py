@@ -60,6 +60,10 @@ def test_api_keys_are_rotated_as_the_page_says(tmp_path: Path) -> None:
     walk("rotate-api-keys", tmp_path)
 
 
+def test_the_encryption_key_is_rotated_as_the_page_says(tmp_path: Path) -> None:
+    walk("rotate-the-encryption-key", tmp_path)
+
+
 def test_an_api_is_handed_out_as_the_page_says(tmp_path: Path) -> None:
     walk("hand-out-an-api", tmp_path)
 

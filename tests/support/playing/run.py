@@ -22,9 +22,9 @@ CHECKS = (
     "allow_header_conformance",
     "ignored_auth",
 )
-# Acts on the node and not on what it keeps: new workers for every call, files written anywhere on
-# the machine; and a stream that does not end.
-NOT_PLAYED = r"/workers/restart$|/backup$|/stream$"
+# Acts on the node and not on what it keeps: new workers for every call, files written on the
+# machine; and a stream that does not end.
+NOT_PLAYED = r"/workers/restart$|/backup$|/encryption/|/stream$"
 ROOT = Path(__file__).parents[3]
 
 

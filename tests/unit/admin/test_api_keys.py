@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from firesteel.engine.api_keys import ApiKeys, WantedKey
+from firesteel.engine.data_keys import DataKeys
 from firesteel.engine.keyring import Keyring
 from firesteel.engine.publishing import rules_of
 from firesteel.errors import CallerError
@@ -27,7 +28,7 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
 
 @pytest.fixture
 def keys(store: SqliteStore) -> ApiKeys:
-    return ApiKeys(store.catalog, Keyring(b"k" * 32))
+    return ApiKeys(store.catalog, Keyring(DataKeys.derived(b"k" * 32)))
 
 
 @pytest.fixture

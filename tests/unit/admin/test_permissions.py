@@ -101,6 +101,9 @@ administer  POST   /api/v1/links
 administer  GET    /api/v1/tokens
 administer  POST   /api/v1/tokens
 administer  DELETE /api/v1/tokens/{name}
+administer  GET    /api/v1/encryption
+administer  POST   /api/v1/encryption/rotate
+administer  POST   /api/v1/encryption/finish
 administer  GET    /api/v1/audit
 open        GET    /sign-in
 open        POST   /sign-in
@@ -160,6 +163,9 @@ administer  POST   /users/{name}/delete
 administer  GET    /tokens
 administer  POST   /tokens
 administer  POST   /tokens/{name}/delete
+administer  GET    /encryption
+administer  POST   /encryption/rotate
+administer  POST   /encryption/finish
 administer  GET    /audit
 view        GET    /w/{workspace}/integrations/{name}/data
 edit        POST   /w/{workspace}/integrations/{name}/data

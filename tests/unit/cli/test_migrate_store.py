@@ -11,7 +11,7 @@ import pytest
 from firesteel.cli.app import run
 from firesteel.cli.moving_shown import _Bar, _Lines, _progress
 from firesteel.cli.output import Output
-from firesteel.engine.keyring import Keyring, verify
+from firesteel.engine.key_chest import KeyChest
 from firesteel.model.encryption_key import written_key
 from firesteel.store.sqlite.store import open_store
 
@@ -31,7 +31,7 @@ def file(tmp_path: Path) -> Path:
 
     async def make() -> None:
         store = await open_store(tmp_path / "firesteel.db")
-        await verify(Keyring(KEY), store.catalog)
+        await KeyChest.open(store.catalog, setting=KEY, data_dir=tmp_path, now_us=lambda: 0)
         await store.close()
 
     asyncio.run(make())

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from firesteel.engine import other_nodes
+from firesteel.engine.data_keys import wrong_key
 from firesteel.engine.other_nodes import OtherNodes
+from firesteel.errors import OperatorError
 from firesteel.store.bulletin import CancelAsked, CatalogChanged, Missed, News, Settled, Told
 from firesteel.store.nodes import LivingNode
 from tests.support.attended_engine import DONE, PATIENCE_S, AttendedEngine, attended_engine
@@ -25,6 +27,7 @@ class Wire:
         self.told: list[Told] = []
         self.hear: Callable[[News], None] = lambda _news: None
         self.there: list[LivingNode] = []
+        self.refused: list[OperatorError] = []
 
     def tell(self, news: Told) -> None:
         self.told.append(news)
@@ -53,7 +56,7 @@ async def here(tmp_path: Path, wire: Wire) -> AsyncIterator[AttendedEngine]:
     """The node under test; its executions run at ``there``."""
     async with attended_engine(tmp_path, bulletin=wire, nodes=wire) as node:
         await node.publish(workflow={})
-        others = OtherNodes(node.engine, node.parts)
+        others = OtherNodes(node.engine, node.parts, wire.refused.append)
         others.start()
         yield node
         await others.stop()
@@ -128,6 +131,18 @@ async def test_what_another_node_publishes_is_served_here(
     assert route.enabled
     wire.hear(CatalogChanged())
     await until(lambda: not next(iter(here.engine.routes)).enabled)
+
+
+async def test_a_node_that_was_not_given_the_stores_next_key_ends(
+    told_only: None, here: AttendedEngine, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def latest() -> None:
+        raise wrong_key()
+
+    monkeypatch.setattr(here.parts.keyring, "latest", latest)
+    wire.hear(CatalogChanged())
+    await until(lambda: bool(wire.refused))
+    assert [error.code for error in wire.refused] == ["wrong_encryption_key"]
 
 
 async def test_what_runs_here_ends_when_somebody_cancels_it_at_another_node(

@@ -88,7 +88,7 @@ class Sessions:
         now_us = self._clock.now_us()
         if counts and now_us - self._last_seen_us(sign_in) > _NOTED_EVERY_US:
             self._seen[sign_in.digest] = now_us
-        return Found(sign_in, user, self._keyring.digest(f"csrf {secret}").hex())
+        return Found(sign_in, user, self._keyring.lasting_digest(f"csrf {secret}").hex())
 
     async def of(self, user: User) -> list[SignIn]:
         """Those of a user that still stand, the one seen last first."""
@@ -130,7 +130,7 @@ class Sessions:
         return max(sign_in.last_seen_at_us, self._seen.get(sign_in.digest, 0))
 
     def _digest(self, secret: str) -> bytes:
-        return self._keyring.digest(f"session {secret}")
+        return self._keyring.lasting_digest(f"session {secret}")
 
 
 def id_of(sign_in: SignIn) -> str:

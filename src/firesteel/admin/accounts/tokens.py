@@ -75,4 +75,4 @@ class Tokens:
         return used
 
     def _digest(self, secret: str) -> bytes:
-        return self._keyring.digest(f"token {secret}")
+        return self._keyring.lasting_digest(f"token {secret}")

@@ -158,7 +158,7 @@ class Users:
         )
 
     def _digest(self, secret: str) -> bytes:
-        return self._keyring.digest(f"link {secret}")
+        return self._keyring.lasting_digest(f"link {secret}")
 
 
 def _known_name(text: str) -> str:

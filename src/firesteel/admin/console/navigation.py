@@ -47,6 +47,7 @@ GROUPS: Final = (
             Entry("Storage", "database", "/storage"),
             Entry("Users", "user-circle", "/users", "administer"),
             Entry("Tokens", "key", "/tokens", "administer"),
+            Entry("Encryption key", "lock", "/encryption", "administer"),
             Entry("Audit log", "clipboard-check", "/audit", "administer"),
             Entry("Settings", "settings", "/settings", "administer"),
         ),

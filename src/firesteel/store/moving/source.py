@@ -22,6 +22,7 @@ from firesteel.store.sqlite.connection import SqliteConnection, StoreLock, open_
 from firesteel.store.sqlite.safety import is_for_now
 from firesteel.store.sqlite.sessions import LEASE_S
 
+KEYS_SETTING = "data_keys"
 CHECK_SETTING = "encryption_check"
 _CLOCK_SETTING = "steady_clock"
 
@@ -64,7 +65,7 @@ class Source:
         """See ``Identity``."""
         last = self._last_session()
         no, started_at_us, lease_until_us = (0, 0, 0) if last is None else last[:3]
-        check = stored(self.connection, CHECK_SETTING)
+        check = stored(self.connection, KEYS_SETTING) or stored(self.connection, CHECK_SETTING)
         return Identity(check, no, started_at_us, lease_until_us)
 
     def steady_us(self, clocks: Clocks) -> int:

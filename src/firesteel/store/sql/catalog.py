@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import insert, select, update
 
+from firesteel.errors import CallerError
 from firesteel.store.catalog import (
     EVERYTHING,
     ApiKey,
@@ -21,6 +22,8 @@ from firesteel.store.catalog import (
     ManagedBy,
     NewApiKey,
     PublishedIntegration,
+    Resealed,
+    SealedValue,
     StoredConnection,
     TriggerRules,
     Version,
@@ -31,6 +34,7 @@ from firesteel.store.sql import (
     catalog_drafts,
     catalog_integrations,
     catalog_keys,
+    catalog_sealed,
 )
 from firesteel.store.sql.catalog_audit import entries
 from firesteel.store.sql.catalog_connections import NewConnection
@@ -80,6 +84,25 @@ class SqlCatalog:
 
         await self._database.write(work)
         return await self.setting(name) or value
+
+    async def exchange_setting(  # noqa: PLR0913  # all but three are named at the call
+        self, name: str, before: str, after: str, *, actor: str, action: str, detail: str
+    ) -> None:
+        def work(change: Change) -> None:
+            own = update(setting).where(setting.c.name == name, setting.c.value == before)
+            if not execute(change.connection, own.values(value=after)).rowcount:
+                raise CallerError("somebody else has changed it", code="changed_meanwhile")
+            change.note(action, "node", detail)
+
+        await self._changes.run(actor, work)
+
+    async def sealed_values(self) -> list[SealedValue]:
+        return await self._database.read(catalog_sealed.sealed_values)
+
+    async def reseal(self, values: Sequence[Resealed]) -> int:
+        return await self._database.write(
+            lambda connection: catalog_sealed.reseal(connection, values)
+        )
 
     async def workspaces(self) -> list[str]:
         names = select(workspace.c.name).order_by(workspace.c.name)

@@ -27,6 +27,7 @@ KINDS = (
     ("secret", "secrets"),
     ("user", "users"),
     ("token", "tokens"),
+    ("encryption", "the encryption key"),
     ("store", "the store"),
     ("workers", "workers"),
 )

@@ -1,0 +1,139 @@
+"""The store's data keys, opened with the node's encryption key: at start, and again when changed.
+
+A node that has another key than the store's is refused before anything is done with it (P35).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from firesteel.engine.data_keys import (
+    KEY_ID_BYTES,
+    NONCE_BYTES,
+    DataKeys,
+    Envelope,
+    key_id,
+    sealed_under,
+    wrong_key,
+)
+from firesteel.engine.key_file import load_or_create, settled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+ENVELOPE_SETTING = "data_keys"
+CHECK_SETTING = "encryption_check"
+"""Of releases before there were data keys: a text that the encryption key itself has sealed."""
+
+CHECK_PURPOSE = "encryption check"
+
+
+class SettingStore(Protocol):
+    """The part of the catalog in which the envelope lies."""
+
+    async def setting(self, name: str) -> str | None:
+        """As ``Catalog.setting``."""
+        ...
+
+    async def ensure_setting(self, name: str, value: str) -> str:
+        """As ``Catalog.ensure_setting``."""
+        ...
+
+
+class KeyChest:
+    """``key``: the node's encryption key. ``data_dir``: where its file lies; None where the key is
+    a setting."""
+
+    def __init__(self, key: bytes, store: SettingStore, data_dir: Path | None) -> None:
+        self.key = key
+        self.data_dir = data_dir
+        self._store = store
+        self._read: tuple[str, DataKeys] | None = None
+
+    @property
+    def key_id(self) -> str:
+        """Of the encryption key, in hexadecimal."""
+        return key_id(self.key).hex()
+
+    @classmethod
+    async def open(
+        cls,
+        store: SettingStore,
+        *,
+        setting: bytes | None,
+        data_dir: Path,
+        now_us: Callable[[], int],
+    ) -> KeyChest:
+        """The chest, its envelope made where the store has none: by the first start, and by the
+        first one of this release on a store of an earlier one. A change of the key file that was
+        cut off is ended. Raises OperatorError as ``keys`` and ``load_or_create``."""
+        key = setting or load_or_create(data_dir)
+        text = await store.setting(ENVELOPE_SETTING)
+        if text is None:
+            keys = await _former_keys(store, key) or DataKeys.made(now_us())
+            made = Envelope(sealed_under(key, keys)).text()
+            text = await store.ensure_setting(ENVELOPE_SETTING, made)
+        if setting is None:
+            key = settled(data_dir, Envelope.parse(text))
+        chest = cls(key, store, data_dir if setting is None else None)
+        chest.take(text)
+        return chest
+
+    async def envelope(self) -> tuple[str, Envelope]:
+        """As it is in the store now: as text, and read. Raises OperatorError where there is none
+        any more."""
+        text = await self._store.setting(ENVELOPE_SETTING)
+        if text is None:
+            raise wrong_key()
+        return text, Envelope.parse(text)
+
+    async def keys(self) -> DataKeys:
+        """The data keys that the store has now. Raises OperatorError ``wrong_encryption_key``,
+        ``sealed_value_damaged``."""
+        text, _ = await self.envelope()
+        return self.take(text)
+
+    def take(self, text: str) -> DataKeys:
+        """The data keys of an envelope; the same object as long as it is the same envelope."""
+        if self._read is None or self._read[0] != text:
+            keys = Envelope.parse(text).open(self.key)
+            if self._read is not None and self._read[1] == keys:
+                keys = self._read[1]
+            self._read = (text, keys)
+        return self._read[1]
+
+
+def check(key: bytes, stored: str) -> None:
+    """Hold a key against what a store has of its own: its envelope, or the check value of an
+    earlier release. Raises OperatorError ``wrong_encryption_key``."""
+    if stored.startswith("{"):
+        Envelope.parse(stored).open(key)
+    else:
+        _check_former(key, stored)
+
+
+async def _former_keys(store: SettingStore, key: bytes) -> DataKeys | None:
+    """Those of a store that an earlier release has made; None where none has."""
+    stored = await store.setting(CHECK_SETTING)
+    if stored is None:
+        return None
+    _check_former(key, stored)
+    return DataKeys.derived(key)
+
+
+def _check_former(key: bytes, stored: str) -> None:
+    (generation,) = DataKeys.derived(key).generations
+    nonce_at = 1 + KEY_ID_BYTES
+    try:
+        sealed = bytes.fromhex(stored)
+        AESGCM(generation.seals).decrypt(
+            sealed[nonce_at : nonce_at + NONCE_BYTES],
+            sealed[nonce_at + NONCE_BYTES :],
+            CHECK_PURPOSE.encode(),
+        )
+    except (InvalidTag, ValueError) as error:
+        raise wrong_key() from error
