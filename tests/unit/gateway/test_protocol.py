@@ -68,66 +68,6 @@ async def test_any_other_upgrade_is_ignored_likewise(served: Served) -> None:
     assert await accepted_bodies(served, [websocket * 2], 2) == [b"hello", b"hello"]
 
 
-HEAD = b"POST /t37ed/Open HTTP/1.1\r\nHost: a\r\n"
-MALFORMED = {
-    "no host": b"POST /t37ed/Open HTTP/1.1\r\nContent-Length: 0\r\n\r\n",
-    "two hosts": HEAD + b"Host: a\r\nContent-Length: 0\r\n\r\n",
-    "a host that is none": b"POST /t37ed/Open HTTP/1.1\r\nHost: a b\r\n\r\n",
-    "HTTP/0.9": b"GET /t37ed/Open\r\n\r\n",
-    "HTTP/2.0": b"GET /t37ed/Open HTTP/2.0\r\nHost: a\r\n\r\n",
-    "the preface of HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-    "TE on 1.0": HEAD.replace(b"1.1", b"1.0") + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    "chunked twice": HEAD + b"Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
-    "length and coding": HEAD + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    "two lengths": HEAD + b"Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
-    "a signed length": HEAD + b"Content-Length: +3\r\n\r\nabc",
-    "a bad chunk": HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
-    "a bare LF": b"GET /t37ed/Open HTTP/1.1\nHost: a\n\n",
-    "a folded header": HEAD + b"A: b\r\n c\r\n\r\n",
-    "a control byte": HEAD + b"A: \x01\r\n\r\n",
-    "a space in a name": HEAD + b"A : b\r\n\r\n",
-    "a fragment": b"GET /t37ed/Open#a HTTP/1.1\r\nHost: a\r\n\r\n",
-    "a raw byte in the path": b"GET /t37ed/\xff HTTP/1.1\r\nHost: a\r\n\r\n",
-    "CONNECT": b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n",
-    "no HTTP": b"\x16\x03\x01\x02\x00\x01\x00",
-}
-
-
-@pytest.mark.parametrize("data", MALFORMED.values(), ids=MALFORMED)
-async def test_p40_a_malformed_request_is_400_starts_nothing_and_closes(
-    served: Served, data: bytes
-) -> None:
-    served.engine.publish({"name": "Open"})
-    async with await served.connect() as connection:
-        answer = await connection.call(data)
-        assert (answer.status, answer.code) == (400, "bad_request")
-        assert answer["connection"] == "close"
-        assert answer["request-id"]
-        assert answer["cache-control"] == "no-store"
-        assert await connection.rest() == b""
-    assert served.engine.calls == []
-
-
-@pytest.mark.parametrize(
-    ("data", "status", "code"),
-    [
-        (b"GET /%s HTTP/1.1\r\nHost: a\r\n\r\n" % (b"a" * 8192), 414, "uri_too_long"),
-        (HEAD + b"A: %s\r\n\r\n" % (b"b" * 32768), 431, "headers_too_large"),
-        (HEAD + b"A: b\r\n" * 100 + b"\r\n", 431, "headers_too_large"),
-        (HEAD + b"A: " + b"b" * 400_000, 431, "headers_too_large"),
-        (HEAD + b"Transfer-Encoding: gzip, chunked\r\n\r\n", 501, "not_implemented"),
-        (HEAD + b"Transfer-Encoding: gzip\r\n\r\n", 501, "not_implemented"),
-    ],
-)
-async def test_p40_what_is_over_a_limit_or_unknown_has_its_own_status(
-    served: Served, data: bytes, status: int, code: str
-) -> None:
-    async with await served.connect() as connection:
-        answer = await connection.call(data)
-        assert (answer.status, answer.code) == (status, code)
-        assert await connection.rest() == b""
-
-
 async def test_a_request_at_the_limits_is_taken_however_it_is_cut(served: Served) -> None:
     served.engine.publish({"name": "Open"})
     query = b"a" * (8192 - len("/t37ed/Open?"))
