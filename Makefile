@@ -18,7 +18,7 @@ PROMISES := tests/fault $(wildcard tests/end_to_end/test_promises_*.py) \
 
 export PYTHON
 
-.PHONY: help setup demo demo-cluster demo-clean cluster-kills check test screenshots test-faults bench soak lock audit build clean
+.PHONY: help setup demo demo-cluster demo-clean cluster-kills check test screenshots test-faults bench fuzz soak lock audit build clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -63,6 +63,10 @@ screenshots: $(VENV)/.dev ## pictures of every page of the console, into build/s
 mutants: $(VENV)/.dev ## change one thing at a time in the core, and see that a test fails
 	$(BIN)/python -m scripts.mutants
 
+fuzz: $(VENV)/.dev ## look for bytes that break a parser: SECONDS=20 for each of them (Linux, x86-64)
+	$(PIP) install --quiet --require-hashes -r requirements/fuzz.txt
+	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),20)
+
 soak: $(VENV)/.dev ## the fault tests for eight hours
 	@mkdir -p build
 	@sh scripts/install_fault_tools.sh
@@ -77,6 +81,7 @@ lock: $(VENV)/.dev ## remake the lock files with the newest releases
 	$(LOCK) --constraint requirements/dev.txt --extra postgresql pyproject.toml \
 	    -o requirements/postgresql.txt
 	$(LOCK) --constraint requirements/dev.txt --group build -o requirements/build.txt
+	$(LOCK) --constraint requirements/dev.txt --group fuzz -o requirements/fuzz.txt
 
 audit: $(VENV)/.dev ## look the locked packages up in the database of vulnerabilities
 	$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements/dev.txt
