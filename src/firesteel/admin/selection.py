@@ -9,6 +9,7 @@ from firesteel.admin import shapes
 from firesteel.admin.times import read, written_or_none
 from firesteel.errors import CallerError
 from firesteel.model.execution import State
+from firesteel.model.path import MISSING, as_key
 from firesteel.store.history import MessageFilter
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def filter_of(workspace: str, given: shapes.MessageSelection) -> MessageFilter:
     if (given.search_name is None) != (given.search_value is None):
         raise CallerError("search_name and search_value go together", code="invalid_request")
     if given.search_name is not None and given.search_value is not None:
-        search = (given.search_name, given.search_value)
+        search = (given.search_name, _stored(given.search_value))
     return MessageFilter(
         workspace=workspace,
         integration=given.integration,
@@ -34,6 +35,13 @@ def filter_of(workspace: str, given: shapes.MessageSelection) -> MessageFilter:
         failure_code=given.failure_code,
         unrepeated=given.unrepeated,
     )
+
+
+def _stored(value: str) -> str:
+    """A search value as it is kept: of a very long text, or of one that no store holds as it is,
+    the digest. What is given may be either."""
+    key = as_key(value)
+    return value if key is MISSING else key
 
 
 def page_of(workspace: str, query: shapes.MessagesQuery) -> MessageFilter:

@@ -25,13 +25,16 @@ def key_of(
     """The key that lets the call in; ``now_us``: wall clock, for expiry.
 
     None for a missing, wrong and expired key alike. A sent ``x-api-key`` counts, also where
-    Authorization would have been right; sent twice, neither does.
+    Authorization would have been right; sent twice, neither does: what stands before us may have
+    looked at the other one.
     """
     headers, named = exchange.headers, exchange.named
-    secret = named.get(b"x-api-key")
+    read = b"x-api-key"
+    secret = named.get(read)
     if secret is None:
-        secret = _bearer(named.get(b"authorization"))
-    elif len(named) != len(headers) and sum(name == b"x-api-key" for name, _ in headers) > 1:
+        read = b"authorization"
+        secret = _bearer(named.get(read))
+    if len(named) != len(headers) and sum(name == read for name, _ in headers) > 1:
         return None
     if secret and len(secret) <= SECRET_LIMIT_BYTES:
         key = keys.get(keyring.digest(secret))

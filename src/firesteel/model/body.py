@@ -7,7 +7,6 @@ exception leaves ``parse_body``: what cannot be parsed is None, with the reason.
 from __future__ import annotations
 
 import base64
-import codecs
 import functools
 import re
 from collections.abc import Callable
@@ -19,6 +18,7 @@ import jsonschema_rs
 
 from firesteel.errors import AuthorError
 from firesteel.model import json_exact
+from firesteel.model.charsets import known_charset
 from firesteel.model.csv_body import CsvInvalid, parse_csv
 from firesteel.model.execution import InputFault
 from firesteel.model.fault import child
@@ -33,13 +33,6 @@ if TYPE_CHECKING:
 MAX_FAULTS: Final = 100
 MAX_CONTENT_TYPE: Final = 1024
 
-# Encodings that are text and decode in time proportional to their length; not among them are
-# Python's own, such as unicode_escape, punycode and idna.
-_CHARSETS = re.compile(
-    r"(?:utf-(?:8|16|32)(?:-sig|-le|-be)?|ascii|iso8859-[0-9]+|cp[0-9]+|koi8-[rtu]|mac-[a-z]+|"
-    r"gb2312|gbk|gb18030|big5|big5hkscs|shift_jis|shift_jisx0213|euc_jp|iso2022_jp|euc_kr|johab)",
-    re.ASCII,
-)
 _BOUNDARY = re.compile(rb"[\x20-\x7e]{1,70}")
 
 _Invalid = (JsonInvalid, XmlInvalid, FormInvalid, CsvInvalid)
@@ -244,11 +237,8 @@ def _other(_body: bytes, type_: ContentType) -> Any:
 def _charset(type_: ContentType, *, default: str | None) -> str | None:
     if type_.charset is None:
         return default
-    try:
-        name = codecs.lookup(type_.charset).name
-    except (LookupError, ValueError):
-        name = ""
-    if not _CHARSETS.fullmatch(name):
+    name = known_charset(type_.charset)
+    if name is None:
         raise BodyInvalid("charset_unknown", "the charset of the content type is not known")
     return name
 

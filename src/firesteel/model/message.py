@@ -19,8 +19,9 @@ class Request(msgspec.Struct, frozen=True, array_like=True, gc=False):
     headers: Headers
 
     def header(self, name: bytes) -> bytes | None:
-        """The first header of that lower-case name."""
-        for key, value in self.headers:
+        """The last header of that lower-case name, as the gateway reads it: where a sender names
+        two content types, what was checked and what a workflow gets are of one and the same."""
+        for key, value in reversed(self.headers):
             if key == name:
                 return value
         return None

@@ -6,6 +6,7 @@ is expanded or fetched. Everything a document builds is bounded by its own size 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Protocol
 from xml.parsers import expat
@@ -13,8 +14,10 @@ from xml.parsers import expat
 import xmltodict
 from defusedxml.common import DTDForbidden, EntitiesForbidden, ExternalReferenceForbidden
 
+from firesteel.model.charsets import known_charset
 from firesteel.model.json_exact import MAX_DEPTH
 
+_VERSION = re.compile(r"1\.[0-9]+", re.ASCII)  # XML 1.0, production 26
 _BOMS = (b"\xef\xbb\xbf", b"\xfe\xff", b"\xff\xfe")
 
 StartElement = Callable[[str, list[str]], None]
@@ -96,6 +99,7 @@ class _Parser:
 
     def __init__(self, encoding: str | None, separator: str | None) -> None:
         parser = expat.ParserCreate(encoding, separator)
+        parser.XmlDeclHandler = _check_declaration if encoding is None else _check_version
         parser.StartDoctypeDeclHandler = _refuse_dtd
         parser.ExternalEntityRefHandler = _refuse_reference
         object.__setattr__(self, "_expat", parser)
@@ -140,6 +144,19 @@ class _Depths:
             handler(name)
 
         return end
+
+
+def _check_version(version: str, _encoding: str | None, _standalone: int) -> None:
+    """Expat takes any."""
+    if not _VERSION.fullmatch(version):
+        raise XmlInvalid("malformed", "the text is not XML 1")
+
+
+def _check_declaration(version: str, encoding: str | None, standalone: int) -> None:
+    """What expat does not know itself it asks Python for, which has encodings that are no text."""
+    _check_version(version, encoding, standalone)
+    if encoding is not None and known_charset(encoding) is None:
+        raise XmlInvalid("malformed", "the encoding of the XML declaration is not known")
 
 
 def _refuse_dtd(name: str, system: str | None, public: str | None, _subset: int) -> None:

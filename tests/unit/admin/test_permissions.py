@@ -9,15 +9,12 @@ import asyncio
 import logging
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 import structlog
-from fastapi.routing import APIRoute, iter_route_contexts
 
-from firesteel.admin.api import create_api
-from firesteel.admin.console.app import create_console
 from firesteel.store.people import User, UserRights
+from tests.support.routes import all_routes
 from tests.unit.admin.conftest import Client, Office
 
 # Before each route the right that it needs, or several joined by ``+``; ``anybody``: a credential,
@@ -229,19 +226,6 @@ PATIENCE_S = 2.0
 def lets_in(needs: str, who: str) -> bool:
     """``needs``: rights joined by ``+``, all of which must be there."""
     return all(who in LETS_IN[right] for right in needs.split("+"))
-
-
-def routes_of(app: Any) -> Iterator[tuple[str, str]]:
-    for context in iter_route_contexts(app.routes):
-        if isinstance(context.original_route, APIRoute):
-            for method in context.original_route.methods:
-                yield method, context.path_format or ""
-
-
-def all_routes() -> list[tuple[str, str]]:
-    nothing: Any = None
-    console: Any = create_console(nothing, nothing, nothing)
-    return [*routes_of(create_api(nothing, nothing, nothing)), *routes_of(console._app)]
 
 
 def filled(path: str) -> str:
