@@ -321,6 +321,19 @@ async def test_p07_every_node_shows_how_much_waits(hands: tuple[Hand, Hand]) -> 
     await until(lambda: other.journal.backlog(trigger) == (5, 0))
 
 
+async def test_p07_every_node_shows_how_much_runs_on_the_others(hands: tuple[Hand, Hand]) -> None:
+    gateway, worker = hands
+    gateway.journal.grant(0)
+    trigger = await gateway.trigger(concurrency=4)
+    await gateway.accept_many(5, trigger)
+    claims = await worker.taken(4)
+    await until(lambda: gateway.journal.backlog(trigger) == (1, 4))
+    assert worker.journal.backlog(trigger) == (1, 4)
+    for claim in claims:
+        await worker.settle(claim)
+    await until(lambda: gateway.journal.backlog(trigger) == (0, 1))
+
+
 async def test_whoever_waits_elsewhere_is_told_of_an_end(
     nodes: Nodes, hands: tuple[Hand, Hand]
 ) -> None:

@@ -103,8 +103,7 @@ class PostgresqlJournal(LedgerJournal):
         return self.writer.put(Kind.ACT, Act(self._ledger.recover, recovers=True))
 
     def backlog(self, trigger_no: int) -> tuple[int, int]:
-        trigger = self._ledger.mirror.known.get(trigger_no)
-        return (0, 0) if trigger is None else (trigger.waiting, trigger.running)
+        return self._ledger.mirror.backlog(trigger_no)
 
     def _act(self, act: partial[Any]) -> Pending[Any]:
         """Of the execution that is its first argument."""

@@ -76,7 +76,8 @@ SELECT (SELECT count(*) FROM session WHERE ended_at_us IS NULL AND lease_until_u
     (SELECT min(due_at_us) FROM execution WHERE state = 'waiting' AND due_at_us IS NOT NULL)
 """
 _OF_OTHERS: Final = """
-SELECT i.no, i.waiting, i.waiting > 0 AND NOT i.paused AND i.running < i.concurrency AND EXISTS (
+SELECT i.no, i.waiting, i.running,
+    i.waiting > 0 AND NOT i.paused AND i.running < i.concurrency AND EXISTS (
     SELECT FROM execution AS e WHERE e.state = 'waiting' AND e.turn = true
         AND e.due_at_us IS NULL AND e.trigger_no = i.no
 )
@@ -206,10 +207,11 @@ class SharedLedger:
         self._look_s = time.monotonic() + _LOOK_EVERY_S
         mirror.next_due_us = next_due_us
         had_others, self.others = self.others, live > 1
+        mirror.in_company = self.others
         if self.others or had_others:
             rows = self._connection.execute(_OF_OTHERS, (mirror.session_no,)).fetchall()
-            for no, waiting, has_ready in rows:
-                mirror.see_waiting(no, waiting)
+            for no, waiting, running, has_ready in rows:
+                mirror.see_counts(no, waiting, running)
                 if has_ready and mirror.free_slots() > 0:
                     mirror.put_in_line([no])
 

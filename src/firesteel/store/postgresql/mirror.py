@@ -77,7 +77,8 @@ class SharedTrigger(TriggerMirror):
 
 class SharedMirror(Mirror):
     """``own_clock``: the given wall clock is what the database's is on a real node.
-    ``triggers`` are those held in this transaction, ``known`` all. ``line``: triggers that may
+    ``triggers`` are those held in this transaction, ``known`` all. ``in_company``: other sessions
+    live. ``line``: triggers that may
     have something to run and a slot of their own free, in the order of their turns; True: tried in
     vain, until something changes."""
 
@@ -89,6 +90,7 @@ class SharedMirror(Mirror):
         self.steady = NodesClock(clocks)
         self._own_clock = own_clock
         self.known: dict[int, SharedTrigger] = {}
+        self.in_company = False
         self.line: dict[int, bool] = {}
         self._asked: set[int] = set()
 
@@ -206,12 +208,22 @@ class SharedMirror(Mirror):
         for no in numbers:
             self.line[no] = False
 
-    def see_waiting(self, no: int, waiting: int) -> None:
-        """So many wait, as the row of a trigger says that is not held."""
+    def see_counts(self, no: int, waiting: int, running: int) -> None:
+        """So many wait and run, on all nodes, as the row of a trigger says that is not held."""
         trigger = self.known.get(no)
         if trigger is None:
             trigger = self.known[no] = SharedTrigger(no, 0)
         trigger.waiting = waiting
+        trigger.elsewhere = max(0, running - trigger.running)
+
+    def backlog(self, no: int) -> tuple[int, int]:
+        """As ``Journal.backlog``, from any thread. What the row counts of others that do not live,
+        and are not recovered yet, runs nowhere."""
+        trigger = self.known.get(no)
+        if trigger is None:
+            return 0, 0
+        elsewhere = trigger.elsewhere if self.in_company else 0
+        return trigger.waiting, trigger.running + elsewhere
 
     # --- lanes ----------------------------------------------------------------------------------
 
