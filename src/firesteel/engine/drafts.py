@@ -7,6 +7,7 @@ back to an older version, changes no key.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 _CONSOLE = Owner("console")
 _AUTHENTICATION = "/trigger/authentication"
+_OF_A_KEY = re.compile(rf"{_AUTHENTICATION}/[0-9]+/api_key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +203,8 @@ class Drafts:
         found = await self._publisher.checker.examine(current.workspace, document)
         if not asks_for_keys(document) or await self._held(current):
             return found
-        faults = [item for item in found.faults if not item.pointer.startswith(_AUTHENTICATION)]
+        # Not those of the declaration that stands for keys which are still to come.
+        faults = [item for item in found.faults if not _OF_A_KEY.match(item.pointer)]
         detail = "calls need an API key, and the trigger has none yet"
         hint = "add a key, or remove the authentication"
         faults.append(unplaced_fault(_AUTHENTICATION, "key_missing", detail, hint))

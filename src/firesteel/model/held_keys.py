@@ -43,7 +43,7 @@ UNDECIDED: dict[str, Any] = {"api_key": {}}
 def asks_for_keys(document: dict[str, Any]) -> bool:
     """Whether an API key lets calls in."""
     declared = items(mapping(document.get("trigger")).get("authentication"))
-    return any(_is_key(item) for item in declared)
+    return any(is_key(item) for item in declared)
 
 
 def with_held_keys(document: dict[str, Any], held: Sequence[HeldKey]) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def with_held_keys(document: dict[str, Any], held: Sequence[HeldKey]) -> dict[st
     declared: list[Any] = []
     placed = False
     for item in trigger["authentication"]:
-        if not _is_key(item):
+        if not is_key(item):
             declared.append(item)
         elif not placed:
             declared += [key.declaration() for key in held] or [UNDECIDED]
@@ -64,6 +64,7 @@ def with_held_keys(document: dict[str, Any], held: Sequence[HeldKey]) -> dict[st
     return {**document, "trigger": {**trigger, "authentication": declared}}
 
 
-def _is_key(item: Any) -> bool:
-    """An item with another kind beside the key is left alone, for its fault to be told."""
+def is_key(item: Any) -> bool:
+    """Whether an item of ``authentication`` is an API key; one with another kind beside it is none,
+    so that its fault is told."""
     return set(mapping(item)) == {"api_key"}

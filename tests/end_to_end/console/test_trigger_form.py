@@ -12,6 +12,7 @@ from tests.support.http_server import HttpServer
 from tests.support.node import ProjectFolder, RunningNode
 
 AT = "/workspaces/test/integrations"
+ENVIRONMENT = {"S": "a secret of 32 bytes, for the sake of HS256", "T": "another"}
 STEPS = {"steps": [{"name": "a", "map": 1}]}
 PARAMETERS = [
     {"name": "text", "default": "012", "description": 'a "quoted" <word> & more'},
@@ -64,6 +65,51 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
         "search": {"no": "body.no", "who": "consumer"},
         "redact": ["body.card", "x-token"],
         "retention": {"history": "90d", "payloads": "36h"},
+    },
+    "ways": {
+        "trigger": {
+            "authentication": [
+                {"signature": {"preset": "github", "label": "g", "secrets": ["${S}", "${T}"]}},
+                {
+                    "signature": {
+                        "label": "o",
+                        "header": "x-sig",
+                        "algorithm": "sha256",
+                        "encoding": "base64",
+                        "prefix": "v1=",
+                        "timestamp_header": "x-time",
+                        "signed": "{timestamp}\n{body}",
+                        "tolerance": "5m",
+                        "secrets": ["${S}"],
+                    }
+                },
+                {"basic": {"username": "erp", "label": "b", "password": "${S}"}},
+                {
+                    "jwt": {
+                        "label": "j",
+                        "issuer": "https://idp.example.com",
+                        "audience": "a",
+                        "jwks_url": "https://idp.example.com/keys",
+                        "algorithms": ["RS256", "ES256"],
+                        "leeway": "30s",
+                        "consumer": "sub",
+                    }
+                },
+                {"jwt": {"label": "h", "secret": "${S}"}},
+                {"client_certificate": {"label": "c", "fingerprint": "ab" * 32, "san": "x"}},
+            ],
+            "allowed_addresses": ["10.0.0.0/8", "2001:db8::/32"],
+            "handshakes": ["slack", {"meta": {"verify_token": "${S}"}}],
+        }
+    },
+    "ways-beside-keys": {
+        "trigger": {
+            "authentication": [
+                {"basic": {"label": "b", "username": "erp", "password": "${S}"}},
+                {"api_key": {}},
+                {"basic": {"label": "c", "username": "crm", "password": "${T}"}},
+            ]
+        }
     },
     "switched-off": {"trigger": {"idempotency": False, "rate_limit": "100/s", "body": "xml"}},
     "other-parts": {

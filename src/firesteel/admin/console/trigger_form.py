@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
+from firesteel.admin.console.authentication_form import declared, handshakes, with_way
 from firesteel.model.findings import items, mapping
-from firesteel.model.held_keys import UNDECIDED
 from firesteel.model.integration import Integration
 from firesteel.model.section import Reading
 from firesteel.model.trigger import Trigger
@@ -56,10 +56,11 @@ def with_act(document: dict[str, Any], act: str) -> dict[str, Any]:
     ``add-parameter`` or ``remove-parameter-2``; the same document for any other."""
     trigger = dict(mapping(document.get("trigger")))
     parameters = list(items(trigger.get("query_parameters")))
-    if act == "add-authentication":
-        trigger["authentication"] = [UNDECIDED]
-    elif act == "remove-authentication":
-        trigger.pop("authentication", None)
+    declared = with_way(trigger, act)
+    if declared is not None:
+        trigger["authentication"] = declared
+        if not declared:
+            del trigger["authentication"]
     elif act == "add-parameter":
         trigger["query_parameters"] = [*parameters, {"name": ""}]
     elif act.startswith("remove-parameter-") and act[17:].isdecimal():
@@ -74,7 +75,8 @@ def with_act(document: dict[str, Any], act: str) -> dict[str, Any]:
 
 def with_authentication(document: dict[str, Any]) -> dict[str, Any]:
     """The document with API keys asked for, in the order of the reference."""
-    trigger = {**mapping(document.get("trigger")), "authentication": [UNDECIDED]}
+    old = mapping(document.get("trigger"))
+    trigger = {**old, "authentication": with_way(old, "add-api_key")}
     order = Trigger.keys()
     known = [key for key in order if key in trigger]
     ordered = {key: trigger[key] for key in [*known, *(key for key in trigger if key not in order)]}
@@ -105,7 +107,9 @@ def _trigger(old: dict[str, Any], form: FormData) -> dict[str, Any]:
     }
     found: dict[str, Any] = {
         "methods": [method for method in METHODS if method in form.getlist("method")],
-        "authentication": _authentication(old, form),
+        "authentication": declared(old, form),
+        "allowed_addresses": _lines(form, "allowed_addresses") or None,
+        "handshakes": handshakes(form),
         "ordered_delivery": _ordered(form),
         "request_response": _request_response(form),
         "query_parameters": _parameters(old, form),
@@ -136,12 +140,6 @@ def _meaning(key: str, trigger: dict[str, Any]) -> dict[str, Any] | None:
         return Trigger.model_validate(one, context=Reading()).model_dump()
     except ValidationError:
         return None
-
-
-def _authentication(old: dict[str, Any], form: FormData) -> list[Any]:
-    if not _text(form, "authentication"):
-        return []
-    return items(old.get("authentication")) or [UNDECIDED]
 
 
 def _ordered(form: FormData) -> Any:

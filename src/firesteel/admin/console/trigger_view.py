@@ -5,6 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from firesteel.admin.console.authentication_form import (
+    WayView,
+    guarded,
+    verify_token,
+    views,
+)
 from firesteel.admin.console.trigger_form import (
     DEFAULT_KEY,
     DEFAULT_METHODS,
@@ -43,6 +49,13 @@ class TriggerView:
 
     methods: list[str]
     authentication: bool
+    """API keys are asked for."""
+    guarded: bool
+    """Credentials of some kind are."""
+    ways: list[WayView]
+    allowed_addresses: str
+    handshakes: list[str]
+    verify_token: str
     ordered: bool
     ordered_key: str
     on_failure: str
@@ -72,6 +85,8 @@ class TriggerView:
 
 
 _ADVANCED = (
+    "allowed_addresses",
+    "handshakes",
     "undeclared",
     "body",
     "concurrency",
@@ -82,8 +97,8 @@ _ADVANCED = (
 )
 
 
-def view(editing: Editing) -> TriggerView:
-    """Of the document that is edited."""
+def view(editing: Editing, held: int) -> TriggerView:
+    """Of the document that is edited; ``held``: how many API keys the trigger has."""
     document = editing.document
     trigger = mapping(document.get("trigger"))
     ordered, waits = trigger.get("ordered_delivery"), trigger.get("request_response")
@@ -93,6 +108,11 @@ def view(editing: Editing) -> TriggerView:
     return TriggerView(
         methods=list(items(trigger.get("methods", list(DEFAULT_METHODS)))),
         authentication=asks_for_keys(document),
+        guarded=guarded(document),
+        ways=views(editing, held),
+        allowed_addresses="\n".join(map(_text, items(trigger.get("allowed_addresses")))),
+        handshakes=_handshakes(trigger),
+        verify_token=verify_token(trigger) or "",
         ordered=ordered not in (None, False),
         ordered_key=_text(mapping(ordered).get("key")),
         on_failure=_text(mapping(ordered).get("on_failure", "continue")) if ordered else "",
@@ -140,6 +160,11 @@ def _parameters(editing: Editing, declared: list[Any]) -> list[ParameterView]:
             )
         )
     return views
+
+
+def _handshakes(trigger: dict[str, Any]) -> list[str]:
+    named = [item for item in items(trigger.get("handshakes")) if isinstance(item, str)]
+    return [*named, "meta"] if verify_token(trigger) is not None else named
 
 
 def _less_patient(timeout: str) -> list[Sender]:

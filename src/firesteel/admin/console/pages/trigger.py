@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.responses import HTMLResponse
 
 from firesteel.admin.access import Access
-from firesteel.admin.console import trigger_form
+from firesteel.admin.console import authentication_form, trigger_form
 from firesteel.admin.console.draft import Editing, examined, load, save, told_before
 from firesteel.admin.console.page import render
 from firesteel.admin.console.pages.key_values import key_values
@@ -93,14 +93,18 @@ async def trigger_page(
     """The page as it is edited; ``values``: what an act has to say."""
     engine, publisher, access = given
     more = {"unsaved": editing.conflict is not None, "act": ""}
+    keys = await key_values(editing, engine, publisher, access)
     return await render(
         request,
         "trigger/trigger.html",
         status=status,
         editing=editing,
-        view=view(editing),
+        view=view(editing, len(keys["keys"])),
         url=engine.public.of(editing.published.path),
         methods=trigger_form.METHODS,
         types=trigger_form.TYPES,
-        **{**more, **await key_values(editing, engine, publisher, access), **values},
+        kinds=authentication_form.KINDS,
+        presets=authentication_form.PRESETS,
+        handshakes=authentication_form.HANDSHAKES,
+        **{**more, **keys, **values},
     )
