@@ -115,7 +115,8 @@ SETTINGS: tuple[Setting, ...] = (
         "retention_days",
         values.positive(36_500),
         "30",
-        "Days for which messages that have ended are kept, where an integration says nothing else.",
+        "Days for which messages that have ended are kept, where neither an integration nor its "
+        "workspace says so.",
     ),
     Setting(
         "outgoing_allow",

@@ -368,8 +368,8 @@ async def test_payloads_may_go_before_their_messages(open_store: OpenStore, cloc
     (detail,) = await shop.store.history.executions(old[0].message_id)
     assert (detail.message, detail.response, detail.journal) == (None, None, [])
     assert [attempt.logs for attempt in detail.attempts] == [""]
-    assert detail.summary.failure == replace_trace(FAILURE)
-    assert detail.attempts[0].failure == replace_trace(FAILURE)
+    assert detail.summary.failure == without_texts(FAILURE)
+    assert detail.attempts[0].failure == without_texts(FAILURE)
     assert len(await shop.numbers(search=("n", "1"))) == 10
     (detail,) = await shop.store.history.executions(young.message_id)
     assert detail.message is not None
@@ -381,8 +381,8 @@ async def test_payloads_may_go_before_their_messages(open_store: OpenStore, cloc
     await conserved(shop)
 
 
-def replace_trace(failure: Failure) -> Failure:
-    return Failure(failure.kind, failure.code, failure.detail)
+def without_texts(failure: Failure) -> Failure:
+    return Failure(failure.kind, failure.code, "")
 
 
 async def test_a_replay_that_begins_meanwhile_keeps_its_message(shop: Shop, clock: Clock) -> None:

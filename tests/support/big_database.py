@@ -69,7 +69,9 @@ _AGEING = (
 
 _NOW_US = 1_790_000_000 * 1_000_000
 _REQUEST = msgspec.msgpack.encode(Request("POST", "/shop/orders", b"", []))
-_WORKSPACE = "INSERT INTO workspace VALUES (1, 'shop', 0) ON CONFLICT DO NOTHING"
+_WORKSPACE = (
+    "INSERT INTO workspace (no, name, created_at_us) VALUES (1, 'shop', 0) ON CONFLICT DO NOTHING"
+)
 _TRIGGER = """
 INSERT INTO integration (workspace_no, name, managed_by, created_at_us, concurrency, max_waiting,
     on_failure, last_sequence)

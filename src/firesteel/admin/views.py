@@ -222,6 +222,7 @@ def message(executions: list[ExecutionDetail], *, payloads: bool) -> shapes.Mess
         integration=first.integration,
         consumer=first.consumer,
         received_at=written(first.received_at_us),
+        erased_at=written_or_none(executions[0].erased_at_us),
         request=_request(received) if received and payloads else None,
         executions=[_execution(item, runs, payloads=payloads) for item in executions],
     )

@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from firesteel.cli import (
+    compact,
     demo,
     init,
     keys,
@@ -17,6 +18,7 @@ from firesteel.cli import (
     migrate_store,
     node_commands,
     project_commands,
+    retention,
     secrets,
     send,
     serve,
@@ -66,6 +68,7 @@ def _add_local_commands(app: typer.Typer) -> None:
     app.command("dev", rich_help_panel=_RUN)(with_settings(serve.dev))
     app.command("demo", rich_help_panel=_RUN)(with_settings(demo.demo))
     app.command("migrate-store", rich_help_panel=_RUN)(local(migrate_store.migrate_store))
+    app.command("compact", rich_help_panel=_RUN)(local(compact.compact))
     app.command("init", rich_help_panel=_PROJECT)(local(init.init))
     app.command("check", rich_help_panel=_PROJECT)(local(project_commands.check))
 
@@ -78,6 +81,7 @@ def _add_node_commands(app: typer.Typer) -> None:
     app.command("backup", rich_help_panel=_OPERATE)(on_node(node_commands.backup))
     app.command("openapi", rich_help_panel=_OPERATE)(on_node(node_commands.openapi))
     app.command("status", rich_help_panel=_OPERATE)(on_node(node_commands.status))
+    app.command("retention", rich_help_panel=_OPERATE)(on_node(retention.retention))
     groups: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
         ("key", "API keys of a trigger.", keys.COMMANDS),
         ("messages", "Messages and their executions.", messages.COMMANDS),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from firesteel.cli.exit_codes import CommandFailed, Exit
 from firesteel.cli.output import painted
 
 _SHORT = 300
@@ -105,3 +106,13 @@ def _time(text: str) -> str:
 def _milliseconds(start: str, end: str) -> int:
     took = datetime.fromisoformat(end) - datetime.fromisoformat(start)
     return round(took.total_seconds() * 1000)
+
+
+def search_condition(text: str | None) -> tuple[str | None, str | None]:
+    """Name and value of ``--search name=value``. Raises CommandFailed ``usage``."""
+    if text is None:
+        return None, None
+    name, separator, value = text.partition("=")
+    if not separator:
+        raise CommandFailed("--search is written name=value", exit_code=Exit.USAGE, code="usage")
+    return name, value

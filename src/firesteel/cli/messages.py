@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from firesteel.cli.command import Session  # read by Typer
-from firesteel.cli.exit_codes import CommandFailed, Exit
-from firesteel.cli.message_text import message_lines
+from firesteel.cli.erasing import erase
+from firesteel.cli.message_text import message_lines, search_condition
 
 ID = Annotated[str, typer.Argument(help="Id of the message.")]
 RUN = Annotated[
@@ -58,7 +58,7 @@ def list_messages(
 
       firesteel messages list -i ReceiveWorkOrder --search customer_no=1000 --json
     """
-    search_name, search_value = _search(search)
+    search_name, search_value = search_condition(search)
     page = session.client.get(
         session.path("messages"),
         integration=integration,
@@ -140,15 +140,6 @@ def _act(session: Session, act: str, id: str, body: dict[str, Any]) -> None:
     session.output.result(done, f"{id}: {done['state']}")
 
 
-def _search(text: str | None) -> tuple[str | None, str | None]:
-    if text is None:
-        return None, None
-    name, separator, value = text.partition("=")
-    if not separator:
-        raise CommandFailed("--search is written name=value", exit_code=Exit.USAGE, code="usage")
-    return name, value
-
-
 def _row(item: dict[str, Any]) -> tuple[object, ...]:
     failure = item["failure"]
     why = item["reason"] or (f"{failure['code']}: {failure['detail']}" if failure else "")
@@ -172,4 +163,5 @@ COMMANDS = {
     "cancel": cancel,
     "skip": skip,
     "retry": retry,
+    "erase": erase,
 }

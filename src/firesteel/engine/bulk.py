@@ -1,4 +1,4 @@
-"""Bulk acts: replay, cancel or skip all that a filter finds, whoever watches.
+"""Bulk acts: replay, cancel, skip or erase all that a filter finds, whoever watches.
 
 One runs in a workspace at a time, on one of the nodes that share the store, the oldest execution
 first, so that replays stand in their lanes in the order of their originals. How far it has come is
@@ -19,6 +19,7 @@ from firesteel.engine.commits import STORE_RETRY_S
 from firesteel.errors import CallerError, OutcomeUnknown, StoreUnavailable
 from firesteel.model.execution import State
 from firesteel.store.bulk import NewBulk, Step
+from firesteel.store.history import MessageFilter
 from firesteel.store.journal import Actor
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from firesteel.engine.engine import Engine
     from firesteel.engine.parts import Parts
     from firesteel.store.bulk import Act, Bulk
-    from firesteel.store.history import MessageFilter, Target
+    from firesteel.store.history import Target
 
 # At most 200 executions a second: the calls of the day go on beside it.
 PIECE: Final = 50
@@ -38,8 +39,10 @@ STATES: Final[dict[Act, frozenset[State]]] = {
     "replay": frozenset({State.FAILED, State.SUCCEEDED, State.CANCELLED, State.SKIPPED}),
     "cancel": frozenset({State.WAITING, State.RUNNING}),
     "skip": frozenset({State.WAITING, State.FAILED}),
+    "erase": frozenset(state for state in State if state.terminal),
 }
-"""In which states an execution can be acted on so; a bulk act's filter names one of them."""
+"""In which states an execution can be acted on so; a bulk act's filter names one of them. An
+erasure may name none: what has not ended by then is passed over, and counted."""
 
 log = structlog.get_logger(__name__)
 
@@ -141,9 +144,14 @@ class BulkRunner:
         targets = await self._parts.history.targets(replace(left, oldest_first=True, limit=PIECE))
         actor = Actor(bulk.started_by, bulk.why)
         if not targets:
+            if bulk.act == "erase":
+                await self._forget(bulk)
             await self._acts.end(bulk.no, "done", actor)
             return at_no, False
-        step = await self._act_on(targets, bulk.act, actor)
+        if bulk.act == "erase":
+            step = await self._erase(targets)
+        else:
+            step = await self._act_on(targets, bulk.act, actor)
         return step.at_no, await self._acts.step(bulk.no, step)
 
     async def _act_on(self, targets: Sequence[Target], act: Act, actor: Actor) -> Step:
@@ -161,6 +169,20 @@ class BulkRunner:
             else:
                 done += 1
         return Step(targets[-1].execution_no, done, passed_over)
+
+    async def _erase(self, targets: Sequence[Target]) -> Step:
+        """Whole messages, with all their executions."""
+        ids = list(dict.fromkeys(target.message_id for target in targets))
+        erased = await self._parts.history.erase(ids)
+        for target in targets:
+            self._parts.dispatcher.feed.changed(target.trigger_no, target.execution_no)
+        passed_over = sum(target.message_id not in erased for target in targets)
+        return Step(targets[-1].execution_no, sum(erased.values()), passed_over)
+
+    async def _forget(self, bulk: Bulk) -> None:
+        filter = bulk.filter
+        if not await self._parts.history.forget(filter.workspace or "", filter.consumer):
+            log.warning("log_not_emptied", bulk=bulk.no)
 
     async def _act(self, target: Target, act: Act, actor: Actor) -> bool:
         parts, no = self._parts, target.execution_no
@@ -183,7 +205,10 @@ class BulkRunner:
 
 def _selection(act: Act, filter: MessageFilter) -> MessageFilter:
     """What the act is about: a replay leaves out what somebody has replayed already."""
-    if filter.state not in STATES[act]:
+    if act == "erase" and filter.state is None:
+        if filter == MessageFilter(workspace=filter.workspace, before_no=filter.before_no):
+            raise CallerError("say whose or which messages to erase", code="invalid_request")
+    elif filter.state not in STATES[act]:
         states = ", ".join(sorted(STATES[act]))
         raise CallerError(f"to {act}, choose one state of: {states}", code="invalid_request")
     unrepeated = act == "replay" or filter.unrepeated

@@ -180,6 +180,18 @@ class Engine:
         self.feed.changed(detail.trigger_no, execution_no)
         return ended
 
+    async def erase(self, workspace: str, message_id: str, actor: Actor) -> None:
+        """Erase what a message held. Raises CallerError ``not_terminal`` where an execution of it
+        has not ended, or a lane stands at it."""
+        executions = await self._executions(message_id)
+        if not await self.history.erase([message_id], actor):
+            detail = "the message has not ended, or its lane stands at it"
+            raise CallerError(detail, code="not_terminal")
+        for execution in executions:
+            summary = execution.summary
+            self._parts.dispatcher.feed.changed(execution.trigger_no, summary.execution_no)
+        await self.history.forget(workspace, None)
+
     async def skip(self, message_id: str, run: int | None, actor: Actor) -> Ended:
         """Skip an execution that waits, or the failed head at which a lane is paused."""
         detail = await self._execution(message_id, run)

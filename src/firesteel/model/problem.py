@@ -127,7 +127,7 @@ PROBLEMS: Mapping[str, ProblemType] = {
     "response_gone": ProblemType(
         410,
         "Response no longer kept",
-        "The message's retention has ended: its state is known, its response was deleted.",
+        "The message's state is known; its response was deleted by retention or erased.",
     ),
     # --- the node cannot take calls now
     "store_unavailable": ProblemType(
@@ -297,7 +297,10 @@ PROBLEMS: Mapping[str, ProblemType] = {
         "where that is asked for.",
     ),
     "not_terminal": ProblemType(
-        409, "Execution not ended", "Only an execution that has ended can be replayed."
+        409,
+        "Execution not ended",
+        "Only what has ended can be replayed or erased; a failed message at which a lane stands is "
+        "erased once somebody has retried or skipped it.",
     ),
     "not_recovered": ProblemType(
         409,
@@ -322,7 +325,7 @@ PROBLEMS: Mapping[str, ProblemType] = {
         "Another bulk act of the workspace is running; wait for its end, or cancel it.",
     ),
     "payload_purged": ProblemType(
-        409, "Payload purged", "The message's request and body were deleted by retention."
+        409, "Payload purged", "The message's request and body were deleted by retention or erased."
     ),
     "acts_for_real": ProblemType(
         409,

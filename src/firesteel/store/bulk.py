@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 from firesteel.store.history import MessageFilter
 from firesteel.store.journal import Actor
 
-Act = Literal["replay", "cancel", "skip"]
+Act = Literal["replay", "cancel", "skip", "erase"]
 BulkState = Literal["running", "done", "cancelled"]
 
 
@@ -71,7 +71,9 @@ class BulkActs(Protocol):
         ...
 
     async def end(self, no: int, state: Literal["done", "cancelled"], actor: Actor) -> bool:
-        """End a running one; False: it had ended before. Only a cancellation is audited."""
+        """End a running one; False: it had ended before. Only a cancellation is audited. With the
+        end of an erasure the consumer and search value that it was about are forgotten, by the
+        other acts of the workspace too."""
         ...
 
     async def show(self, workspace: str, no: int) -> Bulk | None:

@@ -167,6 +167,15 @@ class AuditFilter:
 EVERYTHING = AuditFilter()
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """For how many seconds messages and their payloads are kept; None: as the node says, and as
+    long as the message."""
+
+    history_s: int | None
+    payloads_s: int | None
+
+
 class Catalog(Protocol):
     """Raises CallerError with codes ``unknown_workspace``, ``unknown_integration``,
     ``unknown_draft``, ``unknown_key``, ``unknown_connection``, ``unknown_secret``, ``label_taken``,
@@ -207,6 +216,15 @@ class Catalog(Protocol):
 
     async def ensure_workspace(self, name: str) -> None:
         """Make it where there is none. Safe to repeat."""
+        ...
+
+    async def kept(self, workspace: str) -> Kept:
+        """How long the workspace keeps what its integrations say nothing of. Raises CallerError
+        ``unknown_workspace``."""
+        ...
+
+    async def set_kept(self, workspace: str, kept: Kept, actor: str) -> None:
+        """Raises CallerError ``unknown_workspace``."""
         ...
 
     async def integrations(self, workspace: str | None = None) -> list[PublishedIntegration]:

@@ -20,7 +20,7 @@ from firesteel.model.execution import (
     State,
 )
 from firesteel.model.message import Message
-from firesteel.store.journal import Edit
+from firesteel.store.journal import Actor, Edit
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +165,8 @@ class ExecutionDetail:
     ended_by: str | None
     ended_why: str | None
     replay_of: int | None
+    erased_at_us: int | None
+    """When the message was erased, with all its executions."""
     edit: Edit | None
     """What a person changed of the message for this execution; None: nothing."""
 
@@ -182,8 +184,8 @@ MOST_COUNTED = 1000
 
 
 class History(Protocol):
-    """Answers about what is committed; only ``purge`` changes anything. Messages of a removed
-    integration stay visible until their retention ends."""
+    """Answers about what is committed; only ``purge``, ``erase`` and ``forget`` change anything.
+    Messages of a removed integration stay visible until their retention ends."""
 
     async def status(self, message_id: str) -> MessageStatus | None:
         """Of the message's latest execution; None where there is no such message."""
@@ -251,6 +253,25 @@ class History(Protocol):
         The trigger's ``purged`` counter rises by the executions that went, in the same transaction
         (P07). Ages are measured so that a jump of the wall clock purges nothing too early (P32).
         Idempotency keys go when their window is over."""
+        ...
+
+    async def erase(self, message_ids: Sequence[str], actor: Actor | None = None) -> dict[str, int]:
+        """Erase those of the messages whose executions have all ended, in small pieces, each a
+        transaction; which of them are erased, with how many executions went now (0: it was erased
+        before). Safe to repeat.
+
+        What was received goes, and all that was made of it: payload, input, entries, responses,
+        logs, edits, texts of failures, search values, consumer and lane. The message itself stays,
+        with its id, sequence, times, state and counts (P07, P08). Left out is also a failed message
+        at which its lane is stopped: somebody has to decide about it first. With ``actor`` each
+        message is noted in the audit log, without anything of what it held."""
+        ...
+
+    async def forget(self, workspace: str, consumer: str | None) -> bool:
+        """What goes after messages were erased: idempotency keys that lead to one, and with
+        ``consumer`` those of it whose message retention has let go; then what the store's own log
+        still has of all that. False: it could not be emptied now, since somebody reads from it; it
+        is overwritten or emptied later. Safe to repeat."""
         ...
 
     async def backup(self, target: Path) -> None:

@@ -73,6 +73,8 @@ workspace = Table(
     _no(),
     Column("name", Text(), nullable=False),
     Column("created_at_us", BigInteger(), nullable=False),
+    Column("history_s", BigInteger()),
+    Column("payloads_s", BigInteger()),
     UniqueConstraint("name"),
 )
 
@@ -303,7 +305,8 @@ session = Table(
     Column("version", Text(), nullable=False, server_default=text("''")),
 )
 
-# ``lane_key``: NULL where the trigger is not ordered, '' for its one lane.
+# ``lane_key``: NULL where the trigger is not ordered, '' for its one lane. Of an erased message
+# (``erased_at_us``) it is NULL, as its consumer.
 message = Table(
     "message",
     metadata,
@@ -314,6 +317,7 @@ message = Table(
     Column("received_at_us", BigInteger(), nullable=False),
     Column("consumer", Text()),
     Column("lane_key", Text()),
+    Column("erased_at_us", BigInteger()),
     UniqueConstraint("id"),
     UniqueConstraint("trigger_no", "sequence"),
 )
@@ -492,7 +496,7 @@ bulk = Table(
     _count("total"),
     _count("done"),
     _count("passed_over"),
-    CheckConstraint("act IN ('replay', 'cancel', 'skip')", name="act"),
+    CheckConstraint("act IN ('replay', 'cancel', 'skip', 'erase')", name="act"),
     CheckConstraint("state IN ('running', 'done', 'cancelled')", name="state"),
     CheckConstraint("(state = 'running') = (ended_at_us IS NULL)", name="ended"),
 )

@@ -30,6 +30,8 @@ administer  POST   /api/v1/backup
 view        GET    /api/v1/schema/integration
 view        GET    /api/v1/workspaces/{workspace}/traffic
 view        GET    /api/v1/storage
+view        GET    /api/v1/workspaces/{workspace}/retention
+administer  PUT    /api/v1/workspaces/{workspace}/retention
 administer  GET    /api/v1/settings
 view        GET    /api/v1/workspaces/{workspace}/integrations
 edit        POST   /api/v1/workspaces/{workspace}/integrations
@@ -72,6 +74,7 @@ operate     POST   /api/v1/workspaces/{workspace}/messages/{id}/replay
 operate     POST   /api/v1/workspaces/{workspace}/messages/{id}/cancel
 operate     POST   /api/v1/workspaces/{workspace}/messages/{id}/skip
 operate     POST   /api/v1/workspaces/{workspace}/messages/{id}/retry
+administer  POST   /api/v1/workspaces/{workspace}/messages/{id}/erase
 view        GET    /api/v1/workspaces/{workspace}/bulk
 view        GET    /api/v1/workspaces/{workspace}/bulk/count
 operate     POST   /api/v1/workspaces/{workspace}/bulk
@@ -145,6 +148,7 @@ view        GET    /workers
 administer  POST   /workers/restart
 view        GET    /storage
 administer  POST   /storage/backup
+administer  POST   /storage/retention/{workspace}
 administer  GET    /settings
 anybody     GET    /account
 anybody     POST   /account/password
@@ -186,6 +190,7 @@ view        GET    /w/{workspace}/messages/{id}
 operate+payloads GET    /w/{workspace}/messages/{id}/edit
 operate     POST   /w/{workspace}/messages/{id}/replay
 operate+payloads POST   /w/{workspace}/messages/{id}/edit
+administer  POST   /w/{workspace}/messages/{id}/erase
 operate     POST   /w/{workspace}/messages/{id}/{act}
 view        GET    /w/{workspace}/failed
 operate     GET    /w/{workspace}/bulk/new

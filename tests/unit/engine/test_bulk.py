@@ -11,7 +11,7 @@ import pytest
 from firesteel.engine import bulk as bulk_module
 from firesteel.errors import CallerError
 from firesteel.model.execution import Failure, State
-from firesteel.store.bulk import Bulk
+from firesteel.store.bulk import Bulk, NewBulk
 from firesteel.store.history import MessageFilter, MessageSummary
 from firesteel.store.journal import Actor
 from tests.support.attended_engine import PATIENCE_S, AttendedEngine, attended_engine
@@ -167,3 +167,45 @@ async def test_one_runs_at_a_time_and_the_state_must_fit_the_act(node: AttendedE
         await begin(node)
     assert caught.value.code == "bulk_running"
     await ended(node, first)
+
+
+# --- erasing --------------------------------------------------------------------------------------
+
+
+async def test_an_erasure_takes_what_has_ended_and_counts_what_has_not(
+    node: AttendedEngine,
+) -> None:
+    ids = await fail(node, 7)
+    waits = (await node.accepted()).message_id
+    filter = MessageFilter(workspace="test", consumer="shop")
+    total, until_no = await node.engine.bulk.count("erase", filter)
+    bulk = await node.engine.bulk.begin("erase", filter, until_no, total=total, actor=ADA)
+    shown = await ended(node, bulk)
+    assert (shown.state, shown.total, shown.done, shown.passed_over) == ("done", 8, 7, 1)
+    assert shown.filter.consumer is None
+    for id in ids:
+        (detail,) = await node.store.history.executions(id)
+        assert (detail.message, detail.summary.consumer) == (None, None)
+    (detail,) = await node.store.history.executions(waits)
+    assert detail.message is not None
+
+
+async def test_an_erasure_begun_in_the_last_life_goes_on(tmp_path: Path) -> None:
+    async with attended_engine(tmp_path, slots=100) as node:
+        await node.publish(workflow={})
+        ids = await fail(node, 4)
+        filter = MessageFilter(workspace="test", consumer="shop")
+        await node.store.bulk.begin(NewBulk("erase", filter, 10**6, 4), ADA)
+    async with attended_engine(tmp_path, slots=100) as node:
+        (bulk,) = await node.store.bulk.running()
+        await node.engine.bulk.go_on()
+        assert (await ended(node, bulk)).done == 4
+        for id in ids:
+            (detail,) = await node.store.history.executions(id)
+            assert detail.erased_at_us is not None
+
+
+async def test_an_erasure_of_everything_must_be_said(node: AttendedEngine) -> None:
+    with pytest.raises(CallerError) as caught:
+        await node.engine.bulk.count("erase", MessageFilter(workspace="test"))
+    assert caught.value.code == "invalid_request"

@@ -157,10 +157,10 @@ VALUES (1, 1, 1, 1, 1, 1, 'failed', ?)
 def fill(connection: SqliteConnection) -> None:
     """One message that has failed."""
     for text in (
-        "INSERT INTO workspace VALUES (1, 'w', 0)",
+        "INSERT INTO workspace (no, name, created_at_us) VALUES (1, 'w', 0)",
         INTEGRATION,
         "INSERT INTO version VALUES (1, 1, 1, '{}', 0, 'ada')",
-        "INSERT INTO message VALUES (1, 'm1', 1, 1, 5, 'a', NULL)",
+        "INSERT INTO message VALUES (1, 'm1', 1, 1, 5, 'a', NULL, NULL)",
         "INSERT INTO payload VALUES (1, x'00', x'00')",
         "INSERT INTO search VALUES (1, 'order_no', 'A1', 1)",
     ):

@@ -1,4 +1,4 @@
-"""Bulk acts: replay, cancel or skip all that a selection finds; count first, then watch it run."""
+"""Bulk acts: replay, cancel, skip or erase all that a selection finds; count, then watch it run."""
 
 from __future__ import annotations
 
@@ -51,7 +51,10 @@ async def begin_bulk(
     workspace: WorkspaceName, new: shapes.NewBulkShape, engine: EngineGiven, access: Operator
 ) -> shapes.BulkShape:
     """Begin a bulk act, the oldest execution first and at most 200 a second. It goes on without
-    anybody watching, also after a restart; a workspace has one at a time."""
+    anybody watching, also after a restart; a workspace has one at a time. To erase, the right to
+    administer is needed."""
+    if new.act == "erase":
+        access.require("administer")
     await require_workspace(engine.catalog, workspace)
     filter, until_no = filter_of(workspace, new.selection), int(new.until)
     total, _ = await engine.bulk.count(new.act, replace(filter, before_no=until_no + 1))

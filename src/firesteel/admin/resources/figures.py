@@ -16,7 +16,7 @@ from firesteel.admin.resources.given import (
     WorkspaceName,
 )
 from firesteel.admin.settings_shown import settings_shown
-from firesteel.admin.storage import storage_of
+from firesteel.admin.storage import retention_of, set_retention, storage_of
 from firesteel.admin.traffic import traffic_of
 from firesteel.engine.connection_publishing import require_workspace
 
@@ -49,6 +49,27 @@ async def show_traffic(
 async def show_storage(engine: EngineGiven, _access: Viewer) -> shapes.StorageShape:
     """What the store takes on disk, and how long messages are kept."""
     return await storage_of(engine)
+
+
+@router.get("/workspaces/{workspace}/retention", responses=responses("unknown_workspace"))
+async def show_retention(
+    workspace: WorkspaceName, engine: EngineGiven, _access: Viewer
+) -> shapes.RetentionShape:
+    """How long the workspace keeps messages and payloads, where an integration says nothing
+    else."""
+    return await retention_of(engine, workspace)
+
+
+@router.put("/workspaces/{workspace}/retention", responses=responses("unknown_workspace"))
+async def put_retention(
+    workspace: WorkspaceName,
+    wanted: shapes.RetentionShape,
+    engine: EngineGiven,
+    access: Administrator,
+) -> shapes.RetentionShape:
+    """Change it. What is older than that goes within minutes, and does not come back."""
+    await set_retention(engine, workspace, wanted, access.name)
+    return await retention_of(engine, workspace)
 
 
 @router.get("/settings", responses=responses())

@@ -1,4 +1,4 @@
-"""Messages: find them, look at one, replay, cancel, skip, retry."""
+"""Messages: find them, look at one, replay, cancel, skip, retry, erase."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from firesteel.admin import shapes, views
 from firesteel.admin.access import Access
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.given import (
+    Administrator,
     EngineGiven,
     MessageId,
     Operator,
@@ -126,6 +127,25 @@ async def retry_message(
     """Let an execution that waits for its retry start now; replay one that has failed (at its
     place, where its lane is paused at it)."""
     return await _act(engine, access, "retry_now", (workspace, id, act))
+
+
+@router.post("/{id}/erase", responses=responses(*_UNKNOWN, "not_terminal"))
+async def erase_message(
+    workspace: WorkspaceName,
+    id: MessageId,
+    engine: EngineGiven,
+    access: Administrator,
+    act: shapes.ReasonShape | None = None,
+) -> shapes.ErasedShape:
+    """Erase for good what a message held and was made of it, with its consumer, lane and search
+    values. Its id, sequence, times and state stay. All its executions must have ended, and no lane
+    stand at it."""
+    await _executions(engine, workspace, id)
+    await engine.erase(workspace, id, access.actor(act.why if act else ""))
+    executions = await _executions(engine, workspace, id)
+    shown = views.message(executions, payloads=False)
+    assert shown.erased_at is not None
+    return shapes.ErasedShape(id=id, erased_at=shown.erased_at)
 
 
 async def _act(

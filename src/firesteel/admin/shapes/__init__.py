@@ -26,12 +26,14 @@ from firesteel.admin.shapes.editing import NewKeyShape as NewKeyShape
 from firesteel.admin.shapes.figures import DurationsShape as DurationsShape
 from firesteel.admin.shapes.figures import IntegrationTrafficShape as IntegrationTrafficShape
 from firesteel.admin.shapes.figures import KeptShape as KeptShape
+from firesteel.admin.shapes.figures import RetentionShape as RetentionShape
 from firesteel.admin.shapes.figures import SettingShape as SettingShape
 from firesteel.admin.shapes.figures import SpanName as SpanName
 from firesteel.admin.shapes.figures import StorageShape as StorageShape
 from firesteel.admin.shapes.figures import TrafficPointShape as TrafficPointShape
 from firesteel.admin.shapes.figures import TrafficShape as TrafficShape
 from firesteel.admin.shapes.figures import TrafficSumShape as TrafficSumShape
+from firesteel.admin.shapes.figures import WorkspaceRetentionShape as WorkspaceRetentionShape
 from firesteel.admin.shapes.finding import ActName as ActName
 from firesteel.admin.shapes.finding import BulkCountQuery as BulkCountQuery
 from firesteel.admin.shapes.finding import BulkCountShape as BulkCountShape
@@ -50,6 +52,7 @@ from firesteel.admin.shapes.messages import AttemptShape as AttemptShape
 from firesteel.admin.shapes.messages import EditedShape as EditedShape
 from firesteel.admin.shapes.messages import EditShape as EditShape
 from firesteel.admin.shapes.messages import EndedShape as EndedShape
+from firesteel.admin.shapes.messages import ErasedShape as ErasedShape
 from firesteel.admin.shapes.messages import ExecutionShape as ExecutionShape
 from firesteel.admin.shapes.messages import LaneActShape as LaneActShape
 from firesteel.admin.shapes.messages import LaneShape as LaneShape

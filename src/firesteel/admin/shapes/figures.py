@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
+from pydantic import Field
+
 from firesteel.admin.shapes.base import Shape
 
 SpanName = Literal["1h", "24h", "7d", "30d"]
@@ -91,6 +93,21 @@ class KeptShape(Shape):
     """Never longer than the history."""
 
 
+class RetentionShape(Shape):
+    """How long a workspace keeps messages and their payloads, where an integration says nothing
+    else, such as ``30d``; null: as the node's ``retention_days`` says, and as long as the
+    message."""
+
+    history: str | None = Field(default=None, max_length=20, examples=["90d"])
+    payloads: str | None = Field(default=None, max_length=20, examples=["7d"])
+
+
+class WorkspaceRetentionShape(RetentionShape):
+    """The same of one of several."""
+
+    workspace: str
+
+
 class StorageShape(Shape):
     """What the store takes on disk, and what bounds it."""
 
@@ -103,7 +120,8 @@ class StorageShape(Shape):
     """Below so much free room new calls get 503. These three are null where the store is a database
     server's, which looks after its own disk."""
     retention_days: int
-    """Where an integration says nothing else."""
+    """Where neither an integration nor its workspace says anything else."""
+    workspaces: list[WorkspaceRetentionShape]
     integrations: list[KeptShape]
 
 

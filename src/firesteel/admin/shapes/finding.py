@@ -10,7 +10,7 @@ from pydantic import Field
 from firesteel.admin.shapes.base import Shape
 from firesteel.admin.shapes.messages import MessageSelection, MessageSummaryShape, SelectionShape
 
-ActName = Literal["replay", "cancel", "skip"]
+ActName = Literal["replay", "cancel", "skip", "erase"]
 PlaceName = Literal["request", "body", "input", "response"]
 
 
@@ -68,7 +68,7 @@ class FailuresShape(Shape):
 
 
 class BulkCountQuery(MessageSelection):
-    """What a bulk act would be about. A state must be chosen; see the act."""
+    """What a bulk act would be about. A state must be chosen, but to erase; see the act."""
 
     act: ActName = "replay"
 
@@ -84,7 +84,9 @@ class BulkCountShape(Shape):
 
 class NewBulkShape(Shape):
     """A bulk act to begin. ``replay``: state failed, cancelled, skipped or succeeded, and only what
-    nobody has replayed since; ``cancel``: waiting or running; ``skip``: waiting or failed."""
+    nobody has replayed since; ``cancel``: waiting or running; ``skip``: waiting or failed.
+    ``erase``: any state, or none; whole messages, and what has not ended is passed over. It needs
+    the right ``administer``."""
 
     act: ActName = "replay"
     selection: SelectionShape
@@ -100,6 +102,7 @@ class BulkShape(Shape):
     number: int
     act: ActName
     selection: MessageSelection
+    """Once an erasure has ended, without the consumer and search value that it was about."""
     state: Literal["running", "done", "cancelled"]
     started_by: str
     why: str
@@ -109,7 +112,8 @@ class BulkShape(Shape):
     """Executions counted before it began."""
     done: int
     passed_over: int
-    """Found in another state when it was their turn."""
+    """Found in another state when it was their turn; of an erasure: had not ended, or a lane stands
+    at it."""
 
 
 class ReasonShape(Shape):

@@ -130,6 +130,8 @@ class MessageShape(Shape):
     integration: str
     consumer: str | None
     received_at: datetime
+    erased_at: datetime | None
+    """When what it held was erased for good, with its consumer and lane."""
     request: RequestShape | None
     """Null once its payload is purged, and without the right to payloads."""
     executions: list[ExecutionShape]
@@ -173,6 +175,13 @@ class EndedShape(Shape):
     run: int
     state: StateName
     changed: bool
+
+
+class ErasedShape(Shape):
+    """A message that was erased."""
+
+    id: str
+    erased_at: datetime
 
 
 class ReplayedShape(Shape):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, Literal
 
@@ -118,6 +119,8 @@ def _step(connection: Connection, no: int, step: Step) -> bool:
 def _end(connection: Connection, no: int, state: BulkState, actor: Actor, now_us: int) -> bool:
     over = update(bulk).where(_b.no == no, _b.state == "running")
     ended = execute(connection, over.values(state=state, ended_at_us=now_us)).rowcount > 0
+    if ended:
+        _forget_names(connection, no)
     if ended and state == "cancelled":
         ((name,),) = fetch_all(
             connection,
@@ -127,6 +130,24 @@ def _end(connection: Connection, no: int, state: BulkState, actor: Actor, now_us
         )
         _note(connection, actor, "bulk.cancel_job", f"{name}/{no}", now_us)
     return ended
+
+
+def _forget_names(connection: Connection, no: int) -> None:
+    """After an erasure: take out of the workspace's acts whom and what it was about."""
+    found = select(_b.act, _b.selection, _b.workspace_no).where(_b.no == no)
+    ((act, selection, workspace_no),) = fetch_all(connection, found)
+    if act != "erase":
+        return
+    erased = msgspec.json.decode(selection, type=MessageFilter)
+    others = select(_b.no, _b.selection).where(_b.workspace_no == workspace_no)
+    for number, text in fetch_all(connection, others):
+        filter = msgspec.json.decode(text, type=MessageFilter)
+        consumer = None if filter.consumer == erased.consumer else filter.consumer
+        search = None if filter.search == erased.search else filter.search
+        kept = replace(filter, consumer=consumer, search=search)
+        if kept != filter:
+            values = {"selection": msgspec.json.encode(kept).decode()}
+            execute(connection, update(bulk).where(_b.no == number).values(**values))
 
 
 def _note(connection: Connection, actor: Actor, action: str, subject: str, now_us: int) -> None:

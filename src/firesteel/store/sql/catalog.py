@@ -7,6 +7,7 @@ written.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy import insert, select, update
@@ -18,6 +19,7 @@ from firesteel.store.catalog import (
     AuditEntry,
     AuditFilter,
     Draft,
+    Kept,
     KeyChanges,
     ManagedBy,
     NewApiKey,
@@ -35,6 +37,7 @@ from firesteel.store.sql import (
     catalog_integrations,
     catalog_keys,
     catalog_sealed,
+    catalog_workspaces,
 )
 from firesteel.store.sql.catalog_audit import entries
 from firesteel.store.sql.catalog_connections import NewConnection
@@ -119,6 +122,14 @@ class SqlCatalog:
             execute(connection, row.on_conflict_do_nothing())
 
         await self._database.write(work)
+
+    async def kept(self, workspace: str) -> Kept:
+        return await self._database.read(partial(catalog_workspaces.kept, name=workspace))
+
+    async def set_kept(self, workspace: str, kept: Kept, actor: str) -> None:
+        await self._changes.run(
+            actor, lambda change: catalog_workspaces.set_kept(change, workspace, kept)
+        )
 
     # --- integrations ---------------------------------------------------------------------------
 

@@ -23,8 +23,16 @@ from firesteel.store.history import (
     Target,
     TextScan,
 )
+from firesteel.store.journal import Actor
 from firesteel.store.schema import result, setting
-from firesteel.store.sql import activity, message_rows, message_search, payload_scan, retention
+from firesteel.store.sql import (
+    activity,
+    erasing,
+    message_rows,
+    message_search,
+    payload_scan,
+    retention,
+)
 from firesteel.store.sql.clock import Clocks
 from firesteel.store.sql.database import LONG_READ_TIMEOUT_S, Connection, Database, Reading
 from firesteel.store.sql.failure_groups import failure_groups
@@ -35,6 +43,9 @@ from firesteel.store.sql.retention_clock import ClockState, RetentionClock
 
 # One that looks and one that waits for it.
 _SCANS = 2
+
+# Idempotency keys that are deleted in one go.
+_KEYS_AT_ONCE = 100
 
 _CLOCK_SETTING = "retention_clock"
 _US = 1_000_000
@@ -56,6 +67,7 @@ class Storage(Protocol):
     async def backup(self, target: Path) -> None: ...
     async def size_bytes(self) -> int: ...
     async def reusable_bytes(self) -> int: ...
+    async def empty_log(self) -> bool: ...
 
 
 class SqlHistory:
@@ -77,6 +89,8 @@ class SqlHistory:
         self.backup = storage.backup
         self.size_bytes = storage.size_bytes
         self.reusable_bytes = storage.reusable_bytes
+        self._empty_log = storage.empty_log
+        self._wall_us = clocks.wall_us
         self._clock = RetentionClock(clocks)
         self._steady_us = steady_us
         self._progress = retention.Progress()
@@ -193,6 +207,31 @@ class SqlHistory:
         if len(expired) < batch:
             self._progress.end_round()
         return gone
+
+    async def erase(self, message_ids: Sequence[str], actor: Actor | None = None) -> dict[str, int]:
+        going = await self._database.read(partial(erasing.measure, message_ids=message_ids))
+        now_us, erased = self._wall_us(), dict[str, int]()
+        for piece in retention.pieces(going):
+            ids = [one.message_id for one in piece]
+            work = partial(erasing.erase, message_ids=ids, now_us=now_us, actor=actor)
+            erased |= await self._database.write(work)
+        return erased
+
+    async def forget(self, workspace: str, consumer: str | None) -> bool:
+        triggers = await self._database.read(partial(erasing.triggers_of, name=workspace))
+        for trigger_no in triggers:
+            after: erasing.Key | None = None
+            more = True
+            while more:
+                look = partial(
+                    erasing.keys_to_forget, trigger_no=trigger_no, consumer=consumer, after=after
+                )
+                gone, after = await self._database.read(look, timeout_s=LONG_READ_TIMEOUT_S)
+                for start in range(0, len(gone), _KEYS_AT_ONCE):
+                    some = gone[start : start + _KEYS_AT_ONCE]
+                    await self._database.write(partial(erasing.forget_keys, keys=some))
+                more = after is not None
+        return await self._empty_log()
 
     async def _retention_us(self, longest_us: int) -> int:
         """Retention's time; what the next life must know of it is kept in the store."""

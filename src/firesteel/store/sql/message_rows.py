@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Select, and_, literal_column, select
@@ -57,15 +58,17 @@ def targets(connection: Connection, numbers: Sequence[int]) -> list[Target]:
 
 def details(connection: Connection, message_id: str) -> list[ExecutionDetail]:
     """All executions of a message with all that is kept of them; [] if unknown."""
-    found = select(_m.no, _m.id, _m.sequence, _m.received_at_us, _m.consumer)
-    row = fetch_one(connection, found.where(_m.id == message_id))
-    if row is None:
+    found = select(_m.no, _m.id, _m.sequence, _m.received_at_us, _m.consumer, _m.erased_at_us)
+    found_row = fetch_one(connection, found.where(_m.id == message_id))
+    if found_row is None:
         return []
+    row, erased_at_us = found_row[:-1], found_row[-1]
     replays = select(_e.no).where(REPLAYS, _e.message_no == row[0])
     numbers = [row[0], *(number for (number,) in fetch_all(connection, replays))]
     received = _message(connection, row)
     latest_first = summaries(connection, numbers)
-    return [_detail(connection, summary, received) for summary in reversed(latest_first)]
+    details = [_detail(connection, summary, received) for summary in reversed(latest_first)]
+    return [replace(detail, erased_at_us=erased_at_us) for detail in details]
 
 
 def _summaries() -> Select[Any]:
@@ -157,6 +160,7 @@ def _detail(
         ended_by=ended_by,
         ended_why=ended_why,
         replay_of=replay_of,
+        erased_at_us=None,
         edit=None if replay_of is None else _edit(connection, number),
     )
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
 
 import msgspec
 from sqlalchemy import Select, bindparam, func, literal_column, or_, select
@@ -22,6 +23,7 @@ from firesteel.store.schema import (
     integration,
     message,
     payload,
+    workspace,
 )
 from firesteel.store.sql.database import Connection
 from firesteel.store.sql.queries import Prepared, Row, fetch_all
@@ -74,11 +76,8 @@ class Progress:
 
 def rules(connection: Connection, now_us: int, default_history_us: int) -> list[Rule]:
     """The rules of all triggers, removed ones too, at this time."""
-    c = integration.c
     found: list[Rule] = []
-    for number, history_s, payloads_s in fetch_all(
-        connection, select(c.no, c.history_s, c.payloads_s).order_by(c.no)
-    ):
+    for number, history_s, payloads_s in fetch_all(connection, _kept().order_by(integration.c.no)):
         history_us = default_history_us if history_s is None else history_s * _US
         found.append(Rule(number, now_us - history_us, whole=True))
         if payloads_s is not None and payloads_s * _US < history_us:
@@ -88,8 +87,18 @@ def rules(connection: Connection, now_us: int, default_history_us: int) -> list[
 
 def longest_retention_us(connection: Connection, default_history_us: int) -> int:
     """How long the trigger that keeps longest keeps its messages."""
-    (row,) = fetch_all(connection, select(func.max(integration.c.history_s)))
-    return max(default_history_us, (row[0] or 0) * _US)
+    longest_s = max(
+        (history_s or 0 for _, history_s, _ in fetch_all(connection, _kept())), default=0
+    )
+    return max(default_history_us, longest_s * _US)
+
+
+def _kept() -> Select[tuple[int, int | None, int | None]]:
+    """How long each trigger keeps messages and payloads, where it or its workspace says so."""
+    i, w = integration.c, workspace.c
+    joined = integration.join(workspace, w.no == i.workspace_no)
+    history_s = func.coalesce(i.history_s, w.history_s)
+    return select(i.no, history_s, func.coalesce(i.payloads_s, w.payloads_s)).select_from(joined)
 
 
 def find(
@@ -167,11 +176,21 @@ def _window() -> Select[tuple[int, int, int, int | None, int, int | None]]:
     )
 
 
-def pieces(expired: Sequence[Expired]) -> Iterator[list[Expired]]:
+class Sized(Protocol):
+    """Something that goes with so many bytes of bodies."""
+
+    @property
+    def body_bytes(self) -> int: ...
+
+
+S = TypeVar("S", bound=Sized)
+
+
+def pieces(going: Sequence[S]) -> Iterator[list[S]]:
     """Cut into what the writer does in one go."""
-    piece: list[Expired] = []
+    piece: list[S] = []
     size_bytes = 0
-    for one in expired:
+    for one in going:
         full = len(piece) == PIECE_MESSAGES or size_bytes + one.body_bytes > _PIECE_BYTES
         if piece and full:
             yield piece
@@ -185,13 +204,13 @@ def pieces(expired: Sequence[Expired]) -> Iterator[list[Expired]]:
 def delete_piece(connection: Connection, piece: Sequence[Expired]) -> int:
     """Delete what may still go; how many messages and payloads went. In a transaction that holds
     the triggers, so that nobody replays what goes meanwhile."""
-    _hold_triggers(connection, {one.rule.trigger_no for one in piece})
-    executions = _executions(connection, [one.message_no for one in piece])
+    hold_triggers(connection, {one.rule.trigger_no for one in piece})
+    executions = executions_of(connection, [one.message_no for one in piece])
     going = [one for one in piece if _may_go(one, executions.get(one.message_no, []))]
     whole = [one.message_no for one in going if one.rule.whole]
     _delete_messages(connection, whole, [row[0] for no in whole for row in executions[no]])
     payloads = [one.message_no for one in going if not one.rule.whole]
-    _delete_payloads(connection, payloads, [row for no in payloads for row in executions[no]])
+    delete_payloads(connection, payloads, [row for no in payloads for row in executions[no]])
     purged: dict[int, int] = {}
     for one in going:
         if one.rule.whole:
@@ -216,14 +235,14 @@ def delete_idempotency(connection: Connection, now_us: int, most: int) -> int:
     return len(keys)
 
 
-def _hold_triggers(connection: Connection, numbers: Collection[int]) -> None:
+def hold_triggers(connection: Connection, numbers: Collection[int]) -> None:
     """The triggers' rows until the end of the transaction; SQLite's writer holds everything."""
     c = integration.c
     rows = select(c.no).where(c.no.in_(numbers)).order_by(c.no)
     fetch_all(connection, rows.with_for_update(key_share=True))
 
 
-def _executions(connection: Connection, message_nos: Sequence[int]) -> dict[int, list[Row]]:
+def executions_of(connection: Connection, message_nos: Sequence[int]) -> dict[int, list[Row]]:
     """Number, time of settling and last failure of all executions of each of the messages."""
     e = execution.c
     columns = (e.message_no, e.no, e.settled_at_us, e.failure)
@@ -260,10 +279,11 @@ def _delete_messages(
         connection.executemany(text, [(number,) for number in message_nos])
 
 
-def _delete_payloads(
+def delete_payloads(
     connection: Connection, message_nos: Sequence[int], executions: Sequence[Row]
 ) -> None:
-    """Payloads, and everything that quotes them: results of steps, response, logs, traces."""
+    """Payloads, and everything that quotes them: results of steps, response, logs, and what
+    failures tell beyond their codes. ``executions``: as ``executions_of`` gives them."""
     numbers = [(row[0],) for row in executions]
     messages = [(number,) for number in message_nos]
     connection.executemany("DELETE FROM payload WHERE message_no = ?", messages)
@@ -275,17 +295,19 @@ def _delete_payloads(
         connection.executemany(text, numbers)
     connection.executemany(
         "UPDATE execution SET failure = ? WHERE no = ?",
-        [(_without_trace(failure), number) for number, _, failure in executions],
+        [(_without_texts(failure), number) for number, _, failure in executions],
     )
     c = attempt.c
     told = select(c.failure, c.execution_no, c.attempt)
     attempts = fetch_all(connection, told.where(c.execution_no.in_([row[0] for row in executions])))
     connection.executemany(
         "UPDATE attempt SET logs = '', failure = ? WHERE execution_no = ? AND attempt = ?",
-        [(_without_trace(failure), number, which) for failure, number, which in attempts],
+        [(_without_texts(failure), number, which) for failure, number, which in attempts],
     )
 
 
-def _without_trace(failure: bytes | None) -> bytes | None:
+def _without_texts(failure: bytes | None) -> bytes | None:
     known = decode_failure(failure)
-    return None if known is None else encode_failure(msgspec.structs.replace(known, trace=""))
+    if known is None:
+        return None
+    return encode_failure(msgspec.structs.replace(known, detail="", faults=[], trace=""))

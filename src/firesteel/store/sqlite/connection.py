@@ -71,6 +71,8 @@ def open_writer(path: Path) -> SqliteConnection:
         "checkpoint_fullfsync = ON",
         "foreign_keys = ON",
         "mmap_size = 0",
+        # What is deleted is overwritten; not every build of SQLite does so by itself.
+        "secure_delete = ON",
         "temp_store = MEMORY",
         f"cache_size = -{_WRITER_CACHE_KIB}",
         f"wal_autocheckpoint = {_CHECKPOINT_PAGES}",
@@ -92,6 +94,19 @@ def _empty_log(connection: sqlite3.Connection) -> None:
     if busy:
         connection.close()
         raise sqlite3.OperationalError("another process uses the store")
+
+
+def empty_log_unless_busy(connection: sqlite3.Connection) -> bool:
+    """Copy the log into the file and cut it to nothing; False where a reader is in the way, for
+    which it does not wait, or where the disk does not take it now."""
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.OperationalError:
+        return False
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {int(_BUSY_TIMEOUT_S * 1000)}")
+    return not busy
 
 
 def open_reader(path: Path) -> SqliteConnection:

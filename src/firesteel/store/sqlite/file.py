@@ -7,14 +7,19 @@ from pathlib import Path
 
 from firesteel.store.sql.database import Connection, Reading
 from firesteel.store.sqlite.backup import back_up
+from firesteel.store.sqlite.writer import Writer
+
+_TRIES = 40
+_BETWEEN_TRIES_S = 0.25
 
 
 class StoreFile:
     """Implements ``sql.history.Storage`` for the file at ``path``."""
 
-    def __init__(self, path: Path, readers: Reading) -> None:
+    def __init__(self, path: Path, readers: Reading, writer: Writer) -> None:
         self._path = path
         self._readers = readers
+        self._writer = writer
 
     async def backup(self, target: Path) -> None:
         await asyncio.to_thread(back_up, self._path, target)
@@ -24,6 +29,15 @@ class StoreFile:
 
     async def reusable_bytes(self) -> int:
         return await self._readers.read(_reusable_bytes)
+
+    async def empty_log(self) -> bool:
+        """Copy the log into the file and cut it to nothing. A reader that looks at an older state
+        is not waited for by the writer, only here."""
+        for _ in range(_TRIES):
+            if await self._writer.empty_log():
+                return True
+            await asyncio.sleep(_BETWEEN_TRIES_S)
+        return False
 
 
 def _reusable_bytes(connection: Connection) -> int:

@@ -68,7 +68,7 @@ async def open_store(
     history = SqlHistory(
         database,
         scans,
-        StoreFile(path, journal.readers),
+        StoreFile(path, journal.readers, journal.writer),
         clocks=clocks,
         steady_us=journal.steady_us,
     )

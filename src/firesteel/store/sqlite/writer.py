@@ -33,7 +33,11 @@ from typing import Any, Protocol, TypeVar
 
 from firesteel.errors import FiresteelError, InternalError, OutcomeUnknown, StoreUnavailable
 from firesteel.pending import Pending
-from firesteel.store.sqlite.connection import SqliteConnection, open_writer
+from firesteel.store.sqlite.connection import (
+    SqliteConnection,
+    empty_log_unless_busy,
+    open_writer,
+)
 from firesteel.store.sqlite.safety import is_damaged
 from firesteel.store.sqlite.sessions import Replaced
 
@@ -110,6 +114,7 @@ class Writer:
         self._gathered: list[_Command] = []
         self._open = 0
         self._left: list[_Command] = []
+        self._told_when_empty: list[Pending[bool]] = []
         self._closing = False
         self._lost: BaseException | None = None
         self._back_off_s = 0.0
@@ -174,6 +179,13 @@ class Writer:
         wrote is undone and the error is the caller's; nobody else is touched. It sees everything
         put before it, and must not begin, commit or roll back itself."""
         return self.put(self._work, work)
+
+    async def empty_log(self) -> bool:
+        """Copy the write-ahead log into the file and cut it to nothing, behind the next commit.
+        False: a reader still needs it, and the writer waits for nobody. Raises StoreUnavailable."""
+        emptied: Pending[bool] = Pending()
+        await self.put(self._told_when_empty.append, emptied)
+        return await emptied
 
     def _gather(self, command: _Command) -> None:
         """All commands of one turn of the loop go to the thread at once, at its end: it would
@@ -278,7 +290,15 @@ class Writer:
             return self._lose(commands, error)
         self._back_off_s = 0.0
         self._call(self._complete, commands, answers, claims)
+        if self._told_when_empty:
+            self._empty_log()
         return True
+
+    def _empty_log(self) -> None:
+        told, self._told_when_empty = self._told_when_empty, []
+        emptied = empty_log_unless_busy(self._connection)
+        for pending in told:
+            self._call(pending.resolve, emptied)
 
     def _answer(self, call: Callable[[Any], Any], argument: Any) -> Any:
         try:

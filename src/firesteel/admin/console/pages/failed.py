@@ -30,7 +30,7 @@ from firesteel.engine.bulk import STATES
 
 router = APIRouter(prefix="/w/{workspace}", include_in_schema=False)
 
-WORDS = {"replay": "Replay", "cancel": "Cancel", "skip": "Skip"}
+WORDS = {"replay": "Replay", "cancel": "Cancel", "skip": "Skip", "erase": "Erase"}
 
 
 @router.get("/failed")
@@ -71,13 +71,17 @@ async def ask_bulk(
 ) -> Response:
     """How many it would be about, and whether that is meant."""
     query = read_query(request, shapes.BulkCountQuery)
+    if query.act == "erase":
+        access.require("administer")
     count = await count_bulk(workspace, query, engine, access)
     fields = selection_fields(query)
     path = f"/w/{quoted(workspace)}/bulk/new"
     others = [
         (WORDS[act], address(path, fields | {"act": act}))
         for act, states in STATES.items()
-        if act != query.act and query.state in states
+        if act != query.act
+        and query.state in states
+        and (act != "erase" or access.may("administer"))
     ]
     return await render(
         request,

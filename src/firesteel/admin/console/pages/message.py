@@ -16,6 +16,7 @@ from firesteel.admin.console.selected import read_fields
 from firesteel.admin.console.shown import mark_of, unchanged
 from firesteel.admin.console.timeline import timeline
 from firesteel.admin.resources.given import (
+    Administrator,
     EngineGiven,
     MessageId,
     Operator,
@@ -24,6 +25,7 @@ from firesteel.admin.resources.given import (
 )
 from firesteel.admin.resources.messages import (
     cancel_message,
+    erase_message,
     replay_message,
     retry_message,
     show_message,
@@ -117,6 +119,20 @@ async def replay_edited(
     return redirect(
         request, _address(workspace, id), note=f"Replayed as run {done.run}, with your changes."
     )
+
+
+@router.post("/erase")
+async def erase(
+    request: Request,
+    workspace: WorkspaceName,
+    id: MessageId,
+    engine: EngineGiven,
+    access: Administrator,
+) -> Response:
+    """What it held is gone for good."""
+    why = str(dict(await request.form()).get("why") or "")
+    await erase_message(workspace, id, engine, access, shapes.ReasonShape(why=why[:1000]))
+    return redirect(request, _address(workspace, id), note="Erased.")
 
 
 @router.post("/{act}")

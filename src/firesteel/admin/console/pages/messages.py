@@ -36,6 +36,7 @@ async def show_messages(
         "list_address": address(path, fields),
         "stream_address": address(f"{path}/stream", fields),
         "bulk_address": _bulk_address(workspace, query, fields),
+        "erase_address": _erase_address(workspace, query, fields),
     }
     if text:
         values["found_address"] = address(f"{path}/found", fields | {"text": text})
@@ -85,10 +86,19 @@ def _bulk_address(
     workspace: str, query: shapes.MessageSelection, fields: dict[str, str]
 ) -> str | None:
     """Where all that is listed can be acted on; None where no act fits."""
-    acts = [act for act, states in STATES.items() if query.state in states]
+    acts = [act for act, states in STATES.items() if query.state in states and act != "erase"]
     if not acts:
         return None
     return address(f"/w/{quoted(workspace)}/bulk/new", fields | {"act": acts[0]})
+
+
+def _erase_address(
+    workspace: str, query: shapes.MessageSelection, fields: dict[str, str]
+) -> str | None:
+    """Where all that is listed can be erased; None where everything is."""
+    if not fields or query.state in ("waiting", "running"):
+        return None
+    return address(f"/w/{quoted(workspace)}/bulk/new", fields | {"act": "erase"})
 
 
 async def _choices(engine: Engine, workspace: str) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from starlette.responses import HTMLResponse
 
 from firesteel.admin import shapes
 from firesteel.admin.console.page import redirect, render
-from firesteel.admin.resources.figures import list_settings, show_storage
-from firesteel.admin.resources.given import Administrator, EngineGiven, Viewer
+from firesteel.admin.console.selected import read_fields
+from firesteel.admin.resources.figures import list_settings, put_retention, show_storage
+from firesteel.admin.resources.given import Administrator, EngineGiven, Viewer, WorkspaceName
 from firesteel.admin.resources.node import (
     list_nodes,
     list_workers,
@@ -47,7 +48,7 @@ async def restart(request: Request, engine: EngineGiven, access: Administrator) 
 async def show_storage_page(request: Request, engine: EngineGiven, access: Viewer) -> HTMLResponse:
     """What the store takes, and how long messages are kept."""
     storage = await show_storage(engine, access)
-    return await render(request, "node/storage.html", storage=storage, fault="", path_given="")
+    return await _storage_page(request, storage)
 
 
 @router.post("/storage/backup")
@@ -60,9 +61,32 @@ async def back_up(request: Request, engine: EngineGiven, access: Administrator) 
         done = await make_backup(shapes.BackupShape(path=path[:4096]), engine, access)
     except CallerError as error:
         storage = await show_storage(engine, access)
-        values = {"storage": storage, "fault": error.detail, "path_given": path}
-        return await render(request, "node/storage.html", status=409, **values)
+        return await _storage_page(request, storage, 409, fault=error.detail, path_given=path)
     return redirect(request, "/storage", note=f"The copy is complete: {done.path}")
+
+
+@router.post("/storage/retention/{workspace}")
+async def save_retention(
+    request: Request, workspace: WorkspaceName, engine: EngineGiven, access: Administrator
+) -> Response:
+    """How long a workspace keeps its messages; what is wrong is said at the field."""
+    form = {name: str(value).strip() for name, value in (await request.form()).items()}
+    index = form.get("index", "")
+    given = {name: form.get(f"{name}-{index}") or None for name in ("history", "payloads")}
+    try:
+        await put_retention(workspace, read_fields(given, shapes.RetentionShape), engine, access)
+    except CallerError as error:
+        storage = await show_storage(engine, access)
+        wrong = {"faulty": workspace, "retention_fault": error.detail}
+        return await _storage_page(request, storage, 409, **wrong)
+    return redirect(request, "/storage", note=f"Saved: retention of {workspace}.")
+
+
+async def _storage_page(
+    request: Request, storage: shapes.StorageShape, status: int = 200, **said: str
+) -> HTMLResponse:
+    values = {"fault": "", "path_given": "", "faulty": "", "retention_fault": ""} | said
+    return await render(request, "node/storage.html", status=status, storage=storage, **values)
 
 
 @router.get("/settings")
