@@ -16,8 +16,10 @@ from __future__ import annotations
 
 import asyncio
 import select
+import struct
 from collections import deque
 from enum import Enum, auto
+from socket import SO_LINGER, SOL_SOCKET
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
 import httptools
@@ -35,6 +37,7 @@ from firesteel.gateway.head import (
     check_size,
 )
 from firesteel.gateway.refusal import refusal
+from firesteel.gateway.unsent import Unsent
 from firesteel.model.problem import Problem
 
 if TYPE_CHECKING:
@@ -64,6 +67,8 @@ class Reading(Enum):
     CLOSED = auto()
     """No more is read; bytes that still come are dropped."""
 
+
+_AT_ONCE: Final = struct.pack("ii", 1, 0)  # struct linger
 
 # Looked up once: in Python 3.11 that takes 0.17 us each time, and a request asks eight times.
 _NOTHING, _HEAD, _BODY, _CLOSED = Reading
@@ -107,6 +112,7 @@ class GuardedProtocol(asyncio.Protocol):
         self._sends_no_more = False
         self._place: bytes | None = None
         self._turned_away = False
+        self._unsent: Unsent | None = None
         self._unsent_bytes = 0
         self._unsent_since = 0.0
 
@@ -432,7 +438,7 @@ class GuardedProtocol(asyncio.Protocol):
         """End what is over its deadline; called once a second. ``now``: the loop's time."""
         waited_s = now - self._since
         if self._stalled(now):
-            self.transport.abort()
+            self._reset()
         elif self._reading is _CLOSED or self.transport.is_closing():
             lingered = waited_s > self.state.deadlines.linger_s and not self._unsent_bytes
             if lingered and (self._active is None or self._sends_no_more):
@@ -448,7 +454,7 @@ class GuardedProtocol(asyncio.Protocol):
         elif self._active is None and (
             self.state.stopping or waited_s > self.state.deadlines.idle_s
         ):
-            self._end(unread=False)
+            self._end_idle(now)
 
     def _sweep_body(self, now: float) -> None:
         if self._pace is None:
@@ -470,6 +476,21 @@ class GuardedProtocol(asyncio.Protocol):
             self._unsent_since = now
             return False
         return now - self._unsent_since > self.state.deadlines.idle_s
+
+    def _end_idle(self, now: float) -> None:
+        """Close, but let a client go on that still takes what was sent."""
+        self._unsent = self._unsent or Unsent()
+        stuck = self._unsent.stuck(self.transport.get_extra_info("socket"), now)
+        if stuck is None or self.state.stopping:
+            self._end(unread=False)
+        elif stuck:
+            self._reset()
+
+    def _reset(self) -> None:
+        """Close, and drop what the system still has to send: it would go on trying for minutes."""
+        socket = self.transport.get_extra_info("socket")
+        socket.setsockopt(SOL_SOCKET, SO_LINGER, _AT_ONCE)
+        self.transport.abort()
 
     def shutdown(self) -> None:
         """The listener stops: close when idle, else after the last request that has come."""
