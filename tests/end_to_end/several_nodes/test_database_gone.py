@@ -170,3 +170,13 @@ def test_p35_an_unsafe_database_is_refused_with_one_clear_line(
     (line,) = [one for one in said.splitlines() if "store_unsafe" in one]
     assert "synchronous_commit" in line
     assert server.password not in said
+
+
+def test_a_node_that_the_database_does_not_let_in_ends_with_one_clear_line(
+    server: Postgres, data_dir: Path
+) -> None:
+    url = server.url().replace(server.password, "hunter2-no-more")
+    said = refused(launch_node(data_dir, FIRESTEEL_DATABASE_URL=url))
+    (line,) = [one for one in said.splitlines() if "store_refused" in one]
+    assert "authentication failed" in line
+    assert "hunter2" not in said

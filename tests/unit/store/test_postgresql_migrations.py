@@ -149,5 +149,22 @@ def test_a_database_of_something_else_is_refused(postgres_url: str) -> None:
     assert caught.value.code == "store_unreadable"
 
 
+def test_a_user_without_rights_is_told_so(postgres: Postgres, postgres_url: str) -> None:
+    postgres._administer("CREATE ROLE guest LOGIN PASSWORD 'no-rights'")
+    theirs = Address(postgres_url.replace(f"firesteel:{postgres.password}", "guest:no-rights"))
+    try:
+        for then in ("", "GRANT SELECT ON ALL TABLES IN SCHEMA public TO guest", ""):
+            with pytest.raises(OperatorError) as caught:
+                migrate(theirs)
+            assert caught.value.code == "store_refused"
+            migrate(Address(postgres_url))
+            with psycopg.connect(postgres_url.replace("+psycopg", "")) as owner:
+                owner.execute(then.encode())
+    finally:
+        with psycopg.connect(postgres_url.replace("+psycopg", "")) as owner:
+            owner.execute(b"DROP OWNED BY guest")
+        postgres._administer("DROP ROLE guest")
+
+
 def test_sqlite_and_postgresql_stand_at_the_same_revision() -> None:
     assert postgresql.HEAD == migrations.HEAD

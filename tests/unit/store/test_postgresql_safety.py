@@ -102,16 +102,45 @@ def test_a_url_that_is_none_is_refused_without_its_password(postgres_url: str) -
         assert "hunter2" not in repr(Address(url))
 
 
-def test_a_server_that_cannot_be_reached_is_unavailable_and_says_why(
+def test_a_server_that_cannot_be_reached_is_unavailable_and_says_why(postgres: Postgres) -> None:
+    with pytest.raises(StoreUnavailable) as caught:
+        check_server(Address("postgresql://firesteel@127.0.0.1:1/d"))
+    assert "refused" in caught.value.detail
+
+
+def test_one_that_does_not_let_the_node_in_is_refused_and_says_why(
     postgres: Postgres, postgres_url: str
 ) -> None:
-    for url, why in (
-        ("postgresql://firesteel@127.0.0.1:1/d", "refused"),
-        (postgres.url("nowhere"), "does not exist"),
-        (postgres_url.replace(postgres.password, "wrong"), "authentication failed"),
-    ):
+    """To try again would end the same."""
+    postgres._administer("CREATE ROLE nobody PASSWORD 'of no use'")
+    try:
+        for url, why in (
+            (postgres.url("nowhere"), "does not exist"),
+            (postgres_url.replace(postgres.password, "wrong"), "authentication failed"),
+            (postgres_url.replace(f":{postgres.password}", ""), "no password"),
+            (
+                postgres_url.replace(f"firesteel:{postgres.password}", "nobody:of%20no%20use"),
+                "not permitted to log in",
+            ),
+            (f"{postgres_url}?sslmode=require", "SSL was required"),
+            (f"{postgres_url}?sslmode=maybe", "sslmode"),
+        ):
+            error = refusal(url)
+            assert (error.code, why in error.detail) == ("store_refused", True), error.detail
+            assert postgres.password not in error.detail
+    finally:
+        postgres._administer("DROP ROLE nobody")
+
+
+def test_one_that_has_no_room_for_another_connection_is_waited_for(
+    postgres: Postgres, postgres_url: str
+) -> None:
+    postgres._administer("CREATE ROLE many LOGIN PASSWORD 'too-many' CONNECTION LIMIT 0")
+    try:
         with pytest.raises(StoreUnavailable) as caught:
-            check_server(Address(url))
-        assert why in caught.value.detail
-        assert postgres.password not in caught.value.detail
-        assert "\n" not in caught.value.detail
+            check_server(
+                Address(postgres_url.replace(f"firesteel:{postgres.password}", "many:too-many"))
+            )
+        assert "too many connections" in caught.value.detail
+    finally:
+        postgres._administer("DROP ROLE many")

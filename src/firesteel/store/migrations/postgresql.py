@@ -10,16 +10,23 @@ from __future__ import annotations
 from typing import Final
 
 import psycopg
+from psycopg.errors import InsufficientPrivilege
 
 from firesteel.errors import OperatorError, StoreUnavailable
 from firesteel.store.migrations import HEAD, configuration
 from firesteel.store.postgresql.connection import Address, PostgresqlConnection, Session, connect
-from firesteel.store.postgresql.failures import is_for_now
+from firesteel.store.postgresql.failures import is_for_now, no_right
 from firesteel.store.postgresql.locks import MIGRATION
+from firesteel.store.schema import metadata
 
 COMPATIBLE_FROM: Final = "0003"
 """The lowest revision whose release may work on the tables of ``HEAD``."""
 
+_MAY: Final = """
+SELECT bool_and(has_table_privilege(name, needed))
+FROM unnest(?::TEXT[]) AS name,
+    unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS needed
+"""
 _SETTING: Final = "compatible_from"
 # How long a node waits for another one that migrates. Adding takes milliseconds, but a table is
 # locked for it, and whoever reads it for long is waited for: not for longer than lock_timeout,
@@ -33,7 +40,8 @@ def migrate(address: Address) -> bool:
     True if there was anything to do.
 
     All of it is one transaction. Raises OperatorError ``store_newer`` where this release is too old
-    for the tables, ``migration_failed``, and StoreUnavailable.
+    for the tables, ``store_refused`` where the user has not the rights, ``migration_failed``, and
+    StoreUnavailable.
     """
     connection = connect(address, Session(None))
     try:
@@ -53,6 +61,8 @@ def migrate(address: Address) -> bool:
     except psycopg.Error as error:
         if is_for_now(error):
             raise StoreUnavailable("PostgreSQL's tables cannot be migrated now") from error
+        if isinstance(error, InsufficientPrivilege):
+            raise no_right() from error
         raise OperatorError(
             "the database is not one that Firesteel can work with", code="store_unreadable"
         ) from error
@@ -71,10 +81,11 @@ def revision(connection: PostgresqlConnection) -> str | None:
 
 def _is_ready(connection: PostgresqlConnection) -> bool:
     """Whether this release may work on the tables as they are. Raises OperatorError
-    ``store_newer``."""
+    ``store_newer`` and ``store_refused``."""
     found = revision(connection)
     if found is None or found < HEAD:
         return False
+    _see_rights(connection)
     if found == HEAD:
         return True
     row = connection.execute("SELECT value FROM setting WHERE name = ?", (_SETTING,)).fetchone()
@@ -83,6 +94,13 @@ def _is_ready(connection: PostgresqlConnection) -> bool:
             "the store was written by a newer release of Firesteel", code="store_newer"
         )
     return True
+
+
+def _see_rights(connection: PostgresqlConnection) -> None:
+    """Raises OperatorError ``store_refused`` where the user may not work on all of our tables."""
+    (may,) = connection.execute(_MAY, (list(metadata.tables),)).fetchall()[0]
+    if not may:
+        raise no_right()
 
 
 def _upgrade(raw: psycopg.Connection[object], *, last: bool) -> bool:
@@ -111,6 +129,8 @@ def _upgrade(raw: psycopg.Connection[object], *, last: bool) -> bool:
             return False
         if for_now:
             raise StoreUnavailable("PostgreSQL's tables cannot be migrated now") from error
+        if isinstance(cause, InsufficientPrivilege):
+            raise no_right() from error
         raise OperatorError(
             "the database could not be brought to this release's form; it was left as it was",
             code="migration_failed",

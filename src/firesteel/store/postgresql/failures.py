@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import psycopg
 
-from firesteel.errors import FiresteelError, InternalError, StoreUnavailable
+from firesteel.errors import FiresteelError, InternalError, OperatorError, StoreUnavailable
 
 # Classes: connection, resources, operator intervention (statement_timeout and a server that stops
 # or starts), the server's disk; a damaged page (XX001, XX002) is the disk's too.
@@ -22,6 +22,20 @@ _FOR_NOW = frozenset(
     }
 )
 _CONFLICTS = frozenset({"40001", "40P01"})
+# Of a connection that is not made libpq tells the text only. A server that speaks another language
+# is taken for one that is gone.
+_REFUSALS = (
+    "authentication failed",
+    "no password supplied",
+    "no pg_hba.conf entry",
+    "is not permitted to log in",
+    "permission denied for database",
+    "does not exist",  # the role, the database, a file of certificates
+    "SSL was required",
+    "certificate verify failed",
+    "invalid sslmode value",
+    "invalid target_session_attrs value",
+)
 
 
 def is_conflict(error: BaseException) -> bool:
@@ -37,6 +51,20 @@ def is_for_now(error: psycopg.Error) -> bool:
         # Of the driver itself: a lost connection, unlike a wrong use of it.
         return isinstance(error, psycopg.OperationalError)
     return state.startswith(_FOR_NOW_CLASSES) or state in _FOR_NOW or state in _CONFLICTS
+
+
+def is_refusal(error: psycopg.Error) -> bool:
+    """Whether a connection was not made for what the URL says, or for rights: the server is there,
+    and to try again would end the same."""
+    return any(text in str(error) for text in _REFUSALS)
+
+
+def no_right() -> OperatorError:
+    """For a node that starts, of SQLSTATE 42501."""
+    return OperatorError(
+        "the database's user may not use or make Firesteel's tables there: let it own the database",
+        code="store_refused",
+    )
 
 
 def translated(error: psycopg.Error) -> FiresteelError:

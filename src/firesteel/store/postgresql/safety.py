@@ -5,8 +5,11 @@ Source: https://www.postgresql.org/docs/current/runtime-config-wal.html.
 
 from __future__ import annotations
 
+import psycopg
+
 from firesteel.errors import OperatorError, StoreUnavailable
-from firesteel.store.postgresql.connection import Address, Session, connect
+from firesteel.store.postgresql.connection import Address, PostgresqlConnection, Session, connect
+from firesteel.store.postgresql.failures import is_refusal
 
 OLDEST_SERVER = 14
 
@@ -21,11 +24,11 @@ def check_server(address: Address) -> None:
     """See how the server is set up, for this user and database.
 
     Raises OperatorError ``store_unsafe`` where it would not keep what it has committed,
-    ``store_unsupported`` where it is too old or its texts are not UTF-8, and StoreUnavailable
-    where it cannot be reached or is a standby, which may yet become the one that writes.
+    ``store_unsupported`` where it is too old or its texts are not UTF-8, ``store_refused`` where it
+    does not let this user in, and StoreUnavailable where it cannot be reached or is a standby,
+    which may yet become the one that writes.
     """
-    # Not flushed by our own wish: what the server would do by itself is asked.
-    connection = connect(address, Session(3.0, flushed=None))
+    connection = _let_in(address)
     try:
         version, encoding, is_standby, read_only = connection.execute(_ASKED).fetchall()[0]
         if version < OLDEST_SERVER * 10_000:
@@ -49,3 +52,14 @@ def check_server(address: Address) -> None:
             raise StoreUnavailable("PostgreSQL takes no writes there: it is a read-only standby")
     finally:
         connection.close()
+
+
+def _let_in(address: Address) -> PostgresqlConnection:
+    """A connection, or the reason why there will be none."""
+    try:
+        # Not flushed by our own wish: what the server would do by itself is asked.
+        return connect(address, Session(3.0, flushed=None))
+    except StoreUnavailable as error:
+        if isinstance(error.__cause__, psycopg.Error) and is_refusal(error.__cause__):
+            raise OperatorError(error.detail, code="store_refused") from error
+        raise
