@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
 def readiness(engine: Engine) -> tuple[bool, dict[str, Any]]:
     """True where calls are accepted; and what to show: ``refusal`` is the code that callers get
-    with 503, ``workers`` how many worker processes take attempts."""
-    workers = sum(1 for worker in engine.workers() if worker["ready"])
+    with 503, ``workers`` how many worker processes take attempts: none on a gateway."""
+    takes = engine.settings.role != "gateway"
+    workers = sum(1 for worker in engine.workers() if worker["ready"]) if takes else 0
     body = {"ready": engine.accepting, "refusal": engine.refusal, "workers": workers}
     return engine.accepting, body

@@ -30,7 +30,7 @@ async def show_workers(request: Request, engine: EngineGiven, access: Viewer) ->
         "node/workers.html",
         nodes=await list_nodes(engine, access),
         workers=await list_workers(engine, access),
-        slots=engine.settings.worker_slots,
+        slots=0 if engine.settings.role == "gateway" else engine.settings.worker_slots,
         wanted=engine.settings.workers,
         node=await show_node(engine, access),
     )
