@@ -4,6 +4,7 @@ PostgreSQL, two gateways and two workers behind a plain TCP balancer, with the i
 ``make demo``. It prints where everything is and how to kill a node; one that was killed is started
 again after a while, as systemd or Kubernetes would. Everything is kept in the folder
 ``.firesteel-demo-cluster`` here, and a second run goes on with it; ``make demo-clean`` removes it.
+Calls are taken on ``FIRESTEEL_PORT``, and the consoles on the four ports behind it.
 """
 
 from __future__ import annotations
@@ -194,7 +195,7 @@ def _free(ports: Iterable[int]) -> bool:
         try:
             socket.create_server(("127.0.0.1", port)).close()
         except OSError as error:
-            print(f"port {port} cannot be had: {error.strerror}; --port takes another one")
+            print(f"port {port} cannot be had: {error.strerror}; FIRESTEEL_PORT names another one")
             return False
     return True
 
@@ -206,7 +207,8 @@ def _stopped_by(number: int, _frame: object) -> None:
 def main() -> int:
     """Run until Ctrl-C."""
     parser = argparse.ArgumentParser(prog="demo-cluster", description=__doc__)
-    parser.add_argument("--port", type=int, default=PORT, help="of the balancer; 0: a free one")
+    port = int(os.environ.get("FIRESTEEL_PORT") or PORT)
+    parser.add_argument("--port", type=int, default=port, help="of the balancer; 0: a free one")
     parser.add_argument("--clean", action="store_true", help="remove what the demo has kept")
     options = parser.parse_args()
     folder = FOLDER.absolute()

@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -88,3 +89,16 @@ def test_the_demo_on_several_nodes_answers_and_goes_on_when_one_is_killed(demo: 
     assert demo.process.wait(WAIT_S) == 0
     wait_gone(begun)
     assert not running(set(demo.nodes.values()))
+
+
+def test_a_port_that_is_taken_is_named_with_the_way_to_another_one(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "FIRESTEEL_PORT": port}
+        told = subprocess.run(
+            COMMAND, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+    assert told.returncode == 1
+    assert f"port {port} cannot be had" in told.stdout
+    assert "FIRESTEEL_PORT" in told.stdout
+    assert not (tmp_path / FOLDER).exists()
