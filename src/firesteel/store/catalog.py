@@ -1,4 +1,4 @@
-"""The catalog port: workspaces, integrations and their versions, keys, connections, settings.
+"""The catalog port: workspaces, integrations and their versions, keys, consumers, connections.
 
 Changes here are rare; each method is one transaction. Secrets come in sealed (AES-GCM, with the id
 of their key): the store never sees one in clear.
@@ -14,12 +14,26 @@ ManagedBy = Literal["files", "console"]
 
 
 @dataclass(frozen=True, slots=True)
+class OfConsumer:
+    """A consumer as the owner of keys."""
+
+    consumer_no: int
+
+
+KeyOwner = int | OfConsumer
+"""Whose keys: a trigger's, by its number, or a consumer's."""
+
+
+@dataclass(frozen=True, slots=True)
 class ApiKey:
-    """``digest`` is the keyed hash by which a secret is found; ``prefix`` its first characters,
-    for people; ``sealed`` the encrypted secret."""
+    """A key of a trigger or of a consumer. ``digest`` is the keyed hash by which a secret is found;
+    ``prefix`` its first characters, for people; ``sealed`` the encrypted secret.
+    ``replaced_at_us``: another one has taken its place under its label, and it is taken until it
+    expires; None: it is the label's current one."""
 
     key_no: int
-    trigger_no: int
+    trigger_no: int | None
+    consumer_no: int | None
     label: str
     digest: bytes
     prefix: str
@@ -27,11 +41,41 @@ class ApiKey:
     created_at_us: int
     expires_at_us: int | None
     last_used_at_us: int | None
+    replaced_at_us: int | None = None
+
+    @property
+    def owner(self) -> KeyOwner:
+        """Whose it is."""
+        if self.trigger_no is not None:
+            return self.trigger_no
+        assert self.consumer_no is not None
+        return OfConsumer(self.consumer_no)
+
+
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    """A party that calls. Its own keys open every trigger that it is granted, and its messages
+    carry its name."""
+
+    consumer_no: int
+    workspace: str
+    name: str
+    created_at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """The consumer's keys open the trigger."""
+
+    consumer_no: int
+    trigger_no: int
+    granted_at_us: int
 
 
 @dataclass(frozen=True, slots=True)
 class NewApiKey:
-    """A key to add, or what a key is to become. ``label`` is the consumer's name."""
+    """A key to add, or what a key is to become. ``label``: of a trigger's key, the name of the
+    consumer; of a consumer's, what tells its keys apart."""
 
     label: str
     digest: bytes
@@ -178,8 +222,9 @@ class Kept:
 
 class Catalog(Protocol):
     """Raises CallerError with codes ``unknown_workspace``, ``unknown_integration``,
-    ``unknown_draft``, ``unknown_key``, ``unknown_connection``, ``unknown_secret``, ``label_taken``,
-    ``secret_taken``, ``changed_meanwhile``; a method that raises has changed nothing. What a method
+    ``unknown_draft``, ``unknown_key``, ``unknown_consumer``, ``unknown_connection``,
+    ``unknown_secret``, ``label_taken``, ``name_taken``, ``secret_taken``, ``too_many_keys``,
+    ``changed_meanwhile``; a method that raises has changed nothing. What a method
     returned or changed is seen by every read that begins afterwards."""
 
     async def setting(self, name: str) -> str | None:
@@ -301,22 +346,36 @@ class Catalog(Protocol):
         """Of any integration, a removed one too; never altered."""
         ...
 
-    async def keys(self, trigger_no: int | None = None) -> list[ApiKey]:
-        """Of one trigger or all, in the order in which they were added."""
+    async def keys(self, owner: KeyOwner | None = None) -> list[ApiKey]:
+        """Of one owner or all, replaced ones too, in the order in which they were added."""
         ...
 
-    async def add_key(self, trigger_no: int, key: NewApiKey, actor: str) -> ApiKey:
-        """A label and a secret stand once on a trigger: ``label_taken``, ``secret_taken``."""
+    async def add_key(self, owner: KeyOwner, key: NewApiKey, actor: str) -> ApiKey:
+        """A label and a secret stand once with an owner: ``label_taken``, ``secret_taken``. On one
+        trigger a secret means one consumer, so it is also taken where the trigger has it for
+        another name by a grant, and where another consumer of the workspace has it."""
         ...
 
     async def change_key(
-        self, trigger_no: int, label: str, change: NewApiKey, actor: str
+        self, owner: KeyOwner, label: str, change: NewApiKey, actor: str
     ) -> ApiKey:
-        """Replace label, secret and expiry of the key of that label."""
+        """Replace label, secret and expiry of the key of that label, at once."""
         ...
 
-    async def delete_key(self, trigger_no: int, label: str, actor: str) -> None:
-        """The sealed secret goes with it."""
+    async def rotate_key(
+        self, owner: KeyOwner, label: str, key: NewApiKey, *, old_until_us: int, actor: str
+    ) -> ApiKey:
+        """Put a new key in the place of the current one of that label, which like those replaced
+        before is taken until it expires, and not beyond ``old_until_us``. The last few of them are
+        remembered, also when they are over."""
+        ...
+
+    async def end_overlap(self, owner: KeyOwner, label: str, actor: str) -> int:
+        """Take the replaced keys of that label no more; how many that were."""
+        ...
+
+    async def delete_key(self, owner: KeyOwner, label: str, actor: str) -> None:
+        """The sealed secret goes with it, and the keys that it replaced."""
         ...
 
     async def change_keys(self, trigger_no: int, changes: KeyChanges, actor: str) -> None:
@@ -326,6 +385,41 @@ class Catalog(Protocol):
 
     async def touch_keys(self, used: dict[int, int]) -> None:
         """``key_no -> last_used_at_us``, written in batches."""
+        ...
+
+    async def consumers(self, workspace: str | None = None) -> list[Consumer]:
+        """Of one workspace or all, by workspace and name."""
+        ...
+
+    async def add_consumer(self, workspace: str, name: str, actor: str) -> Consumer:
+        """Without keys and grants. ``name_taken``."""
+        ...
+
+    async def rename_consumer(
+        self, workspace: str, name: str, new_name: str, actor: str
+    ) -> Consumer:
+        """Keys and grants stay; messages keep the name that they came with. ``name_taken``,
+        ``secret_taken``."""
+        ...
+
+    async def delete_consumer(self, workspace: str, name: str, actor: str) -> None:
+        """With its keys and grants."""
+        ...
+
+    async def grants(self) -> list[Grant]:
+        """All, in the order in which they were given."""
+        ...
+
+    async def grant(
+        self, trigger_no: int, names: Sequence[str], actor: str, *, make: bool = False
+    ) -> list[str]:
+        """Let the keys of these consumers of its workspace open the trigger; those that they did
+        not open before. ``make``: a consumer that is not there is made, without keys. All or
+        nothing; ``secret_taken`` where the trigger has a secret of theirs for another name."""
+        ...
+
+    async def revoke(self, trigger_no: int, names: Sequence[str], actor: str) -> list[str]:
+        """Take grants back, those that there are; ``unknown_consumer``."""
         ...
 
     async def connections(self, workspace: str) -> list[StoredConnection]:

@@ -20,7 +20,6 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     CheckConstraint,
     Column,
     ColumnElement,
@@ -28,49 +27,29 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     Table,
     Text,
     UniqueConstraint,
     and_,
-    false,
     literal_column,
     text,
     true,
 )
 
-metadata = MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-    }
-)
+from firesteel.store import columns, schema_people
+from firesteel.store.columns import Number, count, flag, numbered
 
-# SQLite numbers rows by itself only in a column declared INTEGER.
-_No = BigInteger().with_variant(Integer(), "sqlite")
-
-
-def _no() -> Column[int]:
-    return Column("no", _No, primary_key=True, autoincrement=True)
-
-
-def _flag(name: str, *, default: bool = False) -> Column[bool]:
-    return Column(name, Boolean(), nullable=False, server_default=true() if default else false())
-
-
-def _count(name: str) -> Column[int]:
-    return Column(name, BigInteger(), nullable=False, server_default=text("0"))
-
+metadata = columns.metadata
+invitation, sign_in = schema_people.invitation, schema_people.sign_in
+token, user = schema_people.token, schema_people.user
 
 # --- the catalog -------------------------------------------------------------------------------
 
 workspace = Table(
     "workspace",
     metadata,
-    _no(),
+    numbered(),
     Column("name", Text(), nullable=False),
     Column("created_at_us", BigInteger(), nullable=False),
     Column("history_s", BigInteger()),
@@ -86,26 +65,27 @@ workspace = Table(
 integration = Table(
     "integration",
     metadata,
-    _no(),
+    numbered(),
     Column("workspace_no", ForeignKey("workspace.no"), nullable=False),
     Column("name", Text(), nullable=False),
-    _flag("enabled", default=True),
+    flag("enabled", default=True),
     Column("managed_by", Text(), nullable=False),
     Column("published_version_no", BigInteger()),
     Column("created_at_us", BigInteger(), nullable=False),
     Column("removed_at_us", BigInteger()),
     Column("concurrency", Integer(), nullable=False),
     Column("max_waiting", BigInteger(), nullable=False),
+    Column("lane_limit", BigInteger()),
     Column("on_failure", Text(), nullable=False),
     Column("history_s", BigInteger()),
     Column("payloads_s", BigInteger()),
-    _flag("paused"),
+    flag("paused"),
     Column("paused_because", Text(), nullable=False, server_default=text("''")),
-    _count("last_sequence"),
-    _count("replayed"),
-    _count("purged"),
-    _count("waiting"),
-    _count("running"),
+    count("last_sequence"),
+    count("replayed"),
+    count("purged"),
+    count("waiting"),
+    count("running"),
     Column("touched_by", BigInteger()),
     CheckConstraint("managed_by IN ('files', 'console')", name="managed_by"),
     CheckConstraint("on_failure IN ('continue', 'pause')", name="on_failure"),
@@ -116,7 +96,7 @@ integration = Table(
 version = Table(
     "version",
     metadata,
-    _no(),
+    numbered(),
     Column("trigger_no", ForeignKey("integration.no"), nullable=False),
     Column("number", Integer(), nullable=False),
     Column("document", Text(), nullable=False),
@@ -125,11 +105,35 @@ version = Table(
     UniqueConstraint("trigger_no", "number"),
 )
 
+# A party that calls; its name is the ``consumer`` of its messages.
+consumer = Table(
+    "consumer",
+    metadata,
+    numbered(),
+    Column("workspace_no", ForeignKey("workspace.no"), nullable=False),
+    Column("name", Text(), nullable=False),
+    Column("created_at_us", BigInteger(), nullable=False),
+    UniqueConstraint("workspace_no", "name"),
+)
+
+# A trigger that the consumer's keys open.
+consumer_grant = Table(
+    "consumer_grant",
+    metadata,
+    Column("consumer_no", ForeignKey("consumer.no"), nullable=False),
+    Column("trigger_no", ForeignKey("integration.no"), nullable=False),
+    Column("granted_at_us", BigInteger(), nullable=False),
+    PrimaryKeyConstraint("consumer_no", "trigger_no"),
+)
+
+# A key of a trigger or of a consumer. Of those with one label that one is current which was not
+# replaced; the others have been by rotation, and are taken until they expire.
 api_key = Table(
     "api_key",
     metadata,
-    _no(),
-    Column("trigger_no", ForeignKey("integration.no"), nullable=False),
+    numbered(),
+    Column("trigger_no", ForeignKey("integration.no")),
+    Column("consumer_no", ForeignKey("consumer.no")),
     Column("label", Text(), nullable=False),
     Column("digest", LargeBinary(), nullable=False),
     Column("prefix", Text(), nullable=False),
@@ -137,8 +141,10 @@ api_key = Table(
     Column("created_at_us", BigInteger(), nullable=False),
     Column("expires_at_us", BigInteger()),
     Column("last_used_at_us", BigInteger()),
-    UniqueConstraint("trigger_no", "label"),
+    Column("replaced_at_us", BigInteger()),
     UniqueConstraint("trigger_no", "digest"),
+    UniqueConstraint("consumer_no", "digest"),
+    CheckConstraint("(trigger_no IS NULL) <> (consumer_no IS NULL)", name="one_owner"),
 )
 
 connection = Table(
@@ -174,7 +180,7 @@ setting = Table(
 audit = Table(
     "audit",
     metadata,
-    _no(),
+    numbered(),
     Column("at_us", BigInteger(), nullable=False),
     Column("actor", Text(), nullable=False),
     Column("action", Text(), nullable=False),
@@ -198,71 +204,6 @@ draft = Table(
     PrimaryKeyConstraint("workspace_no", "name"),
 )
 
-# --- people and machines at the admin port -------------------------------------------------------
-
-# ``password_hash``: argon2id, in its own encoding, NULL until the user has chosen one.
-# ``sees_payloads`` and ``reveals_keys`` are rights beside the role's.
-user = Table(
-    "user",
-    metadata,
-    _no(),
-    Column("name", Text(), nullable=False),
-    Column("role", Text(), nullable=False),
-    _flag("sees_payloads"),
-    _flag("reveals_keys"),
-    Column("password_hash", Text()),
-    Column("created_at_us", BigInteger(), nullable=False),
-    Column("disabled_at_us", BigInteger()),
-    Column("last_sign_in_at_us", BigInteger()),
-    UniqueConstraint("name"),
-    CheckConstraint("role IN ('viewer', 'operator', 'editor', 'admin')", name="role"),
-)
-
-# A browser that is signed in. ``digest``: of the cookie's token. The token against
-# cross-site requests is not kept: it is derived from the cookie's.
-sign_in = Table(
-    "sign_in",
-    metadata,
-    Column("digest", LargeBinary(), nullable=False),
-    Column("user_no", ForeignKey("user.no"), nullable=False),
-    Column("started_at_us", BigInteger(), nullable=False),
-    Column("last_seen_at_us", BigInteger(), nullable=False),
-    Column("expires_at_us", BigInteger(), nullable=False),
-    Column("address", Text(), nullable=False),
-    Column("agent", Text(), nullable=False),
-    PrimaryKeyConstraint("digest"),
-)
-
-# A link that signs in once: at the first start, for a new user, for a forgotten password.
-# ``user_no`` NULL: whoever follows it becomes the first administrator.
-invitation = Table(
-    "invitation",
-    metadata,
-    Column("digest", LargeBinary(), nullable=False),
-    Column("user_no", ForeignKey("user.no")),
-    Column("created_at_us", BigInteger(), nullable=False),
-    Column("expires_at_us", BigInteger(), nullable=False),
-    PrimaryKeyConstraint("digest"),
-)
-
-# An API token of a machine. ``scopes``: a JSON list of rights; ``digest``: the keyed hash of the
-# token, ``prefix`` its first characters, for people.
-token = Table(
-    "token",
-    metadata,
-    _no(),
-    Column("name", Text(), nullable=False),
-    Column("scopes", Text(), nullable=False),
-    Column("digest", LargeBinary(), nullable=False),
-    Column("prefix", Text(), nullable=False),
-    Column("created_at_us", BigInteger(), nullable=False),
-    Column("created_by", Text(), nullable=False),
-    Column("expires_at_us", BigInteger()),
-    Column("last_used_at_us", BigInteger()),
-    UniqueConstraint("name"),
-    UniqueConstraint("digest"),
-)
-
 # --- figures for charts --------------------------------------------------------------------------
 
 # What happened to a trigger within one minute (``minute``: whole minutes since 1970), or, once that
@@ -274,13 +215,13 @@ traffic = Table(
     metadata,
     Column("minute", BigInteger(), nullable=False),
     Column("trigger_no", BigInteger(), nullable=False),
-    _count("accepted"),
-    _count("refused"),
-    _count("succeeded"),
-    _count("failed"),
-    _count("retried"),
-    _count("waiting"),
-    _count("oldest_waiting_s"),
+    count("accepted"),
+    count("refused"),
+    count("succeeded"),
+    count("failed"),
+    count("retried"),
+    count("waiting"),
+    count("oldest_waiting_s"),
     Column("settle_histogram", Text(), nullable=False),
     Column("answer_histogram", Text(), nullable=False),
     PrimaryKeyConstraint("minute", "trigger_no"),
@@ -295,11 +236,11 @@ traffic = Table(
 session = Table(
     "session",
     metadata,
-    _no(),
+    numbered(),
     Column("started_at_us", BigInteger(), nullable=False),
     Column("lease_until_us", BigInteger(), nullable=False),
     Column("ended_at_us", BigInteger()),
-    _count("last_no"),
+    count("last_no"),
     Column("node", Text(), nullable=False, server_default=text("''")),
     Column("role", Text(), nullable=False, server_default=text("''")),
     Column("version", Text(), nullable=False, server_default=text("''")),
@@ -310,7 +251,7 @@ session = Table(
 message = Table(
     "message",
     metadata,
-    Column("no", _No, primary_key=True, autoincrement=False),
+    Column("no", Number, primary_key=True, autoincrement=False),
     Column("id", Text(), nullable=False),
     Column("trigger_no", BigInteger(), nullable=False),
     Column("sequence", BigInteger(), nullable=False),
@@ -326,7 +267,7 @@ message = Table(
 payload = Table(
     "payload",
     metadata,
-    Column("message_no", _No, primary_key=True, autoincrement=False),
+    Column("message_no", Number, primary_key=True, autoincrement=False),
     Column("request", LargeBinary(), nullable=False),
     Column("body", LargeBinary(), nullable=False),
 )
@@ -342,7 +283,7 @@ payload = Table(
 execution = Table(
     "execution",
     metadata,
-    Column("no", _No, primary_key=True, autoincrement=False),
+    Column("no", Number, primary_key=True, autoincrement=False),
     Column("message_no", BigInteger(), nullable=False),
     Column("run", Integer(), nullable=False),
     Column("trigger_no", BigInteger(), nullable=False),
@@ -350,14 +291,14 @@ execution = Table(
     Column("lane_key", Text()),
     Column("position", BigInteger(), nullable=False),
     Column("state", Text(), nullable=False),
-    _flag("turn"),
+    flag("turn"),
     Column("due_at_us", BigInteger()),
     Column("session_no", BigInteger()),
-    _count("epoch"),
-    _count("attempt"),
-    _count("counted"),
-    _count("interruptions"),
-    _flag("alone"),
+    count("epoch"),
+    count("attempt"),
+    count("counted"),
+    count("interruptions"),
+    flag("alone"),
     Column("first_started_at_us", BigInteger()),
     Column("started_at_us", BigInteger()),
     Column("settled_at_us", BigInteger()),
@@ -380,7 +321,7 @@ execution = Table(
 result = Table(
     "result",
     metadata,
-    Column("execution_no", _No, primary_key=True, autoincrement=False),
+    Column("execution_no", Number, primary_key=True, autoincrement=False),
     Column("response", LargeBinary(), nullable=False),
     Column("input", LargeBinary(), nullable=False),
     Column("logs", Text(), nullable=False),
@@ -391,7 +332,7 @@ result = Table(
 entry = Table(
     "entry",
     metadata,
-    _no(),
+    numbered(),
     Column("execution_no", BigInteger(), nullable=False),
     Column("step", Text(), nullable=False),
     Column("kind", Text(), nullable=False),
@@ -424,7 +365,7 @@ attempt = Table(
 replay_edit = Table(
     "replay_edit",
     metadata,
-    Column("execution_no", _No, primary_key=True, autoincrement=False),
+    Column("execution_no", Number, primary_key=True, autoincrement=False),
     Column("request", LargeBinary()),
     Column("body", LargeBinary()),
     Column("input", LargeBinary()),
@@ -482,7 +423,7 @@ idempotency = Table(
 bulk = Table(
     "bulk",
     metadata,
-    _no(),
+    numbered(),
     Column("workspace_no", ForeignKey("workspace.no"), nullable=False),
     Column("act", Text(), nullable=False),
     Column("selection", Text(), nullable=False),
@@ -492,10 +433,10 @@ bulk = Table(
     Column("started_at_us", BigInteger(), nullable=False),
     Column("ended_at_us", BigInteger()),
     Column("until_no", BigInteger(), nullable=False),
-    _count("at_no"),
-    _count("total"),
-    _count("done"),
-    _count("passed_over"),
+    count("at_no"),
+    count("total"),
+    count("done"),
+    count("passed_over"),
     CheckConstraint("act IN ('replay', 'cancel', 'skip', 'erase')", name="act"),
     CheckConstraint("state IN ('running', 'done', 'cancelled')", name="state"),
     CheckConstraint("(state = 'running') = (ended_at_us IS NULL)", name="ended"),
@@ -518,6 +459,7 @@ READY: ColumnElement[bool] = and_(
 )
 DUE_LATER: ColumnElement[bool] = and_(WAITING, execution.c.due_at_us.is_not(None))
 REPLAYS: ColumnElement[bool] = execution.c.run > literal_column("1")
+CURRENT_KEY: ColumnElement[bool] = api_key.c.replaced_at_us.is_(None)
 NOT_REMOVED: ColumnElement[bool] = integration.c.removed_at_us.is_(None)
 
 
@@ -534,6 +476,15 @@ _partial(
     where=NOT_REMOVED,
     unique=True,
 )
+# A label stands once among a trigger's keys, and a consumer's, that were not replaced.
+for _owner in (api_key.c.trigger_no, api_key.c.consumer_no):
+    _partial(
+        f"uq_api_key_{_owner.name}_label",
+        _owner,
+        api_key.c.label,
+        where=CURRENT_KEY,
+        unique=True,
+    )
 # The first execution is found by its message's number; only replays need an index of their own.
 _partial(
     "uq_execution_replay",

@@ -26,9 +26,9 @@ KEYS_SETTING = "data_keys"
 CHECK_SETTING = "encryption_check"
 _CLOCK_SETTING = "steady_clock"
 
-# Every migration up to these added tables, or columns with defaults: rows of such a store stand in
-# this release's tables as they are.
-REVISIONS = ("0001", "0002")
+# Every migration since these added tables, or columns that may be empty or have defaults: rows of
+# such a store stand in this release's tables as they are.
+REVISIONS = ("0001", "0002", "0003", "0006")
 
 
 class Source:

@@ -18,9 +18,12 @@ from firesteel.store.catalog import (
     ApiKey,
     AuditEntry,
     AuditFilter,
+    Consumer,
     Draft,
+    Grant,
     Kept,
     KeyChanges,
+    KeyOwner,
     ManagedBy,
     NewApiKey,
     PublishedIntegration,
@@ -33,9 +36,11 @@ from firesteel.store.catalog import (
 from firesteel.store.schema import setting, workspace
 from firesteel.store.sql import (
     catalog_connections,
+    catalog_consumers,
     catalog_drafts,
     catalog_integrations,
     catalog_keys,
+    catalog_rotation,
     catalog_sealed,
     catalog_workspaces,
 )
@@ -228,27 +233,35 @@ class SqlCatalog:
 
     # --- keys -----------------------------------------------------------------------------------
 
-    async def keys(self, trigger_no: int | None = None) -> list[ApiKey]:
-        return await self._database.read(
-            lambda connection: catalog_keys.keys(connection, trigger_no)
-        )
+    async def keys(self, owner: KeyOwner | None = None) -> list[ApiKey]:
+        return await self._database.read(lambda connection: catalog_keys.keys(connection, owner))
 
-    async def add_key(self, trigger_no: int, key: NewApiKey, actor: str) -> ApiKey:
+    async def add_key(self, owner: KeyOwner, key: NewApiKey, actor: str) -> ApiKey:
         return await self._changes.run(
-            actor, lambda change: catalog_keys.add_key(change, trigger_no, key)
+            actor, lambda change: catalog_keys.add_key(change, owner, key)
         )
 
     async def change_key(
-        self, trigger_no: int, label: str, change: NewApiKey, actor: str
+        self, owner: KeyOwner, label: str, change: NewApiKey, actor: str
     ) -> ApiKey:
         return await self._changes.run(
-            actor, lambda begun: catalog_keys.change_key(begun, trigger_no, label, change)
+            actor, lambda begun: catalog_keys.change_key(begun, owner, label, change)
         )
 
-    async def delete_key(self, trigger_no: int, label: str, actor: str) -> None:
-        await self._changes.run(
-            actor, lambda change: catalog_keys.delete_key(change, trigger_no, label)
+    async def rotate_key(
+        self, owner: KeyOwner, label: str, key: NewApiKey, *, old_until_us: int, actor: str
+    ) -> ApiKey:
+        return await self._changes.run(
+            actor, lambda change: catalog_rotation.rotate(change, owner, label, key, old_until_us)
         )
+
+    async def end_overlap(self, owner: KeyOwner, label: str, actor: str) -> int:
+        return await self._changes.run(
+            actor, lambda change: catalog_rotation.end_overlap(change, owner, label)
+        )
+
+    async def delete_key(self, owner: KeyOwner, label: str, actor: str) -> None:
+        await self._changes.run(actor, lambda change: catalog_keys.delete_key(change, owner, label))
 
     async def change_keys(self, trigger_no: int, changes: KeyChanges, actor: str) -> None:
         await self._changes.run(
@@ -257,6 +270,45 @@ class SqlCatalog:
 
     async def touch_keys(self, used: dict[int, int]) -> None:
         await self._database.write(lambda connection: catalog_keys.touch_keys(connection, used))
+
+    # --- consumers ------------------------------------------------------------------------------
+
+    async def consumers(self, workspace: str | None = None) -> list[Consumer]:
+        return await self._database.read(
+            lambda connection: catalog_consumers.consumers(connection, workspace)
+        )
+
+    async def add_consumer(self, workspace: str, name: str, actor: str) -> Consumer:
+        return await self._changes.run(
+            actor, lambda change: catalog_consumers.add(change, workspace, name)
+        )
+
+    async def rename_consumer(
+        self, workspace: str, name: str, new_name: str, actor: str
+    ) -> Consumer:
+        return await self._changes.run(
+            actor, lambda change: catalog_consumers.rename(change, workspace, name, new_name)
+        )
+
+    async def delete_consumer(self, workspace: str, name: str, actor: str) -> None:
+        await self._changes.run(
+            actor, lambda change: catalog_consumers.remove(change, workspace, name)
+        )
+
+    async def grants(self) -> list[Grant]:
+        return await self._database.read(catalog_consumers.grants)
+
+    async def grant(
+        self, trigger_no: int, names: Sequence[str], actor: str, *, make: bool = False
+    ) -> list[str]:
+        return await self._changes.run(
+            actor, lambda change: catalog_consumers.grant(change, trigger_no, names, make=make)
+        )
+
+    async def revoke(self, trigger_no: int, names: Sequence[str], actor: str) -> list[str]:
+        return await self._changes.run(
+            actor, lambda change: catalog_consumers.revoke(change, trigger_no, names)
+        )
 
     # --- connections and secrets ----------------------------------------------------------------
 

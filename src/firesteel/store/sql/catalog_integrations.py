@@ -10,7 +10,14 @@ from sqlalchemy import Select, delete, insert, select, update
 
 from firesteel.errors import CallerError
 from firesteel.store.catalog import ManagedBy, PublishedIntegration, TriggerRules, Version
-from firesteel.store.schema import NOT_REMOVED, api_key, integration, version, workspace
+from firesteel.store.schema import (
+    NOT_REMOVED,
+    api_key,
+    consumer_grant,
+    integration,
+    version,
+    workspace,
+)
 from firesteel.store.sql import catalog_drafts
 from firesteel.store.sql.catalog_rows import Change, to_text, trigger_no, workspace_no
 from firesteel.store.sql.database import Connection
@@ -112,9 +119,10 @@ def set_enabled(change: Change, workspace_name: str, name: str, enabled: bool) -
 
 
 def remove(change: Change, workspace_name: str, name: str) -> None:
-    """Free the name; the keys go at once, with their secrets."""
+    """Free the name; the keys go at once, with their secrets, and the grants of consumers."""
     number = trigger_no(change.connection, workspace_name, name)
-    execute(change.connection, delete(api_key).where(api_key.c.trigger_no == number))
+    for table in (api_key, consumer_grant):
+        execute(change.connection, delete(table).where(table.c.trigger_no == number))
     row = update(integration).where(integration.c.no == number)
     execute(change.connection, row.values(removed_at_us=change.now_us, enabled=False))
     catalog_drafts.drop(change, workspace_name, name)
