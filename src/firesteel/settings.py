@@ -119,6 +119,13 @@ SETTINGS: tuple[Setting, ...] = (
         "workspace says so.",
     ),
     Setting(
+        "key_warning_days",
+        "key_warning_days",
+        values.positive(3650),
+        "14",
+        "Days before an API key expires from which the console, the log and the commands warn.",
+    ),
+    Setting(
         "outgoing_allow",
         "outgoing_allow",
         values.networks,
@@ -300,6 +307,7 @@ class Settings:
     workspace: str | None
     encryption_key: bytes | None = field(repr=False)
     retention_days: int
+    key_warning_days: int
     outgoing_allow: tuple[str, ...]
     public_url: str | None
     trusted_proxies: tuple[str, ...]

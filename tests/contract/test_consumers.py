@@ -280,3 +280,13 @@ async def test_the_last_five_replaced_keys_of_a_label_are_remembered(
 
 async def test_only_a_key_that_is_there_is_rotated(shop: Catalog, owner: KeyOwner) -> None:
     assert await refusal(rotated(shop, owner, b"n", 1000)) == "unknown_key"
+
+
+async def test_a_use_that_is_written_late_is_never_another_keys(
+    shop: Catalog, owner: KeyOwner
+) -> None:
+    key = await shop.add_key(owner, KEY, "anna")
+    await shop.delete_key(owner, "web shop", "anna")
+    later = await shop.add_key(owner, KEY, "anna")
+    await shop.touch_keys({key.key_no: FAR_US})
+    assert (later.key_no != key.key_no, (await shop.keys(owner))[0].last_used_at_us) == (True, None)

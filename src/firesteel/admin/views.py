@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,7 +11,6 @@ from firesteel.admin import shapes
 from firesteel.admin.masking import masked_document
 from firesteel.admin.selection import selection_of
 from firesteel.admin.times import written, written_or_none
-from firesteel.model.api_key import expiry_day
 from firesteel.model.message import decode_request
 from firesteel.model.step_result import as_json, decode_result
 
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
     from firesteel.model.message import Message
     from firesteel.store.bulk import Bulk
     from firesteel.store.catalog import (
-        ApiKey,
         Draft,
         PublishedIntegration,
         StoredConnection,
@@ -98,6 +95,9 @@ def publication(done: Publication) -> shapes.PublicationShape:
             shapes.KeyChangeShape(label=key.label, act=key.act, secret=key.secret)
             for key in done.keys
         ],
+        consumers=[
+            shapes.GrantChangeShape(consumer=item.consumer, act=item.act) for item in done.consumers
+        ],
     )
 
 
@@ -145,18 +145,6 @@ def version(item: Version) -> shapes.VersionShape:
         published_at=written(item.published_at_us),
         published_by=item.published_by,
         document=item.document,
-    )
-
-
-def key(item: ApiKey) -> shapes.KeyShape:
-    """An API key without its secret."""
-    expires = item.expires_at_us
-    return shapes.KeyShape(
-        label=item.label,
-        prefix=item.prefix,
-        created_at=written(item.created_at_us),
-        expires=None if expires is None else date.fromisoformat(expiry_day(expires)),
-        last_used_at=written_or_none(item.last_used_at_us),
     )
 
 

@@ -10,6 +10,7 @@ import typer
 
 from firesteel.cli import (
     compact,
+    consumers,
     demo,
     init,
     keys,
@@ -83,7 +84,8 @@ def _add_node_commands(app: typer.Typer) -> None:
     app.command("status", rich_help_panel=_OPERATE)(on_node(node_commands.status))
     app.command("retention", rich_help_panel=_OPERATE)(on_node(retention.retention))
     groups: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
-        ("key", "API keys of a trigger.", keys.COMMANDS),
+        ("key", "API keys of a trigger or a consumer.", keys.COMMANDS),
+        ("consumer", "Who calls: keys for several triggers.", consumers.COMMANDS),
         ("messages", "Messages and their executions.", messages.COMMANDS),
         ("lanes", "Lanes: what waits, and why.", lanes.COMMANDS),
         ("workers", "Worker processes.", workers.COMMANDS),

@@ -33,7 +33,8 @@ class Applied:
     def changed(self) -> bool:
         """Whether anything differs from what the node had."""
         kept = ("kept", "undeclared")
-        keys = [key for item in self.publications for key in item["keys"]]
+        beside = [*self.publications]
+        keys = [key for item in beside for key in (*item["keys"], *item["consumers"])]
         return bool(
             any(item["changed"] for item in self.publications + self.connections)
             or any(key["act"] not in kept for key in keys)

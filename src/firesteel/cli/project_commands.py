@@ -176,6 +176,7 @@ def show_applied(output: Output, applied: Applied, *, dry_run: bool = False) -> 
             state = f"version {item['version']} published"
         output.say(f"{item['name']}: {state}")
         _show_keys(output, item["keys"], would)
+        _show_grants(output, item["consumers"], would)
         for warning in item["warnings"]:
             output.warn(f"{item['file']}: {warning['detail']} [{warning['code']}]")
     for name in applied.removed:
@@ -194,6 +195,17 @@ def _show_keys(output: Output, keys: list[dict[str, Any]], would: str = "") -> N
             output.say(f"  API key {key['label']}: {would}{key['act']}")
 
 
+def _show_grants(output: Output, grants: list[dict[str, Any]], would: str = "") -> None:
+    for grant in grants:
+        name = grant["consumer"]
+        if grant["act"] == "made":
+            output.say(f"  consumer {name}: {would}made and granted; give it a key")
+        elif grant["act"] == "undeclared":
+            output.say(f"  consumer {name}: not in the file, kept (--prune revokes its grant)")
+        elif grant["act"] != "kept":
+            output.say(f"  consumer {name}: {would}{grant['act']}")
+
+
 def _show_differences(session: Session, planned: Applied, surplus: list[str]) -> None:
     from firesteel.model.difference import diff_text
 
@@ -204,6 +216,7 @@ def _show_differences(session: Session, planned: Applied, surplus: list[str]) ->
             colour = {"+": "added", "-": "removed"}.get(line[:1], "")
             output.say(painted(line, colour))
         _show_keys(output, item["keys"], "would be ")
+        _show_grants(output, item["consumers"], "would be ")
     for item in planned.connections:
         if item["changed"]:
             output.say(f"connection {item['name']}: would be changed")

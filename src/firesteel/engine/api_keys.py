@@ -1,6 +1,7 @@
-"""API keys of triggers: added, changed, deleted, revealed, and brought in line with a document.
+"""API keys of triggers and of consumers: added, changed, rotated, deleted, revealed, and brought in
+line with a document.
 
-Keys live beside the document, matched by label within a trigger. The secret is kept twice: as a
+Keys live beside the document, matched by label within their owner. The secret is kept twice: as a
 keyed hash by which calls are recognised, and sealed, for those who may reveal it.
 """
 
@@ -15,14 +16,16 @@ import structlog
 from firesteel.errors import CallerError, OperatorError
 from firesteel.model.api_key import check_pasted, display_prefix, expiry_us, generated_key
 from firesteel.model.generated_secret import ENTROPY_BYTES
-from firesteel.store.catalog import KeyChanges, NewApiKey
+from firesteel.store.catalog import KeyChanges, NewApiKey, OfConsumer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from firesteel.engine.keyring import Keyring, Ring
     from firesteel.model.authentication import ApiKeyAuth
-    from firesteel.store.catalog import ApiKey, Catalog
+    from firesteel.store.catalog import ApiKey, Catalog, KeyOwner
+
+FAR_US = 1 << 62
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +50,16 @@ class WantedKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Rotation:
+    """``secret`` None: one is generated. ``old_until_us``: how long the secrets before it are
+    taken."""
+
+    secret: str | None
+    expires_at_us: int | None
+    old_until_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class KeyChange:
     """What becomes of one key. ``secret`` is set for a generated one only: it is shown this once.
     ``undeclared``: not in the document, and kept."""
@@ -66,49 +79,74 @@ class AddedKey:
 
 
 class ApiKeys:
-    """The keys of all triggers. Whoever changes one refreshes the engine's routes after it."""
+    """The keys of all triggers and consumers. Whoever changes one refreshes the engine's routes
+    after it."""
 
     def __init__(self, catalog: Catalog, keyring: Keyring) -> None:
         self._catalog = catalog
         self._keyring = keyring
 
-    async def of(self, trigger_no: int) -> list[ApiKey]:
-        """The trigger's keys by label."""
-        return sorted(await self._catalog.keys(trigger_no), key=lambda key: key.label)
+    async def of(self, owner: KeyOwner) -> list[ApiKey]:
+        """The owner's keys by label, without those that rotation has replaced."""
+        return [key for key in await self.every(owner) if key.replaced_at_us is None]
 
-    async def find(self, trigger_no: int, label: str) -> ApiKey:
+    async def every(self, owner: KeyOwner) -> list[ApiKey]:
+        """The owner's keys by label, those behind the current one that it has replaced."""
+        found = await self._catalog.keys(owner)
+        return sorted(found, key=lambda key: (key.label, -(key.replaced_at_us or FAR_US)))
+
+    async def find(self, owner: KeyOwner, label: str) -> ApiKey:
         """Raises CallerError ``unknown_key``."""
-        for key in await self._catalog.keys(trigger_no):
+        for key in await self.of(owner):
             if key.label == label:
                 return key
-        raise CallerError(f"the trigger has no API key labelled {label}", code="unknown_key")
+        whose = "consumer" if isinstance(owner, OfConsumer) else "trigger"
+        raise CallerError(f"the {whose} has no API key labelled {label}", code="unknown_key")
 
-    async def add(self, trigger_no: int, wanted: WantedKey, actor: str) -> AddedKey:
+    async def add(self, owner: KeyOwner, wanted: WantedKey, actor: str) -> AddedKey:
         """A new key, pasted or generated. Raises CallerError ``label_taken``, ``secret_taken``,
         ``key_invalid``."""
         warning = check_pasted(wanted.secret) if wanted.secret is not None else None
-        row, secret = self._new_row(trigger_no, wanted)
-        return AddedKey(await self._catalog.add_key(trigger_no, row, actor), secret, warning)
+        row, secret = self._new_row(owner, wanted)
+        return AddedKey(await self._catalog.add_key(owner, row, actor), secret, warning)
 
-    async def change(self, trigger_no: int, label: str, *, wanted: WantedKey, actor: str) -> ApiKey:
+    async def change(self, owner: KeyOwner, label: str, *, wanted: WantedKey, actor: str) -> ApiKey:
         """Give the key of that label another label, secret (None: as it is) or expiry."""
-        row = self._changed_row(await self.find(trigger_no, label), wanted)
-        return await self._catalog.change_key(trigger_no, label, row, actor)
+        row = self._changed_row(await self.find(owner, label), wanted)
+        return await self._catalog.change_key(owner, label, row, actor)
 
-    async def delete(self, trigger_no: int, label: str, actor: str) -> None:
+    async def rotate(
+        self, owner: KeyOwner, label: str, rotation: Rotation, *, actor: str
+    ) -> AddedKey:
+        """A new secret under the same label, pasted or generated; the one before is taken for a
+        while. Raises CallerError ``unknown_key``, ``secret_taken``, ``key_invalid``."""
+        warning = check_pasted(rotation.secret) if rotation.secret is not None else None
+        wanted = WantedKey(label, rotation.secret, rotation.expires_at_us)
+        row, secret = self._new_row(owner, wanted)
+        key = await self._catalog.rotate_key(
+            owner, label, row, old_until_us=rotation.old_until_us, actor=actor
+        )
+        return AddedKey(key, secret, warning)
+
+    async def end_overlap(self, owner: KeyOwner, label: str, actor: str) -> int:
+        """Take the secrets that rotation has replaced no more. Raises CallerError
+        ``unknown_key``."""
+        return await self._catalog.end_overlap(owner, label, actor)
+
+    async def delete(self, owner: KeyOwner, label: str, actor: str) -> None:
         """Raises CallerError ``unknown_key``."""
-        await self._catalog.delete_key(trigger_no, label, actor)
+        await self._catalog.delete_key(owner, label, actor)
 
-    async def reveal(self, trigger_no: int, label: str, *, subject: str, actor: str) -> str:
+    async def reveal(self, owner: KeyOwner, label: str, *, subject: str, actor: str) -> str:
         """The secret in clear; the audit log says who saw it, before it is seen."""
-        await self.find(trigger_no, label)
+        await self.find(owner, label)
         await self._catalog.note(actor, "key.reveal", f"{subject} {label}")
-        return await self.open(trigger_no, label)
+        return await self.open(owner, label)
 
-    async def open(self, trigger_no: int, label: str) -> str:
+    async def open(self, owner: KeyOwner, label: str) -> str:
         """The secret in clear, for the node's own use: nobody may be shown it."""
-        key = await self.find(trigger_no, label)
-        return (await self._keyring.open_stored(key.sealed, purpose_of_keys(trigger_no))).decode()
+        key = await self.find(owner, label)
+        return (await self._keyring.open_stored(key.sealed, purpose_of_keys(owner))).decode()
 
     async def lend(
         self, trigger_no: int, label: str | None, *, subject: str, actor: str
@@ -127,8 +165,12 @@ class ApiKeys:
         self, existing: Sequence[ApiKey], wanted: Sequence[WantedKey], *, prune: bool
     ) -> list[KeyChange]:
         """What ``bring_in_line`` would do; secrets that it would generate are not made."""
-        by_label = {key.label: key for key in existing}
-        changes = [KeyChange(key.label, self._act(by_label.get(key.label), key)) for key in wanted]
+        by_label = {key.label: key for key in existing if key.replaced_at_us is None}
+        former = self.replaced_secrets(existing, wanted)
+        changes = [
+            KeyChange(key.label, self._act(by_label.get(key.label), key, key.label in former))
+            for key in wanted
+        ]
         labels = {key.label for key in wanted}
         rest: Act = "removed" if prune else "undeclared"
         changes += [KeyChange(label, rest) for label in by_label if label not in labels]
@@ -139,11 +181,17 @@ class ApiKeys:
     ) -> list[KeyChange]:
         """Make the trigger's keys those of its document, all at once; undeclared ones are kept
         unless ``prune``."""
-        existing = await self.of(trigger_no)
+        existing = await self.every(trigger_no)
         plan = self.plan(existing, wanted, prune=prune)
-        held, asked = ({key.label: key for key in existing}, {key.label: key for key in wanted})
+        held = {key.label: key for key in existing if key.replaced_at_us is None}
+        asked = {key.label: key for key in wanted}
         labels = {act: [item.label for item in plan if item.act == act] for act in get_args(Act)}
-        changed = [self._changed_row(held[label], asked[label]) for label in labels["changed"]]
+        former = self.replaced_secrets(existing, wanted)
+        secret_kept = {label: replace(asked[label], secret=None) for label in former}
+        changed = [
+            self._changed_row(held[label], {**asked, **secret_kept}[label])
+            for label in labels["changed"]
+        ]
         new = {label: self._new_row(trigger_no, asked[label]) for label in labels["added"]}
         changes = KeyChanges(labels["removed"], changed, [row for row, _ in new.values()])
         if changes.removed or changes.changed or changes.added:
@@ -151,34 +199,45 @@ class ApiKeys:
         generated = {label: secret for label, (_, secret) in new.items() if not asked[label].secret}
         return [replace(item, secret=generated.get(item.label)) for item in plan]
 
+    def replaced_secrets(self, existing: Sequence[ApiKey], wanted: Sequence[WantedKey]) -> set[str]:
+        """Labels of declared keys whose declared secret has been replaced by rotation: it is not
+        brought back."""
+        replaced = {(key.label, key.digest) for key in existing if key.replaced_at_us is not None}
+        return {
+            key.label
+            for key in wanted
+            if key.secret is not None and (key.label, self.digest(key.secret)) in replaced
+        }
+
     def digest(self, secret: str) -> bytes:
         """The keyed hash of a secret."""
         return self._keyring.digest(secret)
 
-    def _act(self, key: ApiKey | None, wanted: WantedKey) -> Act:
+    def _act(self, key: ApiKey | None, wanted: WantedKey, secret_replaced: bool) -> Act:
         if key is None:
             return "added"
-        same_secret = wanted.secret is None or self.digest(wanted.secret) == key.digest
+        any_secret = wanted.secret is None or secret_replaced
+        same_secret = any_secret or self.digest(wanted.secret or "") == key.digest
         return "kept" if same_secret and key.expires_at_us == wanted.expires_at_us else "changed"
 
-    def _new_row(self, trigger_no: int, wanted: WantedKey) -> tuple[NewApiKey, str]:
+    def _new_row(self, owner: KeyOwner, wanted: WantedKey) -> tuple[NewApiKey, str]:
         secret = wanted.secret or generated_key(secrets.token_bytes(ENTROPY_BYTES))
-        return self._row(trigger_no, wanted.label, secret, wanted.expires_at_us), secret
+        return self._row(owner, wanted.label, secret, wanted.expires_at_us), secret
 
     def _changed_row(self, key: ApiKey, wanted: WantedKey) -> NewApiKey:
         if wanted.secret is None:
             return NewApiKey(wanted.label, key.digest, key.prefix, key.sealed, wanted.expires_at_us)
         check_pasted(wanted.secret)
-        return self._row(key.trigger_no, wanted.label, wanted.secret, wanted.expires_at_us)
+        return self._row(key.owner, wanted.label, wanted.secret, wanted.expires_at_us)
 
     def _row(
-        self, trigger_no: int, label: str, secret: str, expires_at_us: int | None
+        self, owner: KeyOwner, label: str, secret: str, expires_at_us: int | None
     ) -> NewApiKey:
         return NewApiKey(
             label=label,
             digest=self._keyring.digest(secret),
             prefix=display_prefix(secret),
-            sealed=self._keyring.seal(secret.encode(), purpose_of_keys(trigger_no)),
+            sealed=self._keyring.seal(secret.encode(), purpose_of_keys(owner)),
             expires_at_us=expires_at_us,
         )
 
@@ -189,12 +248,14 @@ def current_digest(key: ApiKey, ring: Ring) -> bytes:
     if ring.is_current(key.sealed):
         return key.digest
     try:
-        return ring.digest(ring.open(key.sealed, purpose_of_keys(key.trigger_no)))
+        return ring.digest(ring.open(key.sealed, purpose_of_keys(key.owner)))
     except OperatorError as error:
         log.error("api_key_unreadable", label=key.label, code=error.code)
         return key.digest
 
 
-def purpose_of_keys(trigger_no: int) -> str:
-    """What the secrets of a trigger's keys are sealed for."""
-    return f"api key of trigger {trigger_no}"
+def purpose_of_keys(owner: KeyOwner) -> str:
+    """What the secrets of an owner's keys are sealed for."""
+    if isinstance(owner, OfConsumer):
+        return f"api key of consumer {owner.consumer_no}"
+    return f"api key of trigger {owner}"

@@ -14,6 +14,7 @@ from firesteel.model.api_key import check_pasted
 from firesteel.model.document import (
     InvalidDocument,
     check_document,
+    consumer_declarations,
     integration_json,
     key_declarations,
     without_secrets,
@@ -41,6 +42,8 @@ class Checked:
     document: dict[str, Any]
     warnings: list[Fault]
     keys: list[WantedKey]
+    consumers: dict[int, str]
+    """Those that it grants the trigger, by their place in ``authentication``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,8 @@ class Checker:
         if faults:
             raise InvalidDocument(faults)
         warnings = [*result.warnings, *weak, *await self._unknown(workspace, written)]
-        return Checked(result.integration, without_secrets(written), warnings, keys)
+        consumers = consumer_declarations(result.integration)
+        return Checked(result.integration, without_secrets(written), warnings, keys, consumers)
 
     async def examine(self, workspace: str, document: dict[str, Any]) -> Examined:
         """Faults and warnings of a document without secrets, whatever state it is in; never
@@ -122,6 +126,11 @@ class Checker:
 def key_pointer(index: int) -> Pointer:
     """Where the secret of a declared API key stands."""
     return child("/trigger/authentication", index, "api_key", "value")
+
+
+def consumer_pointer(index: int) -> Pointer:
+    """Where a declared consumer's name stands."""
+    return child("/trigger/authentication", index, "consumer", "name")
 
 
 def _loaded(document: dict[str, Any], file: str = "") -> Loaded:

@@ -22,7 +22,7 @@ from firesteel.model.document import (
     without_secrets,
 )
 from firesteel.model.fault import unplaced_fault
-from firesteel.model.held_keys import HeldKey, asks_for_keys, with_held_keys
+from firesteel.model.held_keys import HeldConsumer, HeldKey, asks_for_keys, with_held_keys
 
 if TYPE_CHECKING:
     from firesteel.engine.publishing import Publisher
@@ -206,7 +206,7 @@ class Drafts:
         # Not those of the declaration that stands for keys which are still to come.
         faults = [item for item in found.faults if not _OF_A_KEY.match(item.pointer)]
         detail = "calls need an API key, and the trigger has none yet"
-        hint = "add a key, or remove the authentication"
+        hint = "add a key, grant it to a consumer, or remove the authentication"
         faults.append(unplaced_fault(_AUTHENTICATION, "key_missing", detail, hint))
         return Examined(faults, found.warnings, found.complete)
 
@@ -220,9 +220,13 @@ class Drafts:
             document = integration_json(checked.integration)
         return with_held_keys(without_secrets(document), await self._held(current))
 
-    async def _held(self, current: PublishedIntegration) -> list[HeldKey]:
+    async def _held(self, current: PublishedIntegration) -> list[HeldKey | HeldConsumer]:
         keys = await self._publisher.keys.of(current.trigger_no)
-        return [HeldKey.of(key.label, key.expires_at_us) for key in keys]
+        names = await self._publisher.consumers.granted(current.trigger_no)
+        return [
+            *(HeldKey.of(key.label, key.expires_at_us) for key in keys),
+            *(HeldConsumer(name) for name in names),
+        ]
 
 
 def _refuse_other_base(current: PublishedIntegration, expected: int, draft: Draft | None) -> None:

@@ -23,7 +23,7 @@ from firesteel.engine.key_file import take_over_next, write_next
 from firesteel.errors import CallerError, OperatorError
 from firesteel.model.encryption_key import KEY_BYTES, written_key
 from firesteel.store.bulletin import CatalogChanged
-from firesteel.store.catalog import Resealed, SealedValue
+from firesteel.store.catalog import OfConsumer, Resealed, SealedValue
 
 if TYPE_CHECKING:
     from firesteel.engine.engine import Engine
@@ -204,8 +204,10 @@ class KeyRotation:
 
 def _sealed_anew(ring: Ring, value: SealedValue) -> Resealed | None:
     """None for a value that cannot be opened: it stays as it is."""
-    is_key = value.kind == "api_key"
-    purpose = purpose_of_keys(value.owner_no) if is_key else SECRET
+    is_key = value.kind != "secret"
+    of_consumer = value.kind == "consumer_key"
+    owner = OfConsumer(value.owner_no) if of_consumer else value.owner_no
+    purpose = purpose_of_keys(owner) if is_key else SECRET
     try:
         secret = ring.open(value.sealed, purpose)
     except OperatorError as error:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from firesteel.errors import CallerError
+from firesteel.model.held_keys import asks_for_keys
 
 if TYPE_CHECKING:
-    from firesteel.store.catalog import ManagedBy
+    from firesteel.store.catalog import ManagedBy, PublishedIntegration
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +27,16 @@ class Owner:
             return
         name = "files" if current == "files" else "the console"
         raise CallerError(f"{what} is managed by {name}", code=f"managed_by_{current}")
+
+
+def asks_for_none(integration: PublishedIntegration) -> bool:
+    """Whether the trigger asks for no API key, and so has to from its first one on. Raises
+    CallerError ``managed_by_files`` where that is for its file to say."""
+    unasked = not asks_for_keys(integration.document)
+    if unasked and integration.managed_by == "files":
+        raise CallerError(
+            f"{integration.name} asks for no API key and is managed by files: add an api_key or a "
+            "consumer to its file",
+            code="managed_by_files",
+        )
+    return unasked

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from firesteel.engine.api_keys import KeyChange
+    from firesteel.engine.consumers import GrantChange
     from firesteel.engine.ownership import Owner
     from firesteel.model.fault import Fault
 
@@ -15,10 +16,11 @@ if TYPE_CHECKING:
 class PublishOptions:
     """How a document is published.
 
-    ``dry_run``: check and tell, change nothing. ``prune``: delete API keys that the document does
-    not declare. ``expect_version``: refuse unless this is the published version; 0: unless it is
-    new. ``draft_revision``: the document is the draft of that revision, which ends with it.
-    ``keep_keys``: API keys stay as they are, whatever the document declares.
+    ``dry_run``: check and tell, change nothing. ``prune``: delete API keys, and take back grants,
+    that the document does not declare. ``expect_version``: refuse unless this is the published
+    version; 0: unless it is new. ``draft_revision``: the document is the draft of that revision,
+    which ends with it. ``keep_keys``: API keys and grants stay as they are, whatever the document
+    declares.
     """
 
     owner: Owner
@@ -42,3 +44,4 @@ class Publication:
     previous: dict[str, Any] | None
     warnings: list[Fault]
     keys: list[KeyChange]
+    consumers: list[GrantChange]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from firesteel.engine.definitions import Definitions, Plan
     from firesteel.engine.keyring import Keyring, Ring
-    from firesteel.store.catalog import Catalog, PublishedIntegration
+    from firesteel.store.catalog import ApiKey, Catalog, PublishedIntegration
 
     Lookup = Callable[[str], Awaitable[Callable[[str], str | None]]]
 
@@ -39,10 +39,7 @@ class Publications:
         published = await self._catalog.integrations()
         found = await self._catalog.keys()
         ring = await keyring.latest()  # after the keys: it knows whatever has sealed them
-        keys: dict[int, dict[bytes, RouteKey]] = {}
-        for key in found:
-            route_key = RouteKey(key.key_no, key.label, key.expires_at_us)
-            keys.setdefault(key.trigger_no, {})[current_digest(key, ring)] = route_key
+        keys = await self._opening(found, ring)
         secrets = await self._secrets(published)
         routes = [
             self._route(item, keys.get(item.trigger_no, {}), secrets.get(item.trigger_no, {}))
@@ -74,6 +71,30 @@ class Publications:
                     lookups[item.workspace] = await self._lookup(item.workspace)
                 found[item.trigger_no] = resolved_secrets(item.document, lookups[item.workspace])
         return found
+
+    async def _opening(
+        self, keys: Sequence[ApiKey], ring: Ring
+    ) -> dict[int, dict[bytes, RouteKey]]:
+        """What opens each trigger, by digest: the keys of the consumers that are granted it, and
+        its own."""
+        own: dict[int, dict[bytes, RouteKey]] = {}
+        consumers: dict[int, dict[bytes, RouteKey]] = {}
+        names = {item.consumer_no: item.name for item in await self._catalog.consumers()}
+        for key in keys:
+            digest = current_digest(key, ring)
+            if key.trigger_no is not None:
+                known = own.setdefault(key.trigger_no, {})
+                known[digest] = RouteKey(key.key_no, key.label, key.expires_at_us)
+            elif key.consumer_no in names:
+                known = consumers.setdefault(key.consumer_no, {})
+                label = names[key.consumer_no]
+                known[digest] = RouteKey(key.key_no, label, key.expires_at_us)
+        opened: dict[int, dict[bytes, RouteKey]] = {}
+        for grant in await self._catalog.grants():
+            opened.setdefault(grant.trigger_no, {}).update(consumers.get(grant.consumer_no, {}))
+        for trigger_no, known in own.items():
+            opened.setdefault(trigger_no, {}).update(known)
+        return opened
 
     def _functions_of(self, item: PublishedIntegration) -> list[str]:
         known = self._named.get(item.version_no)

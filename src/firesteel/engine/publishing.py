@@ -10,26 +10,28 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from firesteel.engine.api_keys import ApiKeys, WantedKey
-from firesteel.engine.checking import Checked, Checker, key_pointer
+from firesteel.engine.api_keys import ApiKeys
+from firesteel.engine.beside import Beside
+from firesteel.engine.checking import Checked, Checker
 from firesteel.engine.connection_publishing import ConnectionPublisher, require_workspace
+from firesteel.engine.consumers import Consumers
 from firesteel.engine.drafts import Drafts
-from firesteel.engine.ownership import Owner
+from firesteel.engine.granting import Granting
+from firesteel.engine.ownership import Owner, asks_for_none
 from firesteel.engine.publication import Publication, PublishOptions
 from firesteel.errors import CallerError
 from firesteel.model.api_key import check_label
 from firesteel.model.document import InvalidDocument, check_document, parse_document
-from firesteel.model.fault import unplaced_fault
-from firesteel.model.held_keys import asks_for_keys
+from firesteel.model.held_keys import HeldKey
 from firesteel.store.catalog import TriggerRules
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
-    from firesteel.engine.api_keys import KeyChange
+    from firesteel.engine.api_keys import AddedKey, WantedKey
     from firesteel.engine.engine import Engine
     from firesteel.engine.parts import Parts
+    from firesteel.model.held_keys import HeldConsumer
     from firesteel.model.integration import Integration
     from firesteel.store.catalog import ApiKey, ManagedBy, PublishedIntegration
     from firesteel.store.journal import Actor
@@ -44,6 +46,9 @@ class Publisher:
         self._clock = parts.clock
         self.checker = Checker(engine, parts.catalog, parts.connections.lookup)
         self.keys = ApiKeys(parts.catalog, parts.keyring)
+        self.consumers = Consumers(parts.catalog)
+        self.granting = Granting(self, engine, parts)
+        self._beside = Beside(self.keys, self.consumers)
         self.connections = ConnectionPublisher(engine, parts)
         self.drafts = Drafts(self, parts.catalog)
 
@@ -100,15 +105,20 @@ class Publisher:
         await require_workspace(self._catalog, workspace)
         checked = await self.checker.check(workspace, document)
         current = await self._catalog.integration(workspace, checked.integration.name)
-        existing = await self.keys.of(current.trigger_no) if current else []
+        held = await self._beside.held(workspace, checked, current)
         checked = _as_switched(checked, current)
         _refuse_other_version(current, options.expect_version)
         if current is not None:
             options.owner.refuse(current.managed_by, current.name)
-        self._refuse_taken_secrets(checked.keys, existing, prune=options.prune)
-        if options.dry_run:
-            return self._foreseen(checked, current, existing, options=options)
-        return await self._publish(workspace, checked, current, options=options, actor=actor)
+        self._beside.refuse_taken_secrets(checked, held, prune=options.prune)
+        warnings = [*checked.warnings, *self._beside.warnings(checked, held)]
+        checked = replace(checked, warnings=warnings)
+        if not options.dry_run:
+            return await self._publish(workspace, checked, current, options=options, actor=actor)
+        keys, grants = await self._beside.plan(
+            workspace, checked, current, held, prune=options.prune
+        )
+        return replace(_foreseen(checked, current, options), keys=keys, consumers=grants)
 
     async def apply_project(self, folder: Path, workspace: str) -> None:
         """Publish a project folder at start; faults are logged, see ``project_publishing``."""
@@ -151,26 +161,20 @@ class Publisher:
         wanted: WantedKey,
         actor: Actor,
         close: bool = True,
-    ) -> tuple[ApiKey, str, str | None]:
-        """A new key of the trigger: key, secret in clear, warning. A trigger that asks for none is
-        changed by its first key: a version that declares the key is published with it; without
-        ``close`` the key lets nobody in until a version that asks for keys is. Raises CallerError
+    ) -> AddedKey:
+        """A new key of the trigger. A trigger that asks for none is changed by its first key: a
+        version that declares the key is published with it; without ``close`` the key lets nobody
+        in until a version that asks for keys is. Raises CallerError
         ``name_invalid``; ``expiry_invalid`` where the key would be dead from the start."""
         check_label(wanted.label)
-        if wanted.expires_at_us is not None and wanted.expires_at_us <= self._clock.now_us():
-            raise CallerError("the day on which the key expires is past", code="expiry_invalid")
+        self.granting.refuse_past(wanted.expires_at_us)
         integration = await self.find(workspace, name)
-        unasked = close and not asks_for_keys(integration.document)
-        if unasked and integration.managed_by == "files":
-            raise CallerError(
-                f"{name} asks for no API key and is managed by files: add an api_key to its file",
-                code="managed_by_files",
-            )
+        unasked = close and asks_for_none(integration)
         added = await self.keys.add(integration.trigger_no, wanted, actor.name)
         if unasked:
-            await self._close(integration, wanted.label, actor)
+            await self.close(integration, HeldKey(wanted.label, None), actor)
         await self._engine.refresh_routes()
-        return added.key, added.secret, added.warning
+        return added
 
     async def change_key(
         self, workspace: str, name: str, label: str, *, wanted: WantedKey, actor: Actor
@@ -193,27 +197,24 @@ class Publisher:
         Raises CallerError ``unknown_integration``, ``unknown_key``."""
         return await self.keys.open((await self.find(workspace, name)).trigger_no, label)
 
-    # --- inside
-
-    def _foreseen(
-        self,
-        checked: Checked,
-        current: PublishedIntegration | None,
-        existing: Sequence[ApiKey],
-        *,
-        options: PublishOptions,
-    ) -> Publication:
-        plan = self.keys.plan(existing, checked.keys, prune=options.prune)
-        return Publication(
-            name=checked.integration.name,
-            created=current is None,
-            changed=_differs(checked, current, options),
-            version=current.version if current else 0,
-            document=checked.document,
-            previous=current.document if current else None,
-            warnings=checked.warnings,
-            keys=plan,
+    async def close(
+        self, integration: PublishedIntegration, held: HeldKey | HeldConsumer, actor: Actor
+    ) -> None:
+        """Publish a version of a trigger that asked for no key, with what lets callers in."""
+        trigger = integration.document.get("trigger") or {}
+        declared = [*(trigger.get("authentication") or []), held.declaration()]
+        trigger = {**trigger, "authentication": declared}
+        document = {**integration.document, "trigger": trigger, "enabled": integration.enabled}
+        await self._catalog.publish(
+            integration.workspace,
+            document,
+            rules=rules_of(_valid(document)),
+            managed_by=integration.managed_by,
+            actor=actor.name,
+            expect_version=integration.version,
         )
+
+    # --- inside
 
     async def _publish(
         self,
@@ -236,45 +237,14 @@ class Publisher:
                 draft_revision=options.draft_revision,
             )
         assert published is not None
-        keys: list[KeyChange] = []
+        foreseen = _foreseen(checked, current, options)
         if not options.keep_keys:
-            keys = await self.keys.bring_in_line(
-                published.trigger_no, checked.keys, prune=options.prune, actor=actor.name
+            keys, grants = await self._beside.bring_in_line(
+                published, checked, prune=options.prune, actor=actor.name
             )
+            foreseen = replace(foreseen, keys=keys, consumers=grants)
         await self._engine.refresh_routes()
-        foreseen = self._foreseen(checked, current, (), options=options)
-        return replace(foreseen, version=published.version, changed=changed, keys=keys)
-
-    async def _close(self, integration: PublishedIntegration, label: str, actor: Actor) -> None:
-        trigger = integration.document.get("trigger") or {}
-        declared = [*(trigger.get("authentication") or []), {"api_key": {"label": label}}]
-        trigger = {**trigger, "authentication": declared}
-        document = {**integration.document, "trigger": trigger, "enabled": integration.enabled}
-        await self._catalog.publish(
-            integration.workspace,
-            document,
-            rules=rules_of(_valid(document)),
-            managed_by=integration.managed_by,
-            actor=actor.name,
-            expect_version=integration.version,
-        )
-
-    def _refuse_taken_secrets(
-        self, wanted: Sequence[WantedKey], existing: Sequence[ApiKey], *, prune: bool
-    ) -> None:
-        """The same secret twice on one trigger would make two consumers one."""
-        labels = {key.label for key in wanted}
-        holders = {} if prune else {k.digest: k.label for k in existing if k.label not in labels}
-        faults = []
-        for key in wanted:
-            if key.secret is None:
-                continue
-            holder = holders.setdefault(self.keys.digest(key.secret), key.label)
-            if holder != key.label:
-                detail = f"the API keys {holder} and {key.label} have the same secret"
-                faults.append(unplaced_fault(key_pointer(key.index), "not_unique", detail))
-        if faults:
-            raise InvalidDocument(faults)
+        return replace(foreseen, version=published.version, changed=changed)
 
 
 def rules_of(integration: Integration) -> TriggerRules:
@@ -294,6 +264,23 @@ def _valid(document: dict[str, Any]) -> Integration:
     if result.integration is None:
         raise InvalidDocument(result.faults)
     return result.integration
+
+
+def _foreseen(
+    checked: Checked, current: PublishedIntegration | None, options: PublishOptions
+) -> Publication:
+    """Without what becomes of keys and grants."""
+    return Publication(
+        name=checked.integration.name,
+        created=current is None,
+        changed=_differs(checked, current, options),
+        version=current.version if current else 0,
+        document=checked.document,
+        previous=current.document if current else None,
+        warnings=checked.warnings,
+        keys=[],
+        consumers=[],
+    )
 
 
 def _refuse_other_version(current: PublishedIntegration | None, expected: int | None) -> None:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RouteKey:
-    """An API key as the gateway needs it; ``label`` is the consumer's name."""
+    """An API key as the gateway needs it, the trigger's own or a granted consumer's; ``label`` is
+    the consumer's name."""
 
     key_no: int
     label: str

@@ -20,6 +20,9 @@ ADVISED_LENGTH = 20
 _CARRIED = re.compile(r"[\x21-\x7e]+")
 LABEL = r"[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]{0,98}[^\s\x00-\x1f\x7f])?"
 _LABEL = re.compile(LABEL, re.ASCII)
+# As a label, but a part of an address without escapes.
+CONSUMER_NAME = r"[^\s/\x00-\x1f\x7f]([^/\x00-\x1f\x7f]{0,98}[^\s/\x00-\x1f\x7f])?"
+_CONSUMER_NAME = re.compile(CONSUMER_NAME, re.ASCII)
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -63,6 +66,18 @@ def check_label(label: str) -> str:
             code="name_invalid",
         )
     return label
+
+
+def check_consumer_name(name: str) -> str:
+    """The name of a consumer, which must be one that a document can declare. Raises CallerError
+    ``name_invalid``."""
+    if not _CONSUMER_NAME.fullmatch(name):
+        raise CallerError(
+            "a consumer's name has 1 to 100 characters, no slash, no control characters, no spaces "
+            "at its ends",
+            code="name_invalid",
+        )
+    return name
 
 
 def display_prefix(secret: str) -> str:

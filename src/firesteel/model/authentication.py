@@ -15,7 +15,15 @@ from pydantic import AfterValidator, Field
 from firesteel.model.fault import Pointer, child
 from firesteel.model.findings import items, mapping
 from firesteel.model.quantities import Duration, between
-from firesteel.model.section import DateText, Label, Section, Text, matching, refuse
+from firesteel.model.section import (
+    ConsumerName,
+    DateText,
+    Label,
+    Section,
+    Text,
+    matching,
+    refuse,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,6 +114,14 @@ class ApiKeyAuth(Section):
     """The secret, mostly ``${NAME}``; left out: one is generated. Never part of a version."""
     expires: DateText | None = None
     """The last day on which the key is taken, ``YYYY-MM-DD``, to its end in UTC."""
+
+
+class ConsumerAuth(Section):
+    """A consumer of the workspace is granted the trigger. Its keys live with the consumer, and the
+    grant beside the document, as keys do."""
+
+    name: ConsumerName
+    """The consumer's name; one that is not there yet is made, without keys."""
 
 
 class SignatureAuth(Section):
@@ -206,6 +222,8 @@ class Authentication(Section):
     """A JSON Web Token."""
     client_certificate: ClientCertificateAuth | None = None
     """A client certificate."""
+    consumer: ConsumerAuth | None = None
+    """The own API keys of a consumer of the workspace, sent as a trigger's are."""
 
 
 class MetaRule(Section):

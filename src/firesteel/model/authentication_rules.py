@@ -35,6 +35,7 @@ def check_authentication(trigger: dict[str, Any], findings: Findings) -> None:
         detail = "the trigger is open: anybody who knows the URL may call it"
         findings.warning("/trigger", "trigger_open", detail, "add authentication with an api_key")
     labels: set[str] = set()
+    consumers: set[str] = set()
     values: dict[str, str] = {}
     for index, item in enumerate(items(declared)):
         if not isinstance(item, dict):
@@ -44,6 +45,7 @@ def check_authentication(trigger: dict[str, Any], findings: Findings) -> None:
             declaration, pointer = item.get(kind), child(_AT, index, kind)
             if isinstance(declaration, dict):
                 _label(declaration.get("label"), child(pointer, "label"), labels, findings)
+        _consumer(mapping(item.get("consumer")).get("name"), index, consumers, findings)
         key = mapping(item.get("api_key"))
         if isinstance(key.get("value"), str):
             pointer = child(_AT, index, "api_key", "value")
@@ -70,6 +72,16 @@ def _label(label: Any, pointer: Pointer, labels: set[str], findings: Findings) -
     if label in labels:
         findings.fault(pointer, "not_unique", f"the label {label} stands twice in this trigger")
     labels.add(label)
+
+
+def _consumer(name: Any, index: int, names: set[str], findings: Findings) -> None:
+    """A consumer is granted a trigger once; an API key with its name as label is the same party."""
+    if not isinstance(name, str):
+        return
+    if name in names:
+        pointer = child(_AT, index, "consumer", "name")
+        findings.fault(pointer, "not_unique", f"the consumer {name} stands twice in this trigger")
+    names.add(name)
 
 
 def _key_value(value: str, pointer: Pointer, values: dict[str, str], findings: Findings) -> None:

@@ -140,6 +140,13 @@ def key_declarations(integration: Integration) -> list[tuple[int, ApiKeyAuth]]:
     return [(index, item.api_key) for index, item in declared if item.api_key is not None]
 
 
+def consumer_declarations(integration: Integration) -> dict[int, str]:
+    """The names of the consumers that a document grants its trigger, by their place in
+    ``authentication``."""
+    declared = enumerate(integration.trigger.authentication)
+    return {index: item.consumer.name for index, item in declared if item.consumer is not None}
+
+
 def _without(value: Any, parts: list[str]) -> Any:
     """A copy of a value without what stands at a path that there is."""
     first, rest = parts[0], parts[1:]

@@ -58,6 +58,8 @@ CODES: dict[str, str] = {
     "fingerprint_invalid": "Not the SHA-256 of a certificate.",
     "network_invalid": "Not a network such as 10.0.0.0/8.",
     "placeholder_unknown": "Something between braces is not a part of a call.",
+    "key_value_replaced": "Warning: a declared API key was replaced by a rotation.",
+    "consumer_without_key": "Warning: a consumer that is granted the trigger has no API key yet.",
     "key_missing": "Calls need an API key, and the trigger has none yet.",
     "default_invalid": "A default or an enum does not fit the parameter.",
     "one_of": "Exactly one of several keys must stand there.",

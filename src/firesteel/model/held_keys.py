@@ -1,6 +1,6 @@
-"""API keys that a trigger has, written into its document as the ones that it declares.
+"""API keys and grants that a trigger has, written into its document as those that it declares.
 
-Keys live beside the document; what a document needs to say is whether calls need one. So wherever
+They live beside the document; what a document needs to say is whether calls need one. So wherever
 a document is edited or written by the node, its declarations are made those of the keys there are.
 """
 
@@ -36,19 +36,32 @@ class HeldKey:
         return {"api_key": declared}
 
 
+@dataclass(frozen=True, slots=True)
+class HeldConsumer:
+    """A consumer that is granted the trigger."""
+
+    name: str
+
+    def declaration(self) -> dict[str, Any]:
+        """The item of ``authentication``."""
+        return {"consumer": {"name": self.name}}
+
+
 UNDECIDED: dict[str, Any] = {"api_key": {}}
 """What stands in a draft that asks for API keys while there is none: it cannot be published."""
 
 
 def asks_for_keys(document: dict[str, Any]) -> bool:
-    """Whether an API key lets calls in."""
+    """Whether an API key lets calls in, the trigger's own or a consumer's."""
     declared = items(mapping(document.get("trigger")).get("authentication"))
     return any(is_key(item) for item in declared)
 
 
-def with_held_keys(document: dict[str, Any], held: Sequence[HeldKey]) -> dict[str, Any]:
-    """A copy whose declared keys are those in ``held``, where it asks for keys at all. They stand
-    where the first one stood; other ways to authenticate stay as they are.
+def with_held_keys(
+    document: dict[str, Any], held: Sequence[HeldKey | HeldConsumer]
+) -> dict[str, Any]:
+    """A copy whose declared keys and consumers are those in ``held``, where it asks for keys at
+    all. They stand where the first one stood; other ways to authenticate stay as they are.
     """
     if not asks_for_keys(document):
         return dict(document)
@@ -65,6 +78,6 @@ def with_held_keys(document: dict[str, Any], held: Sequence[HeldKey]) -> dict[st
 
 
 def is_key(item: Any) -> bool:
-    """Whether an item of ``authentication`` is an API key; one with another kind beside it is none,
-    so that its fault is told."""
-    return set(mapping(item)) == {"api_key"}
+    """Whether an item of ``authentication`` is an API key or a consumer's grant; one with another
+    kind beside it is neither, so that its fault is told."""
+    return set(mapping(item)) in ({"api_key"}, {"consumer"})

@@ -229,7 +229,7 @@ PROBLEMS: Mapping[str, ProblemType] = {
     ),
     "unknown_key": ProblemType(404, "Unknown API key", "The trigger has no API key of that label."),
     "unknown_consumer": ProblemType(
-        404, "Unknown consumer", "No API key of the workspace has that label."
+        404, "Unknown consumer", "The workspace has no consumer of that name."
     ),
     "unknown_connection": ProblemType(
         404, "Unknown connection", "The workspace has no connection of that name."
@@ -246,7 +246,9 @@ PROBLEMS: Mapping[str, ProblemType] = {
     "unknown_step": ProblemType(
         404, "Unknown step", "The workflow of the document has no step of that name."
     ),
-    "name_taken": ProblemType(409, "Name taken", "The workspace has an integration of that name."),
+    "name_taken": ProblemType(
+        409, "Name taken", "The workspace has an integration or a consumer of that name."
+    ),
     "unknown_bulk": ProblemType(
         404, "Unknown bulk act", "The workspace has no bulk act of that number, or no longer."
     ),
@@ -255,9 +257,14 @@ PROBLEMS: Mapping[str, ProblemType] = {
         404, "Unknown session", "Whoever asks has no session of that id, or it has ended."
     ),
     "unknown_token": ProblemType(404, "Unknown token", "There is no API token of that name."),
-    "label_taken": ProblemType(409, "Label taken", "The trigger has an API key of that label."),
+    "label_taken": ProblemType(
+        409, "Label taken", "The trigger or the consumer has an API key of that label."
+    ),
     "secret_taken": ProblemType(
-        409, "Secret taken", "The trigger has an API key with the same secret."
+        409,
+        "Secret taken",
+        "The trigger or the consumer has an API key with the same secret, or another consumer has "
+        "it.",
     ),
     "user_taken": ProblemType(409, "User taken", "There is a user of that name."),
     "token_taken": ProblemType(409, "Token taken", "There is an API token of that name."),

@@ -22,7 +22,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from firesteel.model.api_key import LABEL
+from firesteel.model.api_key import CONSUMER_NAME, LABEL
 from firesteel.model.path import Path, PathError
 from firesteel.model.template import TemplateError, whole_expression
 
@@ -172,6 +172,16 @@ Label = Annotated[
         LABEL,
         "name_invalid",
         "a label has 1 to 100 characters, no control characters, no spaces at its ends",
+    ),
+    Field(min_length=1, max_length=100),
+]
+ConsumerName = Annotated[
+    str,
+    matching(
+        CONSUMER_NAME,
+        "name_invalid",
+        "a consumer's name has 1 to 100 characters, no slash, no control characters, no spaces at "
+        "its ends",
     ),
     Field(min_length=1, max_length=100),
 ]

@@ -96,10 +96,10 @@ class KeyChanges:
 
 @dataclass(frozen=True, slots=True)
 class SealedValue:
-    """Something that is kept sealed. ``owner_no``: of an API key its trigger, of a secret its
-    workspace; ``name``: the label or name in it."""
+    """Something that is kept sealed. ``owner_no``: of an API key its trigger or consumer, of a
+    secret its workspace; ``name``: the label or name in it."""
 
-    kind: Literal["api_key", "secret"]
+    kind: Literal["api_key", "consumer_key", "secret"]
     owner_no: int
     name: str
     sealed: bytes

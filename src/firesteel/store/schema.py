@@ -127,7 +127,8 @@ consumer_grant = Table(
 )
 
 # A key of a trigger or of a consumer. Of those with one label that one is current which was not
-# replaced; the others have been by rotation, and are taken until they expire.
+# replaced; the others have been by rotation, and are taken until they expire. No number is given
+# twice: the use of a key is written after it, when the key may be gone.
 api_key = Table(
     "api_key",
     metadata,
@@ -145,6 +146,7 @@ api_key = Table(
     UniqueConstraint("trigger_no", "digest"),
     UniqueConstraint("consumer_no", "digest"),
     CheckConstraint("(trigger_no IS NULL) <> (consumer_no IS NULL)", name="one_owner"),
+    sqlite_autoincrement=True,
 )
 
 connection = Table(

@@ -69,6 +69,7 @@ IntegrationName = Annotated[
     str, Path(description="Name of the integration.", examples=["ItemPrice"])
 ]
 KeyLabel = Annotated[str, Path(description="Label of the API key.", examples=["web shop"])]
+ConsumerName = Annotated[str, Path(description="Name of the consumer.", examples=["ACME"])]
 UserName = Annotated[str, Path(description="Name of the user.", examples=["anna"])]
 TokenName = Annotated[str, Path(description="Name of the API token.", examples=["deployment"])]
 SessionId = Annotated[str, Path(description="Id of the session.")]

@@ -5,7 +5,7 @@ Resources with many shapes have a module of their own here; all names are found 
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import Field
@@ -47,6 +47,14 @@ from firesteel.admin.shapes.finding import ReasonShape as ReasonShape
 from firesteel.admin.shapes.finding import StreamQuery as StreamQuery
 from firesteel.admin.shapes.finding import TextPage as TextPage
 from firesteel.admin.shapes.finding import TextQuery as TextQuery
+from firesteel.admin.shapes.keys import AddedKeyShape as AddedKeyShape
+from firesteel.admin.shapes.keys import EndedOverlapShape as EndedOverlapShape
+from firesteel.admin.shapes.keys import ExpiringKeyShape as ExpiringKeyShape
+from firesteel.admin.shapes.keys import KeyChangesShape as KeyChangesShape
+from firesteel.admin.shapes.keys import KeyShape as KeyShape
+from firesteel.admin.shapes.keys import NewConsumerKeyShape as NewConsumerKeyShape
+from firesteel.admin.shapes.keys import RevealedShape as RevealedShape
+from firesteel.admin.shapes.keys import RotationShape as RotationShape
 from firesteel.admin.shapes.messages import ActShape as ActShape
 from firesteel.admin.shapes.messages import AttemptShape as AttemptShape
 from firesteel.admin.shapes.messages import EditedShape as EditedShape
@@ -68,7 +76,7 @@ from firesteel.admin.shapes.messages import RequestShape as RequestShape
 from firesteel.admin.shapes.messages import ResponseShape as ResponseShape
 from firesteel.admin.shapes.messages import SelectionShape as SelectionShape
 from firesteel.admin.shapes.messages import StepShape as StepShape
-from firesteel.admin.shapes.scalars import Day, Flag, KeyText, SecretText
+from firesteel.admin.shapes.scalars import Flag, SecretText
 from firesteel.admin.shapes.scalars import LabelText as LabelText
 from firesteel.settings import Role
 
@@ -161,6 +169,15 @@ class KeyChangeShape(Shape):
     """Of a generated key; shown this once."""
 
 
+class GrantChangeShape(Shape):
+    """What a publication did to one grant of a consumer."""
+
+    consumer: str
+    act: Literal["granted", "made", "kept", "revoked", "undeclared"]
+    """``made``: granted, and the consumer is new, without keys; ``undeclared``: not in the
+    document, and kept."""
+
+
 class PublicationShape(Shape):
     """What a publication did, or with ``dry_run`` would do."""
 
@@ -174,6 +191,7 @@ class PublicationShape(Shape):
     """The document that was published before."""
     warnings: list[FaultShape]
     keys: list[KeyChangeShape]
+    consumers: list[GrantChangeShape]
 
 
 class VersionShape(Shape):
@@ -189,41 +207,6 @@ class SwitchShape(Shape):
     """Switches a trigger on or off."""
 
     enabled: Flag
-
-
-class KeyShape(Shape):
-    """An API key; its secret is shown only when it is added or revealed."""
-
-    label: str
-    prefix: str
-    """The first characters of the secret."""
-    created_at: datetime
-    expires: date | None
-    """The last day on which it is taken, to its end in UTC."""
-    last_used_at: datetime | None
-
-
-class AddedKeyShape(KeyShape):
-    """A new key with its secret."""
-
-    secret: str | None
-    """Null where it is another key's too, which is not shown."""
-    warning: str | None
-
-
-class KeyChangesShape(Shape):
-    """What is left out stays; ``expires: null`` takes the expiry away."""
-
-    label: LabelText | None = None
-    value: KeyText | None = None
-    expires: Day | None = None
-
-
-class RevealedShape(Shape):
-    """A secret in clear."""
-
-    label: str
-    secret: str
 
 
 class ConnectionShape(Shape):

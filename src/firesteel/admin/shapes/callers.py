@@ -8,7 +8,8 @@ from typing import Annotated
 from pydantic import Base64Bytes, Field
 
 from firesteel.admin.shapes import PayloadShape, Shape
-from firesteel.admin.shapes.scalars import LabelText, Number
+from firesteel.admin.shapes.keys import ExpiryName, KeyShape
+from firesteel.admin.shapes.scalars import ConsumerText, LabelText, Number
 from firesteel.model.trigger import Method
 
 Pair = tuple[Annotated[str, Field(max_length=200)], Annotated[str, Field(max_length=8192)]]
@@ -24,16 +25,48 @@ class ConsumerTriggerShape(Shape):
     created_at: datetime
     expires: date | None
     """The last day on which the key is taken, to its end in UTC."""
+    expiry: ExpiryName
     last_used_at: datetime | None
+
+
+class GrantShape(Shape):
+    """A trigger that the consumer's own keys open."""
+
+    integration: str
+    enabled: bool
+    granted_at: datetime
 
 
 class ConsumerShape(Shape):
-    """A party that calls: the label of one or more API keys."""
+    """A party that calls: a consumer of the workspace, or only the label of triggers' API keys; of
+    the same name, both are one party."""
 
     label: str
+    """Its name."""
+    registered: bool
+    """It is a consumer of the workspace, which may have keys of its own and grants."""
+    created_at: datetime | None
+    """Null where it is only a label."""
     last_used_at: datetime | None
     """Of any of its keys."""
+    keys: list[KeyShape]
+    """Its own."""
+    grants: list[GrantShape]
+    """The triggers that these open."""
     triggers: list[ConsumerTriggerShape]
+    """Triggers with an API key of this label."""
+
+
+class NewConsumerShape(Shape):
+    """A consumer to add, without keys and grants."""
+
+    name: ConsumerText
+
+
+class ConsumerChangesShape(Shape):
+    """Another name."""
+
+    name: ConsumerText
 
 
 class CallShape(Shape):

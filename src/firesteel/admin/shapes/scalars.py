@@ -58,3 +58,13 @@ LabelText = Annotated[
     ),
 ]
 """As in the document: no control characters, no spaces at its ends."""
+ConsumerText = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=100,
+        pattern=r"^[^\s/\x00-\x1f\x7f]([^/\x00-\x1f\x7f]*[^\s/\x00-\x1f\x7f])?$",
+        examples=["ACME"],
+    ),
+]
+"""A label without a slash."""

@@ -20,7 +20,7 @@ async def key_values(
 ) -> dict[str, Any]:
     """``keys`` with the end of their last day, ``other_keys`` of other triggers by what a form
     sends for them, and places for what an act has to say."""
-    keys = await list_keys(editing.workspace, editing.name, publisher, access)
+    keys = await list_keys(editing.workspace, editing.name, engine, publisher, access)
     now = datetime.fromtimestamp(engine.now_us() / 1e6, UTC)
     others = [
         (f"{trigger.integration}/{consumer.label}", f"{consumer.label} of {trigger.integration}")

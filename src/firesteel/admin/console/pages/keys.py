@@ -23,6 +23,7 @@ from firesteel.admin.console.trigger_form import with_authentication
 from firesteel.admin.resources.given import (
     ACCESS_KEY,
     Editor,
+    EngineGiven,
     IntegrationName,
     PublisherGiven,
     Viewer,
@@ -42,6 +43,7 @@ async def add(
     request: Request,
     workspace: WorkspaceName,
     name: IntegrationName,
+    engine: EngineGiven,
     publisher: PublisherGiven,
     access: Editor,
 ) -> Response:
@@ -49,7 +51,7 @@ async def add(
     form = await request.form()
     try:
         new = _new_key(form)
-        added = await add_key(workspace, name, new, publisher, access)
+        added = await add_key(workspace, name, new, publisher, engine, access)
     except CallerError as error:
         return await _keys(request, key_fault=error.detail, key_form=dict(form), key_dialog=ADD)
     kept = await _with_authentication(request, form)
@@ -61,6 +63,7 @@ async def change(
     request: Request,
     workspace: WorkspaceName,
     name: IntegrationName,
+    engine: EngineGiven,
     publisher: PublisherGiven,
     access: Editor,
 ) -> Response:
@@ -71,7 +74,7 @@ async def change(
         changes = shapes.KeyChangesShape(
             label=_label(form, "new_label"), expires=_day(str(form.get("expires") or ""))
         )
-        await change_key(workspace, name, label, changes, publisher, access)
+        await change_key(workspace, name, label, changes, publisher, engine, access)
     except CallerError as error:
         return await _keys(
             request, key_fault=error.detail, key_form=dict(form), key_dialog=f"{CHANGE} {label}"

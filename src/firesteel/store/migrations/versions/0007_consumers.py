@@ -89,6 +89,7 @@ def _keys_on_sqlite() -> None:
         sa.PrimaryKeyConstraint("no", name="pk_api_key"),
         sa.UniqueConstraint("trigger_no", "digest", name="uq_api_key_trigger_no_digest"),
         sa.UniqueConstraint("consumer_no", "digest", name="uq_api_key_consumer_no_digest"),
+        sqlite_autoincrement=True,
     )
     op.execute(
         "INSERT INTO api_key (no, trigger_no, label, digest, prefix, sealed, created_at_us, "

@@ -1,0 +1,123 @@
+"""What lives beside an integration's document: the API keys of its trigger, and the grants of
+consumers. A publication brings them in line with what the document declares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from firesteel.engine.checking import consumer_pointer, key_pointer
+from firesteel.model.document import InvalidDocument
+from firesteel.model.fault import unplaced_fault
+from firesteel.store.catalog import OfConsumer
+
+if TYPE_CHECKING:
+    from firesteel.engine.api_keys import ApiKeys, KeyChange
+    from firesteel.engine.checking import Checked
+    from firesteel.engine.consumers import Consumers, GrantChange
+    from firesteel.model.fault import Fault
+    from firesteel.store.catalog import ApiKey, PublishedIntegration
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Before a publication: the trigger's keys, replaced ones too, and by name the consumers that
+    it is or will be granted to, with theirs."""
+
+    keys: list[ApiKey]
+    consumers: dict[str, list[ApiKey]]
+
+
+class Beside:
+    """Used by the Publisher."""
+
+    def __init__(self, keys: ApiKeys, consumers: Consumers) -> None:
+        self._keys = keys
+        self._consumers = consumers
+
+    async def held(
+        self, workspace: str, checked: Checked, current: PublishedIntegration | None
+    ) -> Held:
+        """What there is beside the document that is published now."""
+        names = set(checked.consumers.values())
+        own = []
+        if current is not None:
+            names |= set(await self._consumers.granted(current.trigger_no))
+            own = await self._keys.every(current.trigger_no)
+        known = await self._consumers.known(workspace)
+        there = {name: known[name] for name in sorted(names) if name in known}
+        return Held(
+            own, {name: await self._keys.every(OfConsumer(no)) for name, no in there.items()}
+        )
+
+    def warnings(self, checked: Checked, held: Held) -> list[Fault]:
+        """Of secrets in the document that rotation has replaced, and of consumers without keys."""
+        replaced = self._keys.replaced_secrets(held.keys, checked.keys)
+        detail = "the secret was replaced by a rotation, and is not brought back"
+        found = [
+            unplaced_fault(key_pointer(key.index), "key_value_replaced", detail)
+            for key in checked.keys
+            if key.label in replaced
+        ]
+        for place, name in checked.consumers.items():
+            if not held.consumers.get(name):
+                text = f"the consumer {name} has no API key yet"
+                pointer = consumer_pointer(place)
+                found.append(unplaced_fault(pointer, "consumer_without_key", text))
+        return found
+
+    def refuse_taken_secrets(self, checked: Checked, held: Held, *, prune: bool) -> None:
+        """The same secret for two names on one trigger would make two consumers one."""
+        labels = {key.label for key in checked.keys}
+        holders = {} if prune else {k.digest: k.label for k in held.keys if k.label not in labels}
+        declared = {name: place for place, name in checked.consumers.items()}
+        faults = []
+        for name, keys in held.consumers.items():
+            if prune and name not in declared:
+                continue
+            for key in keys:
+                holder = holders.setdefault(key.digest, name)
+                if holder != name and name in declared:
+                    pointer = consumer_pointer(declared[name])
+                    faults.append(_same_secret(pointer, holder, name))
+        for wanted in checked.keys:
+            if wanted.secret is not None:
+                holder = holders.setdefault(self._keys.digest(wanted.secret), wanted.label)
+                if holder != wanted.label:
+                    faults.append(_same_secret(key_pointer(wanted.index), holder, wanted.label))
+        if faults:
+            raise InvalidDocument(faults)
+
+    async def plan(
+        self,
+        workspace: str,
+        checked: Checked,
+        current: PublishedIntegration | None,
+        held: Held,
+        *,
+        prune: bool,
+    ) -> tuple[list[KeyChange], list[GrantChange]]:
+        """What ``bring_in_line`` would do."""
+        trigger_no = current.trigger_no if current else None
+        names = list(checked.consumers.values())
+        return (
+            self._keys.plan(held.keys, checked.keys, prune=prune),
+            await self._consumers.plan(workspace, trigger_no, names, prune=prune),
+        )
+
+    async def bring_in_line(
+        self, published: PublishedIntegration, checked: Checked, *, prune: bool, actor: str
+    ) -> tuple[list[KeyChange], list[GrantChange]]:
+        """Make keys and grants those of the document; undeclared ones are kept unless ``prune``."""
+        trigger_no = published.trigger_no
+        keys = await self._keys.bring_in_line(trigger_no, checked.keys, prune=prune, actor=actor)
+        names = list(checked.consumers.values())
+        grants = await self._consumers.bring_in_line(
+            published.workspace, trigger_no, names, prune=prune, actor=actor
+        )
+        return keys, grants
+
+
+def _same_secret(pointer: str, holder: str, name: str) -> Fault:
+    detail = f"the API keys {holder} and {name} have the same secret"
+    return unplaced_fault(pointer, "not_unique", detail)
