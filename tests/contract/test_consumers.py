@@ -6,7 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from firesteel.store.catalog import ApiKey, Catalog, Grant, KeyOwner, NewApiKey, OfConsumer
+from firesteel.store.catalog import (
+    ApiKey,
+    Catalog,
+    Grant,
+    KeyOwner,
+    NewApiKey,
+    OfConsumer,
+    Resealed,
+)
 from tests.contract.conftest import OpenStore
 from tests.contract.test_catalog import KEY, actions, document, publish, refusal
 
@@ -290,3 +298,19 @@ async def test_a_use_that_is_written_late_is_never_another_keys(
     later = await shop.add_key(owner, KEY, "anna")
     await shop.touch_keys({key.key_no: FAR_US})
     assert (later.key_no != key.key_no, (await shop.keys(owner))[0].last_used_at_us) == (True, None)
+
+
+async def test_keys_are_sealed_anew_whosever_they_are_and_replaced_ones_too(
+    shop: Catalog, owner: KeyOwner
+) -> None:
+    await shop.add_key(owner, KEY, "anna")
+    await rotated(shop, owner, b"n", FAR_US)
+    values = await shop.sealed_values()
+    anew = [
+        Resealed(value, b"anew " + value.sealed, b"%d" % number)
+        for number, value in enumerate(values)
+    ]
+    assert await shop.reseal(anew) == 2
+    assert await shop.reseal(anew) == 0
+    found = [(key.sealed, key.digest) for key in await shop.keys(owner)]
+    assert found == [(b"anew sealed", b"0"), (b"anew sealed anew", b"1")]

@@ -14,7 +14,7 @@ from msgspec import structs
 
 from firesteel.model.execution import State
 from firesteel.store.bulk import NewBulk
-from firesteel.store.catalog import NewApiKey
+from firesteel.store.catalog import NewApiKey, OfConsumer
 from firesteel.store.figures import Tally
 from firesteel.store.history import MessageFilter
 from firesteel.store.journal import Actor, Claim, Edit, Settlement
@@ -113,6 +113,14 @@ async def _lanes(hand: Hand) -> None:
     orders = await hand.trigger("orders", concurrency=100, on_failure="pause")
     await hand.catalog.add_key(orders, NewApiKey("shop", b"\0d", "fsk_", b"\0s", FAR_US), "ada")
     await hand.catalog.touch_keys({1: 5})
+    await hand.catalog.grant(orders, ["ACME"], "ada", make=True)
+    (acme,) = await hand.catalog.consumers()
+    own = NewApiKey("1", b"\0c", "fsk_", b"\0s", None)
+    await hand.catalog.add_key(OfConsumer(acme.consumer_no), own, "ada")
+    again = NewApiKey("1", b"\0r", "fsk_", b"\0s", None)
+    await hand.catalog.rotate_key(
+        OfConsumer(acme.consumer_no), "1", again, old_until_us=FAR_US, actor="ada"
+    )
     heads: dict[str, Claim] = {}
     for lane in ("stopped", "paused", "later", "twice", NUL, MARKED, ""):
         await hand.accept_many(3, orders, lane)

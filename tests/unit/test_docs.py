@@ -135,6 +135,7 @@ KEYS = {
         "authentication": authentication.Authentication,
         "api_key": authentication.ApiKeyAuth,
         "signature": authentication.SignatureAuth,
+        "consumer": authentication.ConsumerAuth,
         "basic": authentication.BasicAuth,
         "jwt": authentication.JwtAuth,
         "client_certificate": authentication.ClientCertificateAuth,

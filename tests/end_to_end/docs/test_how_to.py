@@ -64,6 +64,10 @@ def test_the_encryption_key_is_rotated_as_the_page_says(tmp_path: Path) -> None:
     walk("rotate-the-encryption-key", tmp_path)
 
 
+def test_a_partner_gets_one_key_as_the_page_says(tmp_path: Path) -> None:
+    walk("one-key-for-several-integrations", tmp_path)
+
+
 def test_an_api_is_handed_out_as_the_page_says(tmp_path: Path) -> None:
     walk("hand-out-an-api", tmp_path)
 
