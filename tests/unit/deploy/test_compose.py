@@ -122,10 +122,27 @@ def test_the_database_of_the_url_is_the_one_that_is_started() -> None:
     database = services(CLUSTER)["database"]
     url = re.search(r"postgresql://(\w+):%s@(\w+)/(\w+)", (COMPOSE / "secrets.sh").read_text())
     assert url is not None
-    environment = database["environment"]
-    assert url.groups() == (environment["POSTGRES_USER"], "database", environment["POSTGRES_DB"])
+    made = re.search(r"CREATE DATABASE (\w+) OWNER (\w+)", (COMPOSE / "database.sql").read_text())
+    assert made is not None
+    assert url.groups() == (made[2], "database", made[1])
     assert "secrets/" in (COMPOSE / ".gitignore").read_text().splitlines()
-    assert database["volumes"] == ["database:/var/lib/postgresql"]  # PostgreSQL 18's image
+    assert database["volumes"] == [
+        "database:/var/lib/postgresql",  # PostgreSQL 18's image
+        "./database.sql:/docker-entrypoint-initdb.d/firesteel.sql:ro",
+    ]
+
+
+def test_the_nodes_user_is_no_administrator_of_the_database() -> None:
+    assert set(services(CLUSTER)["database"]["environment"]) == {"POSTGRES_PASSWORD_FILE"}
+    statements = [
+        line
+        for line in (COMPOSE / "database.sql").read_text().splitlines()
+        if not line.startswith("--")
+    ]
+    assert statements[0].split() == ["\\getenv", "password", "POSTGRES_PASSWORD"]
+    assert statements[1] == "CREATE ROLE firesteel LOGIN PASSWORD :'password';"
+    # The administrator would have the same password otherwise.
+    assert statements[-1] == "ALTER ROLE postgres PASSWORD NULL;"
 
 
 def balancer_lines() -> dict[str, list[list[str]]]:
