@@ -60,6 +60,10 @@ def test_api_keys_are_rotated_as_the_page_says(tmp_path: Path) -> None:
     walk("rotate-api-keys", tmp_path)
 
 
+def test_providers_call_as_the_page_says(tmp_path: Path) -> None:
+    walk("take-calls-from-providers", tmp_path)
+
+
 def test_the_encryption_key_is_rotated_as_the_page_says(tmp_path: Path) -> None:
     walk("rotate-the-encryption-key", tmp_path)
 

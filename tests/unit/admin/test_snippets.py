@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import io
 import os
@@ -16,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from firesteel.admin.callers.call import Call, make_call
-from firesteel.admin.callers.snippets import snippets
+from firesteel.admin.callers.snippets import API_KEY, Credential, credential_of, snippets
 from firesteel.errors import CallerError
 from tests.support.http_server import HttpServer, Received, Reply
 
@@ -98,7 +99,7 @@ def expect(received: Received, call: Call) -> None:
 )
 def test_the_curl_snippet_sends_the_call_as_it_is(server: HttpServer, call: Call) -> None:
     server.received.clear()
-    run_curl(snippets(call, server.url, with_key=True).curl)
+    run_curl(snippets(call, server.url, API_KEY).curl)
     expect(server.received[0], call)
 
 
@@ -108,14 +109,14 @@ def test_the_curl_snippet_sends_the_call_as_it_is(server: HttpServer, call: Call
 )
 def test_the_python_snippet_sends_the_call_as_it_is(server: HttpServer, call: Call) -> None:
     server.received.clear()
-    printed = run_python(snippets(call, server.url, with_key=True).python)
+    printed = run_python(snippets(call, server.url, API_KEY).python)
     expect(server.received[0], call)
     assert printed == '200\n{"done": true}\n'
 
 
 def test_the_python_snippet_shows_a_problem_too(server: HttpServer) -> None:
     server.reply("/test/Gone", Reply.json({"status": 404}, status=404))
-    text = snippets(make_call("GET", "/test/Gone"), server.url, with_key=False).python
+    text = snippets(make_call("GET", "/test/Gone"), server.url, None).python
     assert run_python(text) == '404\n{"status": 404}\n'
     assert "API_KEY" not in text
 
@@ -130,7 +131,7 @@ def powershell_strings(text: str) -> list[str]:
 @given(call=CALLS)
 @settings(max_examples=200, deadline=None)
 def test_the_powershell_snippet_quotes_every_value(call: Call) -> None:
-    text = snippets(call, "https://node.example", with_key=True).powershell
+    text = snippets(call, "https://node.example", API_KEY).powershell
     strings = powershell_strings(text)
     assert f"https://node.example{call.path}" in strings
     assert call.method in strings
@@ -143,7 +144,7 @@ def test_the_powershell_snippet_quotes_every_value(call: Call) -> None:
 
 
 def test_no_snippet_holds_a_key() -> None:
-    made = snippets(make_call("GET", "/test/Any"), "http://x", with_key=True)
+    made = snippets(make_call("GET", "/test/Any"), "http://x", API_KEY)
     assert '"x-api-key: $API_KEY"' in made.curl
     assert 'os.environ["API_KEY"]' in made.python
     assert "$env:API_KEY" in made.powershell
@@ -182,3 +183,50 @@ def test_the_query_is_what_was_given() -> None:
     query = [(text, text) for text in NASTY if text]
     call = make_call("GET", "/test/Any", query=query)
     assert parse_qsl(call.path.partition("?")[2], keep_blank_values=True) == query
+
+
+# other credentials
+
+
+@pytest.mark.parametrize("username", ["erp", 'it\'s "me"', "$HOME `id`", "åäö"])
+def test_a_password_of_the_environment_is_sent_as_http_basic(
+    server: HttpServer, username: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.received.clear()
+    made = snippets(make_call("GET", "/test/Any"), server.url, Credential("basic", username))
+    command = made.curl.replace("curl", "curl -q --noproxy '*' --silent", 1)
+    environment = {"PATH": os.environ["PATH"], "PASSWORD": "p:w d"}
+    subprocess.run(["/bin/sh", "-c", command], env=environment, check=True, capture_output=True)
+    monkeypatch.setenv("PASSWORD", "p:w d")
+    run_python(made.python)
+    wanted = "Basic " + base64.b64encode(f"{username}:p:w d".encode()).decode()
+    assert [call.header("authorization") for call in server.received] == [wanted, wanted]
+    assert f"{username}:" in powershell_strings(made.powershell)
+    assert "p:w d" not in made.curl + made.python + made.powershell
+
+
+def test_a_token_of_the_environment_is_sent_as_a_bearer_token(
+    server: HttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.received.clear()
+    made = snippets(make_call("GET", "/test/Any"), server.url, Credential("jwt"))
+    monkeypatch.setenv("TOKEN", "a.b.c")
+    run_python(made.python)
+    assert server.received[0].header("authorization") == "Bearer a.b.c"
+    assert '--header "Authorization: Bearer $TOKEN"' in made.curl
+    assert "$env:TOKEN" in made.powershell
+
+
+def test_a_command_sends_what_the_trigger_takes() -> None:
+    basic = {"basic": {"label": "b", "username": "erp", "password": "${P}"}}
+    token = {"jwt": {"label": "j", "secret": "${S}"}}
+    signed = {"signature": {"label": "g", "preset": "github", "secrets": ["${S}"]}}
+    key = {"api_key": {"label": "k"}}
+    for ways, wanted in (
+        ([], None),
+        ([signed], None),
+        ([signed, token, basic, key], API_KEY),
+        ([signed, token, basic], Credential("basic", "erp")),
+        ([signed, token], Credential("jwt")),
+    ):
+        assert credential_of({"trigger": {"authentication": ways}}) == wanted

@@ -1,7 +1,7 @@
 """A call as commands to paste: curl in a POSIX shell, Python, PowerShell.
 
-Each quotes by its language's own rules, so that any value arrives as it is. No snippet holds an API
-key: it is read from the environment variable ``API_KEY``.
+Each quotes by its language's own rules, so that any value arrives as it is. No snippet holds a
+secret: it is read from an environment variable, ``API_KEY``, ``PASSWORD`` or ``TOKEN``.
 """
 
 from __future__ import annotations
@@ -9,14 +9,17 @@ from __future__ import annotations
 import base64
 import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from firesteel.admin.callers.call import API_KEY_HEADER, text_of
+from firesteel.model.findings import items, mapping
 
 if TYPE_CHECKING:
     from firesteel.admin.callers.call import Call
 
 KEY_VARIABLE = "API_KEY"
+PASSWORD_VARIABLE = "PASSWORD"  # noqa: S105  # its name
+TOKEN_VARIABLE = "TOKEN"  # noqa: S105  # its name
 # PowerShell takes typographic quotes for the straight one (about_Quoting_Rules).
 _POWERSHELL_QUOTES = "'\u2018\u2019\u201a\u201b"
 
@@ -30,24 +33,47 @@ class Snippets:
     powershell: str
 
 
-def snippets(call: Call, base_url: str, *, with_key: bool) -> Snippets:
-    """``base_url``: what the path is appended to. ``with_key``: an API key is sent."""
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What lets a call in; ``username``: of ``basic``."""
+
+    kind: Literal["api_key", "basic", "jwt"]
+    username: str = ""
+
+
+API_KEY = Credential("api_key")
+
+
+def credential_of(document: dict[str, Any]) -> Credential | None:
+    """What calls of a document's trigger are let in by, as far as a command can send it: an API
+    key before a password before a token; None where none is asked for, or a signature."""
+    ways = items(mapping(document.get("trigger")).get("authentication"))
+    declared = {kind: way for item in reversed(ways) for kind, way in mapping(item).items()}
+    if "api_key" in declared:
+        return API_KEY
+    if "basic" in declared:
+        return Credential("basic", str(mapping(declared["basic"]).get("username", "")))
+    return Credential("jwt") if "jwt" in declared else None
+
+
+def snippets(call: Call, base_url: str, credential: Credential | None) -> Snippets:
+    """``base_url``: what the path is appended to. ``credential``: what is sent to be let in."""
     url = base_url + call.path
     return Snippets(
-        curl=_curl(call, url, with_key=with_key),
-        python=_python(call, url, with_key=with_key),
-        powershell=_powershell(call, url, with_key=with_key),
+        curl=_curl(call, url, credential),
+        python=_python(call, url, credential),
+        powershell=_powershell(call, url, credential),
     )
 
 
-def _curl(call: Call, url: str, *, with_key: bool) -> str:
+def _curl(call: Call, url: str, credential: Credential | None) -> str:
     before = ""
     first = "curl --globoff" if "[" in url else "curl"
     parts = [f"{first} {shlex.quote(url)}"]
     if call.method != "GET" or call.body is not None:
         parts.append(f"--request {call.method}")
-    if with_key:
-        parts.append(f'--header "{API_KEY_HEADER}: ${KEY_VARIABLE}"')
+    if credential is not None:
+        parts.append(_curl_credential(credential))
     for name, value in call.headers.items():
         # curl drops a header without a value unless it ends with a semicolon.
         parts.append("--header " + shlex.quote(f"{name}: {value}" if value else f"{name};"))
@@ -62,11 +88,21 @@ def _curl(call: Call, url: str, *, with_key: bool) -> str:
     return before + " \\\n  ".join(parts)
 
 
-def _python(call: Call, url: str, *, with_key: bool) -> str:
+def _curl_credential(credential: Credential) -> str:
+    if credential.kind == "api_key":
+        return f'--header "{API_KEY_HEADER}: ${KEY_VARIABLE}"'
+    if credential.kind == "basic":
+        return f'--user {shlex.quote(credential.username + ":")}"${PASSWORD_VARIABLE}"'
+    return f'--header "Authorization: Bearer ${TOKEN_VARIABLE}"'
+
+
+def _python(call: Call, url: str, credential: Credential | None) -> str:
     headers = [f"        {name!r}: {value!r}," for name, value in call.headers.items()]
-    if with_key:
-        headers.insert(0, f'        "{API_KEY_HEADER}": os.environ["{KEY_VARIABLE}"],')
-    lines = ["import os"] if with_key else []
+    lines = []
+    if credential is not None:
+        headers.insert(0, f"        {_python_credential(credential)},")
+        lines = ["import base64"] if credential.kind == "basic" else []
+        lines.append("import os")
     lines += ["import urllib.error", "import urllib.request", ""]
     if call.body is not None:
         lines += [f"body = {_python_body(call.body)}", ""]
@@ -87,6 +123,15 @@ def _python(call: Call, url: str, *, with_key: bool) -> str:
     return "\n".join(lines)
 
 
+def _python_credential(credential: Credential) -> str:
+    if credential.kind == "api_key":
+        return f'"{API_KEY_HEADER}": os.environ["{KEY_VARIABLE}"]'
+    if credential.kind == "basic":
+        pair = f'({credential.username + ":"!r} + os.environ["{PASSWORD_VARIABLE}"]).encode()'
+        return f'"authorization": "Basic " + base64.b64encode({pair}).decode()'
+    return f'"authorization": "Bearer " + os.environ["{TOKEN_VARIABLE}"]'
+
+
 def _python_body(body: bytes) -> str:
     text = text_of(body)
     if text is None:
@@ -97,14 +142,14 @@ def _python_body(body: bytes) -> str:
     return "\n".join(["(", *(f"    {line!r}" for line in lines), ").encode()"])
 
 
-def _powershell(call: Call, url: str, *, with_key: bool) -> str:
+def _powershell(call: Call, url: str, credential: Credential | None) -> str:
     headers = [
         f"        {_single(name)} = {_single(value)}"
         for name, value in call.headers.items()
         if name != "content-type"
     ]
-    if with_key:
-        headers.insert(0, f"        {_single(API_KEY_HEADER)} = $env:{KEY_VARIABLE}")
+    if credential is not None:
+        headers.insert(0, f"        {_powershell_credential(credential)}")
     lines = ["$call = @{", f"    Method = {_single(call.method)}", f"    Uri = {_single(url)}"]
     if headers:
         lines += ["    Headers = @{", *headers, "    }"]
@@ -113,6 +158,16 @@ def _powershell(call: Call, url: str, *, with_key: bool) -> str:
     if call.body is not None:
         lines.append(f"    Body = {_powershell_body(call.body)}")
     return "\n".join([*lines, "}", "Invoke-RestMethod @call"])
+
+
+def _powershell_credential(credential: Credential) -> str:
+    if credential.kind == "api_key":
+        return f"{_single(API_KEY_HEADER)} = $env:{KEY_VARIABLE}"
+    if credential.kind == "basic":
+        pair = f"{_single(credential.username + ':')} + $env:{PASSWORD_VARIABLE}"
+        encoded = f"[Convert]::ToBase64String([Text.Encoding]::UTF8.GetBytes({pair}))"
+        return f"'authorization' = 'Basic ' + {encoded}"
+    return f"'authorization' = 'Bearer ' + $env:{TOKEN_VARIABLE}"
 
 
 def _powershell_body(body: bytes) -> str:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Request
 from firesteel.admin import views
 from firesteel.admin.access import Access
 from firesteel.admin.callers.call import API_KEY_HEADER, Call, make_call
-from firesteel.admin.callers.snippets import snippets
+from firesteel.admin.callers.snippets import credential_of, snippets
 from firesteel.admin.callers.trials import Trials, Tried
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.given import (
@@ -79,9 +79,9 @@ async def show_snippets(
     """The call as commands for curl, Python and PowerShell; nothing is called."""
     integration = await publisher.find(workspace, name)
     call = _call(integration, wanted)
-    closed = bool((integration.document.get("trigger") or {}).get("authentication"))
-    with_key = closed and not {API_KEY_HEADER, "authorization"} & set(call.headers)
-    made = snippets(call, engine.public.url, with_key=with_key)
+    given = {API_KEY_HEADER, "authorization"} & set(call.headers)
+    credential = None if given else credential_of(integration.document)
+    made = snippets(call, engine.public.url, credential)
     return shapes.SnippetsShape(
         url=engine.public.of(call.path),
         curl=made.curl,

@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from firesteel.admin.callers.call import make_call
-from firesteel.admin.callers.snippets import snippets
+from firesteel.admin.callers.snippets import API_KEY, snippets
 from firesteel.admin.console.page import render
 from firesteel.admin.resources.consumers import ConsumerLabel, show_consumer_openapi
 from firesteel.admin.resources.given import EngineGiven, Viewer, WorkspaceName
@@ -144,7 +144,7 @@ def _curl(
     sent = None if example is None else json.dumps(example, ensure_ascii=False).encode()
     call = make_call(method, path, query=query, headers=headers, body=sent)
     url = document["servers"][0]["url"]
-    return snippets(call, url, with_key=bool(operation["security"])).curl
+    return snippets(call, url, API_KEY if operation["security"] else None).curl
 
 
 def _each(value: Any) -> list[Any]:
