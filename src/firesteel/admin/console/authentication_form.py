@@ -103,9 +103,10 @@ def with_way(trigger: dict[str, Any], act: str) -> list[Any] | None:
 
 def views(editing: Editing, held: int) -> list[WayView]:
     """Of the document that is edited; ``held``: how many API keys the trigger has, each of which
-    counts as an item where faults are told."""
+    counts as an item where faults are told, as consumers do."""
     trigger = mapping(editing.document.get("trigger"))
     listed = items(trigger.get("authentication"))
+    held += sum("consumer" in mapping(item) for item in listed)
     found, place, placed = [], 0, False
     for item in listed:
         if is_key(item):
