@@ -365,12 +365,24 @@ class Settings:
         listeners = [("admin", self.admin_host)]
         if self.public_port:
             listeners.insert(0, ("public", self.host))
-        return [
+        found = [
             f"the {name} port listens on {host} without TLS, so keys cross the network in clear: "
             "set tls_cert and tls_key, tls = self-signed, or trusted_proxies"
             for name, host in listeners
             if not (values.is_loopback(host) or self.tls_enabled or self.trusted_proxies)
         ]
+        if self.public_port and not values.is_loopback(self.admin_host) and not self._names_apart:
+            found.append(
+                "the console may be called by the same names as the public port, so browsers take "
+                "both for one site: give each its own with allowed_hosts and admin_allowed_hosts"
+            )
+        return found
+
+    @property
+    def _names_apart(self) -> bool:
+        """Whether each port has names of its own."""
+        names, admin_names = set(self.allowed_hosts), set(self.admin_allowed_hosts)
+        return bool(names and admin_names) and not names & admin_names
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,6 +151,16 @@ def test_a_port_open_to_the_network_without_tls_is_warned_of() -> None:
     assert load_settings({"host": "::", "tls": "self-signed"}, {}, None).warnings() == []
 
 
+def test_a_console_that_shares_its_names_with_the_public_port_is_warned_of() -> None:
+    given: dict[str, object] = {"host": "::", "admin_host": "::", "tls": "self-signed"}
+    (warning,) = load_settings(given, {}, None).warnings()
+    assert "browsers take both for one site" in warning
+    names: dict[str, object] = {"allowed_hosts": ["hooks.example"], "admin_allowed_hosts": ["a.b"]}
+    assert load_settings({**given, **names}, {}, None).warnings() == []
+    same: dict[str, object] = {"allowed_hosts": ["a.b"], "admin_allowed_hosts": ["a.b"]}
+    assert len(load_settings({**given, **same}, {}, None).warnings()) == 1
+
+
 def test_settings_travel_to_the_engine_as_json() -> None:
     settings = load_settings({"outgoing_allow": ["10.0.0.0/8"]}, {}, Path("project"))
     data = msgspec.json.encode(settings, enc_hook=str)

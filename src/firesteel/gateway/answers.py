@@ -8,29 +8,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from firesteel.gateway.refusal import Answer, problem_answer
 from firesteel.model.problem import Problem
+from firesteel.model.response_headers import header_name_fault, is_inert
 
 if TYPE_CHECKING:
     from firesteel.model.execution import Response
 
-# Of the connection and not of the response (RFC 9110 section 7.6.1), ours to set, or, like cookies,
-# shared by all ports of a host and so with the console (P46).
-_NOT_PASSED_ON: Final = frozenset(
-    {
-        "connection",
-        "content-length",
-        "date",
-        "keep-alive",
-        "proxy-connection",
-        "request-id",
-        "server",
-        "set-cookie",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
-_OURS: Final = "firesteel-"
 _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+: [^\x00-\x08\x0a-\x1f\x7f]*")
 _BODILESS: Final = frozenset({204, 205, 304})
 # These have no Content-Length (RFC 9110 section 8.6, and 304's would be another answer's).
@@ -67,10 +49,15 @@ def accepted(message: MessageRef, request_id: bytes, extra: bytes = b"") -> Answ
 def responded(response: Response, message: MessageRef, request_id: bytes) -> Answer:
     """The execution's response. Headers that cannot be sent, or are not the author's to set, are
     left out."""
-    lines, cached = b"", False
+    lines, cached, kind = b"", False, None
     for name, value in response.headers:
         lines += _line(name, value)
-        cached = cached or name.lower() == "cache-control"
+        lower = name.lower()
+        if lower == "cache-control":
+            cached = True
+        elif lower == "content-type":
+            kind = value if kind is None else ""
+    lines += _guard(kind or "")
     body = b"" if response.status in _BODILESS else response.body
     if response.status not in _UNMEASURED:
         lines += b"content-length: %d\r\n" % len(body)
@@ -103,8 +90,17 @@ def document(body: bytes, request_id: bytes, extra: bytes = b"") -> Answer:
 def _line(name: str, value: str) -> bytes:
     """A header of an author as a line; nothing where it cannot or may not be sent."""
     name = name.lower()
-    if name in _NOT_PASSED_ON or name.startswith(_OURS):
+    if header_name_fault(name) is not None:
         return b""
     if not _HEADER.fullmatch(f"{name}: {value}"):
         return b""
     return f"{name}: {value}\r\n".encode()
+
+
+@lru_cache(maxsize=_LINES_KEPT)
+def _guard(content_type: str) -> bytes:
+    """By which a browser takes a body for what it says it is, and runs nothing of it: a page of the
+    public port is the console's neighbour (P46)."""
+    if is_inert(content_type):
+        return b"x-content-type-options: nosniff\r\n"
+    return b"x-content-type-options: nosniff\r\ncontent-security-policy: sandbox\r\n"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from firesteel.gateway.admission import Means
 from firesteel.gateway.authentication import key_of
 from firesteel.gateway.caller import HttpCaller
+from firesteel.gateway.cross_origin_caller import CrossOriginCaller
 from firesteel.gateway.failed_attempts import FailedAttempts
 from firesteel.gateway.held_bodies import HeldBodies
 from firesteel.gateway.key_sets import KeySets, KeysMissing
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from firesteel.gateway.admission import Admission
+    from firesteel.gateway.cross_origin import CrossOrigin
     from firesteel.gateway.engine_port import EnginePort
     from firesteel.gateway.exchange import Exchange
     from firesteel.gateway.refusal import Answer
@@ -68,6 +70,10 @@ class Gateway:
     def take(self, exchange: Exchange) -> None:
         """A request's head is complete."""
         HttpCaller(self, exchange).begin()
+
+    def take_cross_origin(self, exchange: Exchange, cross_origin: CrossOrigin) -> None:
+        """The same, where pages that came from elsewhere may call."""
+        CrossOriginCaller(self, exchange, cross_origin).begin()
 
     def find(self, raw_path: bytes) -> Target | MessageTarget | None:
         """What stands at a path as it was sent; None where there is nothing."""

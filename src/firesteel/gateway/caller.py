@@ -67,6 +67,7 @@ class HttpCaller:
 
     _target: Target
     _acceptance: Acceptance
+    crosses = False
 
     def __init__(self, gateway: Gateway, exchange: Exchange) -> None:
         self._gateway = gateway
@@ -98,6 +99,9 @@ class HttpCaller:
         gateway, exchange = self._gateway, self._exchange
         target = gateway.find(exchange.raw_path)
         if type(target) is Target:
+            if target.cross_origin is not None and not self.crosses and target.route.enabled:
+                gateway.take_cross_origin(exchange, target.cross_origin)
+                return
             self._target = target
             self._stage = _FOUND
             if target.handshakes is not None:
@@ -108,6 +112,10 @@ class HttpCaller:
             self._consumer = gateway.admit(exchange, target)
             exchange.read_body(target.limit_bytes, self, gateway.bodies, on_disk=target.on_disk)
         elif isinstance(target, MessageTarget):
+            cross_origin = target.trigger.cross_origin
+            if cross_origin is not None and not self.crosses:
+                gateway.take_cross_origin(exchange, cross_origin)
+                return
             self._consumer = gateway.consumer(exchange, target.trigger)
             if self._consumer is AFTER_BODY:  # a body is none of a signed GET's
                 signer = gateway.find_signer(exchange, target.trigger, b"")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import quote, unquote_to_bytes
 
 from firesteel.gateway.admission import Admission, Means, make_admission
+from firesteel.gateway.cross_origin import CrossOrigin
 from firesteel.gateway.handshakes import Handshakes
 from firesteel.gateway.keys import KeyPlan
 from firesteel.model.redaction.redaction import Redaction
@@ -44,6 +45,7 @@ class Target:
     on_disk: bool = True
     admission: Admission | None = None
     handshakes: Handshakes | None = None
+    cross_origin: CrossOrigin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ def make_target(route: Route, means: Means) -> Target:
         handshakes=Handshakes(trigger.handshakes, route.secrets, allow)
         if trigger.handshakes
         else None,
+        cross_origin=CrossOrigin(trigger.cors, allow) if trigger.cors else None,
     )
 
 

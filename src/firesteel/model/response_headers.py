@@ -29,7 +29,41 @@ _OF_THE_CONNECTION = frozenset(
     }
 )
 # Of the whole host, whatever the port: the console, which stands beside, would feel them (P46).
-_OF_THE_HOST = frozenset({"clear-site-data", "set-cookie", "strict-transport-security"})
+_OF_THE_HOST = frozenset(
+    {
+        "accept-ch",
+        "alt-svc",
+        "clear-site-data",
+        "critical-ch",
+        "expect-ct",
+        "nel",
+        "origin-agent-cluster",
+        "public-key-pins",
+        "public-key-pins-report-only",
+        "report-to",
+        "service-worker-allowed",
+        "set-cookie",
+        "set-cookie2",
+        "strict-transport-security",
+    }
+)
+# Which nginx, Apache and lighttpd take for an order to send another file.
+_OF_THE_PROXY = ("x-accel-", "x-sendfile", "x-lighttpd-", "x-reproxy-")
+# Whose bodies run nothing in a browser that does not guess (``nosniff``).
+_INERT = frozenset(
+    {
+        "application/gzip",
+        "application/json",
+        "application/jsonl",
+        "application/octet-stream",
+        "application/pdf",
+        "application/x-ndjson",
+        "application/zip",
+        "text/csv",
+        "text/plain",
+    }
+)
+_INERT_KINDS = ("audio/", "font/", "image/", "video/")
 
 
 def header_name_fault(name: str) -> str | None:
@@ -41,6 +75,8 @@ def header_name_fault(name: str) -> str | None:
         return f"a response does not set {lower}: the gateway does"
     if lower in _OF_THE_HOST:
         return f"a response does not set {lower}: it would hold for the whole host"
+    if lower.startswith(_OF_THE_PROXY):
+        return f"a response does not set {lower}: a proxy would act on it"
     return None
 
 
@@ -49,3 +85,11 @@ def header_value_fault(name: str, value: str) -> str | None:
     if _VALUE.fullmatch(value.strip(" \t")):
         return None
     return f"the header {name} has a character that no header can have"
+
+
+def is_inert(content_type: str) -> bool:
+    """Whether a body of this type runs nothing in a browser; one of no type might."""
+    media_type = content_type.partition(";")[0].strip(" \t").lower()
+    if media_type in _INERT or media_type.endswith("+json"):
+        return True
+    return media_type.startswith(_INERT_KINDS) and not media_type.endswith("xml")

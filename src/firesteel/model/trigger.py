@@ -20,6 +20,7 @@ from firesteel.model.authentication import (
     MetaHandshake,
     NetworkText,
 )
+from firesteel.model.cors import Cors
 from firesteel.model.quantities import Duration, Rate, Size, between
 from firesteel.model.section import (
     Count,
@@ -194,6 +195,8 @@ class Trigger(Section):
         ]
     ] = Field(default_factory=list)
     """By which a provider confirms the URL; the node answers them, and no message is made."""
+    cors: Cors | None = None
+    """From which web pages browsers may call, and read the answers; none: from no page."""
     ordered_delivery: Annotated[
         OrderedDelivery | None,
         _switch("{key, on_failure}", true=True),

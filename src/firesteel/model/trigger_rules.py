@@ -8,6 +8,7 @@ import jsonschema_rs
 
 from firesteel.model.authentication_rules import check_authentication
 from firesteel.model.body import BodyRuleInvalid, compile_body_rule
+from firesteel.model.cors import faults_of
 from firesteel.model.expressions import uses_parameter
 from firesteel.model.fault import Pointer, child
 from firesteel.model.findings import Findings, items, mapping
@@ -28,6 +29,7 @@ def check_trigger(document: dict[str, Any], findings: Findings) -> None:
     _methods(trigger, findings)
     check_authentication(trigger, findings)
     _handshakes(trigger, findings)
+    _cors(trigger, findings)
     _parameters(trigger, document, findings)
     _body_schema(trigger, findings)
     _patience(trigger, findings)
@@ -50,6 +52,11 @@ def _handshakes(trigger: dict[str, Any], findings: Findings) -> None:
             pointer = child("/trigger/handshakes", index)
             findings.fault(pointer, "not_unique", f"{name} stands twice", "remove one")
         seen.add(name)
+
+
+def _cors(trigger: dict[str, Any], findings: Findings) -> None:
+    for pointer, code, detail, hint in faults_of(mapping(trigger.get("cors"))):
+        findings.fault(f"/trigger/cors{pointer}", code, detail, hint)
 
 
 def _parameters(trigger: dict[str, Any], document: dict[str, Any], findings: Findings) -> None:

@@ -61,6 +61,13 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
             "max_body": "64KiB",
             "max_waiting": 10,
             "idempotency": {"key": "body.no", "window": "30d"},
+            "cors": {
+                "origins": ["https://shop.example.com", "http://localhost:5173"],
+                "headers": ["x-api-key"],
+                "expose": ["x-total"],
+                "credentials": True,
+                "max_age": "1h",
+            },
         },
         "search": {"no": "body.no", "who": "consumer"},
         "redact": ["body.card", "x-token"],
@@ -111,6 +118,7 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
             ]
         }
     },
+    "any-page": {"trigger": {"cors": {"origins": ["*"]}}},
     "switched-off": {"trigger": {"idempotency": False, "rate_limit": "100/s", "body": "xml"}},
     "other-parts": {
         "data_processing": "{'a': query.x}",

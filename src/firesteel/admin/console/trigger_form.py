@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import ValidationError
 
 from firesteel.admin.console.authentication_form import declared, handshakes, with_way
+from firesteel.model.cors import DEFAULT_HEADERS
 from firesteel.model.findings import items, mapping
 from firesteel.model.integration import Integration
 from firesteel.model.section import Reading
@@ -27,6 +28,7 @@ DEFAULT_METHODS: Final = ("GET", "POST")
 DEFAULT_TIMEOUT: Final = "30s"
 DEFAULT_KEY: Final = "headers.idempotency-key"
 DEFAULT_WINDOW: Final = "96h"
+DEFAULT_MAX_AGE: Final = "10m"
 _NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]{0,300})(\.[0-9]{1,300})?([eE][+-]?[0-9]{1,2})?")
 _BOOLEANS: Final = {"true": True, "false": False}
 
@@ -110,6 +112,7 @@ def _trigger(old: dict[str, Any], form: FormData) -> dict[str, Any]:
         "authentication": declared(old, form),
         "allowed_addresses": _lines(form, "allowed_addresses") or None,
         "handshakes": handshakes(form),
+        "cors": _cors(form),
         "ordered_delivery": _ordered(form),
         "request_response": _request_response(form),
         "query_parameters": _parameters(old, form),
@@ -140,6 +143,22 @@ def _meaning(key: str, trigger: dict[str, Any]) -> dict[str, Any] | None:
         return Trigger.model_validate(one, context=Reading()).model_dump()
     except ValidationError:
         return None
+
+
+def _cors(form: FormData) -> Any:
+    if not form.get("cors"):
+        return None
+    found: dict[str, Any] = {"origins": _lines(form, "cors_origins")}
+    for key in ("headers", "expose"):
+        names = _text(form, f"cors_{key}").replace(",", " ").split()
+        if names and (key != "headers" or names != list(DEFAULT_HEADERS)):
+            found[key] = names
+    if form.get("cors_credentials"):
+        found["credentials"] = True
+    max_age = _text(form, "cors_max_age")
+    if max_age and max_age != DEFAULT_MAX_AGE:
+        found["max_age"] = max_age
+    return found
 
 
 def _ordered(form: FormData) -> Any:

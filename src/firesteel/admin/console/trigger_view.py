@@ -13,12 +13,14 @@ from firesteel.admin.console.authentication_form import (
 )
 from firesteel.admin.console.trigger_form import (
     DEFAULT_KEY,
+    DEFAULT_MAX_AGE,
     DEFAULT_METHODS,
     DEFAULT_TIMEOUT,
     DEFAULT_WINDOW,
     shown,
     shown_schema,
 )
+from firesteel.model.cors import DEFAULT_HEADERS
 from firesteel.model.findings import items, mapping
 from firesteel.model.held_keys import asks_for_keys
 from firesteel.model.quantities import parse_duration
@@ -56,6 +58,12 @@ class TriggerView:
     allowed_addresses: str
     handshakes: list[str]
     verify_token: str
+    cors: bool
+    cors_origins: str
+    cors_headers: str
+    cors_expose: str
+    cors_credentials: bool
+    cors_max_age: str
     ordered: bool
     ordered_key: str
     on_failure: str
@@ -87,6 +95,7 @@ class TriggerView:
 _ADVANCED = (
     "allowed_addresses",
     "handshakes",
+    "cors",
     "undeclared",
     "body",
     "concurrency",
@@ -103,6 +112,7 @@ def view(editing: Editing, held: int) -> TriggerView:
     trigger = mapping(document.get("trigger"))
     ordered, waits = trigger.get("ordered_delivery"), trigger.get("request_response")
     rate, idempotency = trigger.get("rate_limit"), trigger.get("idempotency")
+    cors = trigger.get("cors")
     retention, body = mapping(document.get("retention")), trigger.get("body", "any")
     timeout = _text(mapping(waits).get("timeout", DEFAULT_TIMEOUT))
     return TriggerView(
@@ -113,6 +123,14 @@ def view(editing: Editing, held: int) -> TriggerView:
         allowed_addresses="\n".join(map(_text, items(trigger.get("allowed_addresses")))),
         handshakes=_handshakes(trigger),
         verify_token=verify_token(trigger) or "",
+        cors=cors is not None,
+        cors_origins="\n".join(map(_text, items(mapping(cors).get("origins")))),
+        cors_headers=", ".join(
+            map(_text, items(mapping(cors).get("headers")) or list(DEFAULT_HEADERS))
+        ),
+        cors_expose=", ".join(map(_text, items(mapping(cors).get("expose")))),
+        cors_credentials=mapping(cors).get("credentials") is True,
+        cors_max_age=_text(mapping(cors).get("max_age", DEFAULT_MAX_AGE)),
         ordered=ordered not in (None, False),
         ordered_key=_text(mapping(ordered).get("key")),
         on_failure=_text(mapping(ordered).get("on_failure", "continue")) if ordered else "",
