@@ -139,6 +139,20 @@ def test_a_key_can_be_added_beside_other_ways_and_then_lets_calls_in(
     assert code_of(call("Beside")) == "unauthorized"
 
 
+def test_a_key_does_not_take_the_label_of_another_way(
+    node: RunningNode, call: Callable[..., httpx2.Response]
+) -> None:
+    item = {"label": "ERP", "username": "erp", "password": "${ERP_CALLS}"}
+    assert publish(node, "Labels", {"basic": item}).is_success
+    keys = f"{node.address['admin_url']}/api/v1/workspaces/test/integrations/Labels/keys"
+    bearer = {"Authorization": f"Bearer {node.address['token']}"}
+    taken = node.client.post(keys, json={"label": "ERP"}, headers=bearer)
+    assert (taken.status_code, taken.json()["type"]) == (409, "urn:firesteel:label_taken")
+    assert node.client.post(keys, json={"label": "shop"}, headers=bearer).is_success
+    renamed = node.client.patch(f"{keys}/shop", json={"label": "ERP"}, headers=bearer)
+    assert renamed.json()["type"] == "urn:firesteel:label_taken"
+
+
 # tokens
 
 ISSUER = "https://idp.example.com"

@@ -22,7 +22,7 @@ from firesteel.engine.publication import Publication, PublishOptions
 from firesteel.errors import CallerError
 from firesteel.model.api_key import check_label
 from firesteel.model.document import InvalidDocument, check_document, parse_document
-from firesteel.model.held_keys import HeldKey
+from firesteel.model.held_keys import HeldKey, labels_of_others
 from firesteel.store.catalog import TriggerRules
 
 if TYPE_CHECKING:
@@ -165,10 +165,12 @@ class Publisher:
         """A new key of the trigger. A trigger that asks for none is changed by its first key: a
         version that declares the key is published with it; without ``close`` the key lets nobody
         in until a version that asks for keys is. Raises CallerError
-        ``name_invalid``; ``expiry_invalid`` where the key would be dead from the start."""
+        ``name_invalid``, ``label_taken``; ``expiry_invalid`` where the key would be dead from the
+        start."""
         check_label(wanted.label)
         self.granting.refuse_past(wanted.expires_at_us)
         integration = await self.find(workspace, name)
+        _refuse_taken_label(integration, wanted.label)
         unasked = close and asks_for_none(integration)
         added = await self.keys.add(integration.trigger_no, wanted, actor.name)
         if unasked:
@@ -181,7 +183,10 @@ class Publisher:
     ) -> ApiKey:
         """Give a key another label, secret (None: as it is) or expiry."""
         check_label(wanted.label)
-        trigger_no = (await self.find(workspace, name)).trigger_no
+        integration = await self.find(workspace, name)
+        if wanted.label != label:
+            _refuse_taken_label(integration, wanted.label)
+        trigger_no = integration.trigger_no
         key = await self.keys.change(trigger_no, label, wanted=wanted, actor=actor.name)
         await self._engine.refresh_routes()
         return key
@@ -245,6 +250,12 @@ class Publisher:
             foreseen = replace(foreseen, keys=keys, consumers=grants)
         await self._engine.refresh_routes()
         return replace(foreseen, version=published.version, changed=changed)
+
+
+def _refuse_taken_label(integration: PublishedIntegration, label: str) -> None:
+    if label in labels_of_others(integration.document):
+        detail = f"another way to authenticate of {integration.name} has the label {label}"
+        raise CallerError(detail, code="label_taken")
 
 
 def rules_of(integration: Integration) -> TriggerRules:

@@ -77,6 +77,14 @@ def with_held_keys(
     return {**document, "trigger": {**trigger, "authentication": declared}}
 
 
+def labels_of_others(document: dict[str, Any]) -> set[str]:
+    """The labels of the ways to authenticate that are no keys: a key of such a label would make two
+    consumers one."""
+    declared = items(mapping(document.get("trigger")).get("authentication"))
+    ways = [way for item in declared if not is_key(item) for way in mapping(item).values()]
+    return {label for way in ways if isinstance(label := mapping(way).get("label"), str)}
+
+
 def is_key(item: Any) -> bool:
     """Whether an item of ``authentication`` is an API key or a consumer's grant; one with another
     kind beside it is neither, so that its fault is told."""

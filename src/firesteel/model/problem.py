@@ -258,7 +258,9 @@ PROBLEMS: Mapping[str, ProblemType] = {
     ),
     "unknown_token": ProblemType(404, "Unknown token", "There is no API token of that name."),
     "label_taken": ProblemType(
-        409, "Label taken", "The trigger or the consumer has an API key of that label."
+        409,
+        "Label taken",
+        "The trigger or the consumer has an API key or another way to authenticate of that label.",
     ),
     "secret_taken": ProblemType(
         409,
