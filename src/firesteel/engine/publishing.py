@@ -264,6 +264,7 @@ def rules_of(integration: Integration) -> TriggerRules:
     return TriggerRules(
         concurrency=trigger.concurrency,
         max_waiting=trigger.max_waiting,
+        lane_limit=trigger.ordered_delivery.max_length if trigger.ordered_delivery else None,
         on_failure=trigger.ordered_delivery.on_failure if trigger.ordered_delivery else "continue",
         history_s=retention.history_s if retention else None,
         payloads_s=retention.payloads_s if retention else None,

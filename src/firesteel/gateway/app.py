@@ -95,7 +95,7 @@ class Gateway:
             raise too_large(target.limit_bytes)
         self._check_load(target, length)
         if consumer is not AFTER_BODY:  # or anybody could use up a signer's rate
-            self.check_rate(target, consumer)
+            self.check_rate(exchange, target, consumer)
         return consumer
 
     def consumer(self, exchange: Exchange, target: Target) -> str | None:
@@ -145,12 +145,13 @@ class Gateway:
             self._failed.count(exchange.client_address, target.route.trigger_no)
             raise
 
-    def check_rate(self, target: Target, consumer: str | None) -> None:
-        """Raises CallRefused ``rate_limited``."""
+    def check_rate(self, exchange: Exchange, target: Target, consumer: str | None) -> None:
+        """Raises CallRefused ``rate_limited``. The answer, whatever it is, tells what is left."""
         rule = target.route.trigger.rate_limit
         if rule is not None:
             self._rates.gateways = self.engine.gateways
-            wait_s = self._rates.take(rule, target.route.trigger_no, consumer)
+            number = target.route.trigger_no
+            wait_s, exchange.told = self._rates.take(rule, number, consumer, target.rate_policy)
             if wait_s:
                 raise CallRefused(Problem("rate_limited", retry_after_s=wait_s))
 

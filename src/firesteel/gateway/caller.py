@@ -165,7 +165,7 @@ class HttpCaller:
     def _signed(self, body: bytes, signer: str | None) -> None:
         """Who signed is known, and only now whose rate the call counts against."""
         self._consumer = self._gateway.signed_by(signer, self._exchange, self._target)
-        self._gateway.check_rate(self._target, self._consumer)
+        self._gateway.check_rate(self._exchange, self._target, self._consumer)
         self._read(body)
 
     def _read(self, body: bytes) -> None:

@@ -61,7 +61,8 @@ class Recipient(Protocol):
 
 class Exchange:
     """``raw_path`` and ``raw_query`` as sent, ``headers`` with names in lower case, ``named`` the
-    last of each name. ``keep_alive``: whether the connection goes on behind the answer."""
+    last of each name. ``keep_alive``: whether the connection goes on behind the answer.
+    ``told``: header lines of its answer, whatever that is."""
 
     __slots__ = (
         "_bodies",
@@ -84,6 +85,7 @@ class Exchange:
         "raw_path",
         "raw_query",
         "started",
+        "told",
     )
 
     def __init__(
@@ -106,6 +108,7 @@ class Exchange:
         self.started = False
         self.answered = False
         self.lost = False
+        self.told = b""
         self._recipient: Recipient | None = None
         self._bodies: HeldBodies | None = None
         self._file: BodyFile | None = None
@@ -170,6 +173,8 @@ class Exchange:
             self.keep_alive = False
         if not self.keep_alive:
             headers += b"connection: close\r\n"
+        if self.told:
+            headers += self.told
         date_line = self._protocol.state.date_line
         head = b"%b\r\n%b\r\n%b\r\n" % (STATUS_LINES[status], date_line, headers)
         self.started = True

@@ -17,6 +17,7 @@ from firesteel.gateway.admission import Admission, Means, make_admission
 from firesteel.gateway.cross_origin import CrossOrigin
 from firesteel.gateway.handshakes import Handshakes
 from firesteel.gateway.keys import KeyPlan
+from firesteel.gateway.rate_limit import policy_of
 from firesteel.model.redaction.redaction import Redaction
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Target:
     admission: Admission | None = None
     handshakes: Handshakes | None = None
     cross_origin: CrossOrigin | None = None
+    rate_policy: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ def make_target(route: Route, means: Means) -> Target:
         if trigger.handshakes
         else None,
         cross_origin=CrossOrigin(trigger.cors, allow) if trigger.cors else None,
+        rate_policy=policy_of(trigger.rate_limit) if trigger.rate_limit else b"",
     )
 
 

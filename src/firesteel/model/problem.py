@@ -74,7 +74,8 @@ PROBLEMS: Mapping[str, ProblemType] = {
     "lane_full": ProblemType(
         429,
         "Too many messages waiting",
-        "The trigger has max_waiting messages waiting already; nothing was stored.",
+        "The trigger has max_waiting messages waiting already, or the lane max_length; nothing "
+        "was stored.",
         5,
     ),
     "invalid_parameters": ProblemType(

@@ -42,6 +42,7 @@ BodyMode = Literal["any", "json", "xml", "form"]
 MAX_BODY = "100MiB"
 DEFAULT_IDEMPOTENCY_KEY = "headers.idempotency-key"
 WINDOW_MOST = "30d"
+LANE_MOST = 100_000
 
 
 class OrderedDelivery(Section):
@@ -51,6 +52,8 @@ class OrderedDelivery(Section):
     """The path whose value names the lane, such as ``body.customer_no``."""
     on_failure: Literal["continue", "pause"] = "continue"
     """When the head of a lane has finally failed: the next one starts, or the lane stops."""
+    max_length: Annotated[int, Field(ge=1, le=LANE_MOST)] | None = None
+    """Messages that may stand in one lane, the one that runs included; more are 429."""
 
 
 class RequestResponse(Section):

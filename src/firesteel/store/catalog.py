@@ -168,6 +168,7 @@ class TriggerRules:
     on_failure: Literal["continue", "pause"]
     history_s: float | None
     payloads_s: float | None
+    lane_limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,8 @@ class Duplicate(msgspec.Struct, frozen=True, gc=False):
 
 
 class LaneFull(msgspec.Struct, frozen=True, gc=False):
-    """The trigger has ``max_waiting`` messages waiting: nothing was stored."""
+    """The trigger has ``max_waiting`` messages waiting, or its lane as many as it may have: nothing
+    was stored."""
 
     waiting: int
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firesteel.gateway.prefer import Preference, read_prefer
-from firesteel.gateway.rate_limit import RateLimiter
+from firesteel.gateway.rate_limit import RateLimiter, policy_of
 from firesteel.model.trigger import RateLimit
 
 
@@ -52,7 +52,7 @@ class Limited:
         self.limiter = RateLimiter(lambda: self.now, limit=limit)
 
     def take(self, rule: RateLimit, trigger_no: int = 1, consumer: str | None = "a") -> int:
-        return self.limiter.take(rule, trigger_no, consumer)
+        return self.limiter.take(rule, trigger_no, consumer).wait_s
 
 
 def test_the_burst_is_what_the_rate_allows_in_one_second() -> None:
@@ -106,3 +106,52 @@ def test_the_number_of_buckets_is_bounded() -> None:
     for number in range(100):
         assert limited.take(rule, 1, str(number)) == 0
     assert limited.take(rule, 1, "99") == 1
+
+
+def test_each_answer_tells_what_is_left_and_when_one_more_comes() -> None:
+    limited, rule = Limited(), RateLimit(rate=20 / 60, burst=3)
+    policy = policy_of(rule)
+    assert policy == b'ratelimit-policy: "consumer";q=3;w=9\r\n'
+
+    def told() -> tuple[int, bytes]:
+        taken = limited.limiter.take(rule, 1, "a", policy)
+        assert taken.headers.startswith(policy)
+        return taken.wait_s, taken.headers.removeprefix(policy)
+
+    assert told() == (0, b'ratelimit: "consumer";r=2;t=3\r\n')
+    assert told() == (0, b'ratelimit: "consumer";r=1;t=3\r\n')
+    limited.now += 1
+    assert told() == (0, b'ratelimit: "consumer";r=0;t=2\r\n')
+    assert told() == (2, b'ratelimit: "consumer";r=0;t=2\r\n')
+    limited.now += 60
+    assert told() == (0, b'ratelimit: "consumer";r=2;t=3\r\n')
+
+
+@given(st.lists(st.floats(0, 3), min_size=1, max_size=50), st.integers(1, 20), st.integers(1, 10))
+def test_as_many_calls_as_are_told_to_be_left_get_through(
+    pauses: list[float], rate: int, burst: int
+) -> None:
+    limited, rule = Limited(), RateLimit(rate=float(rate), burst=burst, per="trigger")
+    for pause in pauses:
+        limited.now += pause
+        taken = limited.limiter.take(rule, 1, None)
+        left = int(taken.headers.partition(b";r=")[2].partition(b";")[0])
+        assert 0 <= left < burst
+        if taken.wait_s:
+            assert left == 0
+    for _ in range(left):
+        assert limited.take(rule, consumer=None) == 0
+
+
+@pytest.mark.parametrize(
+    ("rule", "policy"),
+    [
+        (RateLimit(rate=100.0), b'"consumer";q=100;w=1'),
+        (RateLimit(rate=100.0, burst=500, per="trigger"), b'"trigger";q=500;w=5'),
+        (RateLimit(rate=1000 / 3600), b'"consumer";q=1;w=4'),
+    ],
+)
+def test_a_policy_is_the_burst_and_the_time_in_which_it_comes_back(
+    rule: RateLimit, policy: bytes
+) -> None:
+    assert policy_of(rule) == b"ratelimit-policy: " + policy + b"\r\n"

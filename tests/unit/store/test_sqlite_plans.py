@@ -30,6 +30,7 @@ PARTS: dict[str, Callable[[], Any]] = {
 # At open, and for people: these read all that waits, runs or is paused, through an index that
 # holds nothing else; or a small table of the catalog.
 MAY_SCAN = {
+    "mirror.lane_length": "anon_1",  # counts what is limited
     "mirror.ready": "ix_execution_ready",
     "mirror.due": "ix_execution_due",
     "mirror.lanes": "ix_execution_lane",

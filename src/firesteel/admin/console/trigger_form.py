@@ -167,9 +167,11 @@ def _ordered(form: FormData) -> Any:
     # Neither chosen: the empty choice is a fault of the draft, for which one is meant is asked.
     on_failure = _text(form, "on_failure")
     key = _text(form, "ordered_key")
-    if not key and on_failure == "continue":
+    length = _count(form, "ordered_length")
+    if not key and on_failure == "continue" and length is None:
         return True
-    return {**({"key": key} if key else {}), "on_failure": on_failure}
+    found = {"key": key or None, "on_failure": on_failure, "max_length": length}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _request_response(form: FormData) -> Any:

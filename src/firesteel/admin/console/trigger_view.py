@@ -66,6 +66,7 @@ class TriggerView:
     cors_max_age: str
     ordered: bool
     ordered_key: str
+    ordered_length: str
     on_failure: str
     request_response: bool
     timeout: str
@@ -133,6 +134,7 @@ def view(editing: Editing, held: int) -> TriggerView:
         cors_max_age=_text(mapping(cors).get("max_age", DEFAULT_MAX_AGE)),
         ordered=ordered not in (None, False),
         ordered_key=_text(mapping(ordered).get("key")),
+        ordered_length=_text(mapping(ordered).get("max_length")),
         on_failure=_text(mapping(ordered).get("on_failure", "continue")) if ordered else "",
         request_response=waits not in (None, False),
         timeout=timeout,

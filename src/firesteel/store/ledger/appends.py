@@ -75,6 +75,8 @@ class Appends:
                 return duplicate
         if trigger.waiting >= trigger.max_waiting:
             return LaneFull(trigger.waiting)
+        if trigger.lane_limit is not None and self._lane_is_full(new, trigger.lane_limit):
+            return LaneFull(trigger.lane_limit)
         message = new.message
         mirror.last_no = no = mirror.last_no + 1
         trigger.last_sequence = sequence = trigger.last_sequence + 1
@@ -120,6 +122,21 @@ class Appends:
             pen.keep_keys(self._key_rows())
         pen.count([(trigger.last_sequence, trigger.no) for trigger in self._counted.values()])
         self.forget()
+
+    def _lane_is_full(self, new: NewMessage, limit: int) -> bool:
+        """Whether so many stand in the lane, what runs included. Where their number is not known
+        they are counted: in the tables, and in what this transaction has still to write."""
+        lane_key = new.lane_key
+        if lane_key is None or new.record_only:
+            return False
+        name = (new.trigger_no, lane_key)
+        known = self._mirror.lane(name)
+        if known >= 0:
+            return known >= limit
+        buffered: int = sum(
+            row[2] == new.trigger_no and row[6] == lane_key for row in self._messages
+        )
+        return buffered + self._mirror.lane_length(name, limit) >= limit
 
     # --- where it goes --------------------------------------------------------------------------
 

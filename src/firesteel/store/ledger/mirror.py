@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import msgspec
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import BigInteger, bindparam, func, select
 
 from firesteel.errors import CallerError
 from firesteel.store.schema import (
@@ -50,6 +50,7 @@ class TriggerMirror:
 
     __slots__ = (
         "concurrency",
+        "lane_limit",
         "last_sequence",
         "max_waiting",
         "no",
@@ -68,14 +69,23 @@ class TriggerMirror:
         self.ready = False
         self.concurrency = 1
         self.max_waiting = 1
+        self.lane_limit: int | None = None
         self.stops = False
         self.paused = False
 
-    def rule(self, concurrency: int, max_waiting: int, on_failure: str, paused: int) -> None:
+    def rule(  # one for each column, in their order
+        self,
+        concurrency: int,
+        max_waiting: int,
+        on_failure: str,
+        paused: int,
+        lane_limit: int | None,
+    ) -> None:
         """Take the rules of the trigger's row. A lane ``stops`` at its failed head."""
         self.concurrency = concurrency
         self.max_waiting = max_waiting
         self.stops = on_failure == "pause"
+        self.lane_limit = lane_limit
         self.paused = bool(paused)
 
 
@@ -105,6 +115,7 @@ class _Sql:
     lane_paused: str
     lane_running: str
     lane_waiting: str
+    lane_length: str
 
 
 class Mirror:
@@ -221,6 +232,11 @@ class Mirror:
             return BUSY
         return 0
 
+    def lane_length(self, name: LaneName, most: int) -> int:
+        """How many executions of the lane wait or run in the tables, counted up to ``most``."""
+        row = self._connection.execute(self._sql.lane_length, (*name, most)).fetchone()
+        return int(row[0]) + self.lane_runs(name)
+
     def lane_runs(self, name: LaneName) -> bool:
         """The lane has a running execution, of any session."""
         return self._has(self._sql.lane_running, name)
@@ -232,7 +248,7 @@ class Mirror:
 def _sql(make: Statements) -> _Sql:
     compiled = make.compiled
     e, i = execution.c, integration.c
-    rules = (i.concurrency, i.max_waiting, i.on_failure, i.paused)
+    rules = (i.concurrency, i.max_waiting, i.on_failure, i.paused, i.lane_limit)
     the_trigger = i.no == bindparam("trigger_no")
     the_lane = (e.trigger_no == bindparam("trigger_no"), e.lane_key == bindparam("lane_key"))
     paused = select(paused_lane.c.trigger_no).where(
@@ -266,6 +282,16 @@ def _sql(make: Statements) -> _Sql:
         lane_paused=compiled(paused, "trigger_no", "lane_key"),
         lane_running=compiled(
             select(e.no).where(RUNNING, IN_LANE, *the_lane), "trigger_no", "lane_key"
+        ),
+        lane_length=compiled(
+            select(func.count()).select_from(
+                select(e.no)
+                .where(WAITING, IN_LANE, *the_lane)
+                .limit(bindparam("most", type_=BigInteger()))
+                .offset(ZERO)
+                .subquery()
+            ),
+            *("trigger_no", "lane_key", "most"),
         ),
         lane_waiting=compiled(
             select(e.no)

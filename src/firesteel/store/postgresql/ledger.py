@@ -45,7 +45,8 @@ _BLOCK: Final = 1000
 """Numbers in one block: as many as a transaction has commands, at most."""
 
 _COLUMNS: Final = (
-    "no, last_sequence, waiting, running, touched_by, concurrency, max_waiting, on_failure, paused"
+    "no, last_sequence, waiting, running, touched_by, concurrency, max_waiting, on_failure, "
+    "paused, lane_limit"
 )
 _HOLD: Final = (
     f"SELECT {_COLUMNS} FROM integration WHERE no = ANY (?::BIGINT[])"  # noqa: S608

@@ -55,6 +55,7 @@ class Publication:
             "managed_by": self.managed_by,
             "concurrency": rules.concurrency,
             "max_waiting": rules.max_waiting,
+            "lane_limit": rules.lane_limit,
             "on_failure": rules.on_failure,
             "history_s": None if rules.history_s is None else round(rules.history_s),
             "payloads_s": None if rules.payloads_s is None else round(rules.payloads_s),
@@ -139,7 +140,10 @@ class _Current:
 
 def _current(connection: Connection, own: int, name: str) -> _Current | None:
     c = integration.c
-    rules = (c.concurrency, c.max_waiting, c.on_failure, c.history_s, c.payloads_s)
+    rules = (
+        *(c.concurrency, c.max_waiting, c.lane_limit),
+        *(c.on_failure, c.history_s, c.payloads_s),
+    )
     found = (
         select(c.no, version.c.number, version.c.document, c.enabled, c.managed_by, *rules)
         .join(version, c.published_version_no == version.c.no)
@@ -148,7 +152,10 @@ def _current(connection: Connection, own: int, name: str) -> _Current | None:
     row = fetch_one(connection, found)
     if row is None:
         return None
-    names = ("managed_by", "concurrency", "max_waiting", "on_failure", "history_s", "payloads_s")
+    names = (
+        *("managed_by", "concurrency", "max_waiting", "lane_limit"),
+        *("on_failure", "history_s", "payloads_s"),
+    )
     kept = {"enabled": bool(row[3]), **dict(zip(names, row[4:], strict=True))}
     return _Current(row[0], row[1], row[2], kept)
 
