@@ -109,16 +109,23 @@ def _sorted_fields(body: bytes) -> bytes:
 
 def _hash_fits(signed: Signed) -> bool:
     query = signed.presented.exchange.raw_query.decode("latin-1")
-    sent = dict(parse_qsl(query, max_num_fields=_FIELDS_MOST)).get("bodySHA256", "")
+    try:
+        sent = dict(parse_qsl(query, max_num_fields=_FIELDS_MOST)).get("bodySHA256", "")
+    except ValueError:
+        return False
     found = hashlib.sha256(signed.body).hexdigest()
     return hmac.compare_digest(sent.lower().encode(), found.encode())
 
 
 def _with_and_without_port(url: bytes) -> list[bytes]:
     text = url.decode("latin-1")
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+        named = parts.port
+    except ValueError:  # of a Host that is none, where the public URL is not known
+        return [url]
     port = _PORTS.get(parts.scheme)
-    if port is None or parts.port not in (None, port):
+    if port is None or named not in (None, port):
         return [url]
     host = parts.netloc.removesuffix(f":{port}")
     rest = text[len(parts.scheme) + len("://") + len(parts.netloc) :]
