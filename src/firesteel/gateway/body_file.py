@@ -11,6 +11,7 @@ import errno
 import os
 from typing import TYPE_CHECKING, Final, Protocol
 
+from firesteel.gateway.pieces import append
 from firesteel.gateway.refused_call import CallRefused
 from firesteel.model.problem import Problem
 
@@ -70,7 +71,7 @@ class BodyFile:
         self._owner = owner
         self._loop = asyncio.get_running_loop()
         self._descriptor: int | None = None
-        self._pieces: list[bytes] = []
+        self._pieces: list[bytes | bytearray] = []
         self._pieces_bytes = 0
         self._size_bytes = 0
         self._working_bytes: int | None = None
@@ -91,7 +92,7 @@ class BodyFile:
         self._spool.take(size_bytes)
         self._size_bytes += size_bytes
         self._bodies.take(size_bytes)
-        self._pieces.append(piece)
+        append(self._pieces, piece)
         self._pieces_bytes += size_bytes
         if self._working_bytes is not None:
             if self._pieces_bytes >= _PAUSED_FROM_BYTES:
@@ -130,7 +131,7 @@ class BodyFile:
         work = self._loop.run_in_executor(self._spool.threads, self._write_out, pieces)
         work.add_done_callback(self._written)
 
-    def _write_out(self, pieces: list[bytes]) -> None:
+    def _write_out(self, pieces: list[bytes | bytearray]) -> None:
         if self._descriptor is None:
             self._descriptor = self._spool.open()
         for piece in pieces:
@@ -151,7 +152,7 @@ class BodyFile:
         elif self._complete:
             self._patience = self._loop.call_later(PATIENCE_S, self._lose_patience)
             self._spool.load_in_turn(self._size_bytes, self._load)
-        if self._paused and not self._dropped and self._pieces_bytes < _PAUSED_FROM_BYTES:
+        if self._paused and self._pieces_bytes < _PAUSED_FROM_BYTES:
             self._paused = False
             self._owner.resume_body()
 

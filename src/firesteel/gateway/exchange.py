@@ -10,7 +10,8 @@ import http
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from firesteel.gateway.body_file import BodyFile
-from firesteel.gateway.flow import HIGH_WATER_BYTES
+from firesteel.gateway.flow import DISK, HIGH_WATER_BYTES
+from firesteel.gateway.pieces import append
 from firesteel.gateway.refused_call import CallRefused, too_large
 from firesteel.gateway.spool import SPOOLED_FROM_BYTES
 
@@ -115,7 +116,7 @@ class Exchange:
         self._held_bytes = 0
         self._limit_bytes = _UNWANTED
         self._may_spool = False
-        self._pieces: list[bytes] = []
+        self._pieces: list[bytes | bytearray] = []
         self._size_bytes = 0
 
     # for whoever takes it
@@ -231,9 +232,9 @@ class Exchange:
             if self._may_spool and self._size_bytes > SPOOLED_FROM_BYTES and self._on_disk():
                 self._add_to_file(piece)
             elif self._hold(len(piece)):
-                self._pieces.append(piece)
+                append(self._pieces, piece)
             return
-        self._pieces.append(piece)
+        append(self._pieces, piece)
         if self._size_bytes > HIGH_WATER_BYTES:
             self._protocol.flow.pause_reading()
 
@@ -276,7 +277,8 @@ class Exchange:
             self._file.complete()
             return
         pieces, self._pieces = self._pieces, []
-        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        first = pieces[0] if len(pieces) == 1 else None
+        body = first if type(first) is bytes else b"".join(pieces)
         if self._recipient is not None:
             self._recipient.received(body)
 
@@ -305,12 +307,11 @@ class Exchange:
 
     def pause_body(self) -> None:
         """The disk does not keep up: take nothing more for now."""
-        if not self.complete:
-            self._protocol.flow.pause_reading()
+        self._protocol.flow.pause_reading(DISK)
 
     def resume_body(self) -> None:
         """It does."""
-        self._protocol.read_on()
+        self._protocol.flow.resume_reading(DISK)
 
     def loaded(self, body: bytes) -> None:
         """The body was read back."""

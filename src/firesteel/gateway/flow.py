@@ -9,29 +9,42 @@ from typing import Final
 HIGH_WATER_BYTES: Final = 64 * 1024
 
 
-class Flow:
-    """The two directions of one transport. ``read_paused`` and ``write_paused`` say how it is."""
+# Why no more is read: requests wait; the disk does not keep up; others in the loop have their turn.
+REQUESTS: Final = 1
+DISK: Final = 2
+TURN: Final = 4
 
-    __slots__ = ("_transport", "_writable", "read_paused", "write_paused")
+
+class Flow:
+    """The two directions of one transport. ``write_paused`` says whether the client takes what is
+    sent."""
+
+    __slots__ = ("_held_for", "_transport", "_writable", "write_paused")
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
         self._writable = asyncio.Event()
         self._writable.set()
-        self.read_paused = False
+        self._held_for = 0
         self.write_paused = False
 
-    def pause_reading(self) -> None:
-        """Take nothing more from the client; safe to repeat."""
-        if not self.read_paused:
-            self.read_paused = True
-            self._transport.pause_reading()
+    @property
+    def read_paused(self) -> bool:
+        """Whether it is for us that the client cannot send, and not for a moment only."""
+        return bool(self._held_for & ~TURN)
 
-    def resume_reading(self) -> None:
-        """Take more from the client; safe to repeat."""
-        if self.read_paused:
-            self.read_paused = False
-            self._transport.resume_reading()
+    def pause_reading(self, reason: int = REQUESTS) -> None:
+        """Take nothing more from the client; safe to repeat."""
+        if not self._held_for:
+            self._transport.pause_reading()
+        self._held_for |= reason
+
+    def resume_reading(self, reason: int = REQUESTS) -> None:
+        """Take more from the client, unless there is another reason not to; safe to repeat."""
+        if self._held_for:
+            self._held_for &= ~reason
+            if not self._held_for and not self._transport.is_closing():
+                self._transport.resume_reading()
 
     def pause_writing(self) -> None:
         """The client does not take what is sent."""

@@ -26,7 +26,7 @@ import httptools
 
 from firesteel.gateway.deadlines import BodyPace
 from firesteel.gateway.exchange import Exchange, status_line
-from firesteel.gateway.flow import Flow
+from firesteel.gateway.flow import TURN, Flow
 from firesteel.gateway.head import (
     HEAD_LIMIT_BYTES,
     HEADERS_LIMIT,
@@ -68,6 +68,9 @@ class Reading(Enum):
     """No more is read; bytes that still come are dropped."""
 
 
+# What is parsed, and how many requests that waited are taken, before others have their turn.
+_AT_A_TIME_BYTES: Final = 32 * 1024
+_TAKEN_AT_A_TIME: Final = 100
 _AT_ONCE: Final = struct.pack("ii", 1, 0)  # struct linger
 
 # Looked up once: in Python 3.11 that takes 0.17 us each time, and a request asks eight times.
@@ -109,6 +112,7 @@ class GuardedProtocol(asyncio.Protocol):
         self._pipeline: deque[Exchange] = deque()
         self._pace: BodyPace | None = None
         self._refused: Refused | None = None
+        self._left = b""
         self._sends_no_more = False
         self._place: bytes | None = None
         self._turned_away = False
@@ -178,7 +182,29 @@ class GuardedProtocol(asyncio.Protocol):
             self._go_on()
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came, unless nothing more is read."""
+        """Parse what came, unless nothing more is read; what may be many requests or chunks piece
+        by piece, so that others have their turn in between (P27)."""
+        if len(data) > _AT_A_TIME_BYTES and not self._in_measured_body():
+            self.flow.pause_reading(TURN)
+            self._left = data
+            self._take_piece()
+        else:
+            self._take(data)
+
+    def _in_measured_body(self) -> bool:
+        incoming = self._incoming
+        return incoming is not None and incoming.framing.length_bytes is not None
+
+    def _take_piece(self) -> None:
+        left = self._left
+        self._left = left[_AT_A_TIME_BYTES:]
+        self._take(left[:_AT_A_TIME_BYTES])
+        if self._left and not self._closed:
+            self.loop.call_soon(self._take_piece)
+        else:
+            self.flow.resume_reading(TURN)
+
+    def _take(self, data: bytes) -> None:
         if self._closed:
             return
         self._fed_bytes = self._received_bytes
@@ -266,7 +292,7 @@ class GuardedProtocol(asyncio.Protocol):
         self._incoming = exchange
         if self.state.stopping:
             exchange.keep_alive = False
-        if self._active is None and not self.flow.write_paused:
+        if self._active is None and not self._pipeline and not self.flow.write_paused:
             self._active = exchange
             self.state.handler.take(exchange)
         else:
@@ -347,11 +373,6 @@ class GuardedProtocol(asyncio.Protocol):
         else:
             self._go_on()
 
-    def read_on(self) -> None:
-        """Take more from the client, unless requests of it wait."""
-        if not self._pipeline:
-            self.flow.resume_reading()
-
     def _go_on(self) -> None:
         """The connection is free for what comes next. No more is read while requests wait."""
         if self._taking:
@@ -374,7 +395,12 @@ class GuardedProtocol(asyncio.Protocol):
         """Until one has to wait. Those that are answered at once come back through ``_go_on``: a
         call within a call for each of them would come to the end of the stack."""
         self._taking = True
+        taken = 0
         while self._pipeline and self._active is None and not self.flow.write_paused:
+            if taken == _TAKEN_AT_A_TIME:
+                self.loop.call_soon(self._go_on)
+                break
+            taken += 1
             self._active = self._pipeline.popleft()
             self.state.handler.take(self._active)
         self._taking = False
@@ -494,6 +520,9 @@ class GuardedProtocol(asyncio.Protocol):
 
     def shutdown(self) -> None:
         """The listener stops: close when idle, else after the last request that has come."""
+        left, self._left = self._left, b""
+        if left:
+            self._take(left)
         if self._pipeline:
             self._pipeline[-1].keep_alive = False
         elif self._active is not None:
