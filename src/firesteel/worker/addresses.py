@@ -18,12 +18,16 @@ IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
+_ISATAP = 0x00005EFE  # before the IPv4 address, RFC 5214; with or without the universal bit
 _REFUSED_V6 = tuple(
     ipaddress.IPv6Network(network)
     for network in (
         "::/96",  # IPv4-compatible, deprecated by RFC 4291
         "64:ff9b:1::/48",  # local NAT64, RFC 8215
         "2001::/32",  # Teredo, RFC 4380: carries an obscured IPv4 address
+        "2620:4f:8000::/48",  # AS112, RFC 7534
+        "3fff::/20",  # documentation, RFC 9637
+        "5f00::/16",  # segment routing, RFC 9602
         "fec0::/10",  # site-local, RFC 3879
     )
 )
@@ -31,7 +35,11 @@ _REFUSED_V4 = tuple(
     ipaddress.IPv4Network(network)
     for network in (
         "168.63.129.16/32",  # Azure's metadata and wire server: global by its number only
+        "192.0.0.0/24",  # IETF's own, RFC 6890; 192.0.0.192 is Oracle's metadata server
+        "192.31.196.0/24",  # AS112, RFC 7535
+        "192.52.193.0/24",  # AMT relays, RFC 7450
         "192.88.99.0/24",  # 6to4 relays, RFC 7526
+        "192.175.48.0/24",  # AS112, RFC 7534
     )
 )
 
@@ -78,5 +86,7 @@ def _inner(address: IpAddress) -> IpAddress:
         if address.sixtofour is not None:
             return address.sixtofour
         if address in _NAT64:
+            return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if (int(address) >> 32) & 0xFDFFFFFF == _ISATAP:
             return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return address
