@@ -158,13 +158,15 @@ def _ways(declared: Sequence[Authentication], route: Route, means: Means) -> Seq
 
 
 def _labels(declared: Sequence[Authentication]) -> set[str]:
-    """Of all items but API keys, whose labels are those that the trigger has."""
+    """Of all items, and the names of consumers: also of those that have no key, or none any more,
+    for their messages are still theirs."""
     kinds = (
         kind
         for item in declared
-        for kind in (item.signature, item.basic, item.jwt, item.client_certificate)
+        for kind in (item.api_key, item.signature, item.basic, item.jwt, item.client_certificate)
     )
-    return {kind.label for kind in kinds if kind is not None}
+    consumers = {item.consumer.name for item in declared if item.consumer is not None}
+    return consumers | {kind.label for kind in kinds if kind is not None}
 
 
 def _base_url(exchange: Exchange) -> str:

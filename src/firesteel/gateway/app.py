@@ -141,9 +141,12 @@ class Gateway:
         self._check_address(exchange, target)
         try:
             return handshakes.before(exchange, request_id)
-        except CallRefused:
+        except CallRefused as error:
             self._failed.count(exchange.client_address, target.route.trigger_no)
-            raise
+            if target.admission is None:
+                raise
+            problem = Problem(error.code, headers=target.admission.challenge)
+            raise CallRefused(problem) from error
 
     def check_rate(self, exchange: Exchange, target: Target, consumer: str | None) -> None:
         """Raises CallRefused ``rate_limited``. The answer, whatever it is, tells what is left."""

@@ -194,6 +194,7 @@ async def test_meta_is_told_its_challenge_for_the_right_token_only(served: Serve
     for number in range(AT_ONCE):
         wrong = await served.call("GET", path + str(number))
         assert (wrong.status, wrong.code) == (401, "unauthorized")
+        assert wrong["www-authenticate"] == 'Signature realm="firesteel"'
     assert (await served.call("GET", path + "p%C3%A4ss:word")).code == "attempts_limited"
     assert served.engine.calls == []
 

@@ -107,6 +107,19 @@ async def test_a_claim_may_name_the_consumer_but_no_other_label(served: Served) 
         assert (await call(served, token(sub=sub))).status == 401, sub
 
 
+async def test_no_claim_names_a_consumer_or_a_label_that_has_no_key(served: Served) -> None:
+    items = [
+        {"jwt": {"label": "idp", "secret": "${SHARED}", "consumer": "sub"}},
+        {"consumer": {"name": "ACME"}},
+        {"api_key": {"label": "deleted"}},
+    ]
+    document = {"name": "hook", "trigger": {"authentication": items}}
+    served.engine.publish(document, secrets={"SHARED": SHARED})
+    for sub in ("ACME", "deleted"):
+        assert (await call(served, token(SHARED, "HS256", sub=sub))).status == 401, sub
+    assert (await call(served, token(SHARED, "HS256", sub="robot"))).status == 202
+
+
 def unsigned(**header: Any) -> str:
     parts = [json.dumps(part).encode() for part in (header, claims())]
     return ".".join(urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts) + "."
