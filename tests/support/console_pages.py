@@ -31,6 +31,7 @@ PAGES: Final = {
     "connections": f"{_W}/connections",
     "connection": f"{_W}/connections/erp",
     "consumers": f"{_W}/consumers",
+    "consumer": f"{_W}/consumers/ACME",
     "consumer-api": f"{_W}/consumers/demo/api",
     "workers": "/workers",
     "storage": "/storage",

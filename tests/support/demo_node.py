@@ -9,6 +9,7 @@ import random
 import sqlite3
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 
@@ -101,6 +102,14 @@ def _enliven(node: RunningNode) -> None:
     for name, role in (("ada", "admin"), ("bo", "operator")):
         node.admin("POST", "/users", json={"name": name, "role": role, "payloads": True})
     node.admin("POST", "/tokens", json={"name": "nightly export", "scopes": ["view"]})
+    acme = f"{put}/consumers/ACME"
+    node.admin("POST", f"{put}/consumers", json={"name": "ACME"})
+    for name in ("ItemPrice", "StockAtHand"):
+        node.admin("PUT", f"{acme}/grants/{name}")
+    soon = (datetime.now(UTC) + timedelta(days=3)).date().isoformat()
+    for label in ("ERP", "web shop"):
+        node.admin("POST", f"{acme}/keys", json={"label": label, "expires": soon})
+    node.admin("POST", f"{acme}/keys/ERP/rotate", json={"expires": None})
     wait_until(lambda: _settled(node))
 
 

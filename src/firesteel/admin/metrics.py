@@ -13,6 +13,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from firesteel.engine.expiring import expiring
+
 if TYPE_CHECKING:
     from firesteel.engine.engine import Engine
     from firesteel.engine.route import Route
@@ -96,7 +98,19 @@ async def _of_node(engine: Engine) -> list[Metric]:
             await engine.history.size_bytes(),
         ),
     )
-    return [GaugeMetricFamily(name, text, value=value) for name, text, value in figures]
+    found = [GaugeMetricFamily(name, text, value=value) for name, text, value in figures]
+    return [*found, await _of_keys(engine)]
+
+
+async def _of_keys(engine: Engine) -> Metric:
+    keys = GaugeMetricFamily(
+        "firesteel_api_keys", "API keys that expire soon or have expired.", labels=("expiry",)
+    )
+    days = engine.settings.key_warning_days
+    over = [ended for _, ended in expiring(await engine.catalog.keys(), engine.now_us(), days)]
+    keys.add_metric(("expires_soon",), over.count(False))
+    keys.add_metric(("expired",), over.count(True))
+    return keys
 
 
 def _ready(workers: list[dict[str, int | bool]]) -> int:

@@ -20,7 +20,13 @@ def status(session: Session) -> None:
     integrations = session.client.get(session.path("integrations"))
     output = session.output
     nodes = session.client.get("/nodes")
-    output.result({"node": node, "nodes": nodes, "workers": workers, "integrations": integrations})
+    expiring = session.client.get(session.path("expiring-keys"))
+    shown = {"node": node, "nodes": nodes, "workers": workers, "integrations": integrations}
+    output.result({**shown, "expiring_keys": expiring})
+    if expiring:
+        number = len(expiring)
+        keys = "1 API key expires" if number == 1 else f"{number} API keys expire"
+        output.warn(f"{keys} soon or have expired: firesteel key expiring lists them")
     state = "accepting" if node["accepting"] else f"refusing calls: {node['refusal']}"
     output.say(f"firesteel {node['version']}, workspace {session.workspace}, {state}")
     running = sum(worker["running"] for worker in workers)

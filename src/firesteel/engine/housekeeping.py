@@ -1,6 +1,6 @@
 """What the engine does by the clock: renew its lease, take over from dead sessions, watch the disk
-or the database, write the last use of keys and figures for charts, go on with bulk acts, purge what
-retention lets go."""
+or the database, write the last use of keys and figures for charts, warn of keys that expire, go on
+with bulk acts, purge what retention lets go."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from firesteel.engine.expiring import warn_of_expiring
 from firesteel.errors import OutcomeUnknown, StoreUnavailable
 from firesteel.model.lease_clock import now_s
 
@@ -30,6 +31,7 @@ DISK_S = 1.0
 KEYS_S = 5.0
 TRAFFIC_S = 10.0
 RETENTION_S = 60.0
+EXPIRING_S = 60.0
 BETWEEN_BATCHES_S = 0.05
 _OF_THE_LOG = 4
 
@@ -66,6 +68,7 @@ class Housekeeper:
             (self._keys, KEYS_S),
             (self._traffic, TRAFFIC_S),
             (self._retention, RETENTION_S),
+            (self._expiring_keys, EXPIRING_S),
         ]
         if self._engine.settings.store_path is None:
             rounds += [(self._watch_store, STORE_S), (self._engine.bulk.go_on, BULK_S)]
@@ -161,6 +164,11 @@ class Housekeeper:
         async with self._jobs.only_here("retention") as mine:
             while mine and await purge(default_history_s=history_s):  # noqa: ASYNC110
                 await asyncio.sleep(BETWEEN_BATCHES_S)  # lets others write
+
+    async def _expiring_keys(self) -> None:
+        async with self._jobs.only_here("expiring keys") as mine:
+            if mine:
+                await warn_of_expiring(self._engine)
 
 
 async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:

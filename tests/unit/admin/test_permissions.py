@@ -137,6 +137,8 @@ edit        POST   /w/{workspace}/integrations/{name}
 edit        POST   /w/{workspace}/integrations/{name}/edit
 edit        POST   /w/{workspace}/integrations/{name}/keys
 edit        POST   /w/{workspace}/integrations/{name}/keys/change
+edit        POST   /w/{workspace}/integrations/{name}/keys/rotate
+edit        POST   /w/{workspace}/integrations/{name}/keys/end-overlap
 edit        POST   /w/{workspace}/integrations/{name}/keys/delete
 reveal      POST   /w/{workspace}/integrations/{name}/keys/reveal
 view        GET    /w/{workspace}/integrations/{name}/versions
@@ -151,6 +153,11 @@ operate     POST   /w/{workspace}/integrations/{name}/try
 view        POST   /w/{workspace}/integrations/{name}/try/snippets
 view        GET    /w/{workspace}/integrations/{name}/try/state/{id}
 view        GET    /w/{workspace}/consumers
+edit        POST   /w/{workspace}/consumers
+view        GET    /w/{workspace}/consumers/{consumer}
+edit        POST   /w/{workspace}/consumers/{consumer}/keys/{act}
+edit        POST   /w/{workspace}/consumers/{consumer}/grants
+edit        POST   /w/{workspace}/consumers/{consumer}/delete
 view        GET    /w/{workspace}/consumers/{label}/api
 view        GET    /w/{workspace}/consumers/{label}/openapi.json
 view        GET    /w/{workspace}/connections

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from firesteel.admin.resources.consumers import list_consumers
 from firesteel.admin.resources.keys import list_keys
@@ -13,6 +13,15 @@ if TYPE_CHECKING:
     from firesteel.admin.console.draft import Editing
     from firesteel.engine.engine import Engine
     from firesteel.engine.publishing import Publisher
+
+OVERLAPS: Final = (
+    ("604800", "7 days"),
+    ("2592000", "30 days"),
+    ("86400", "1 day"),
+    ("3600", "1 hour"),
+    ("0", "not at all"),
+)
+"""How long a replaced secret may be taken, in seconds and in words."""
 
 
 async def key_values(
@@ -31,6 +40,7 @@ async def key_values(
     return {
         "keys": [(key, _is_over(key.expires, now)) for key in keys],
         "other_keys": sorted(others, key=lambda pair: pair[1].lower()),
+        "overlaps": OVERLAPS,
         "added": None,
         "revealed": None,
         "key_fault": "",

@@ -29,13 +29,20 @@ from firesteel.admin.resources.given import (
     Viewer,
     WorkspaceName,
 )
-from firesteel.admin.resources.keys import add_key, change_key, delete_key, reveal_key
+from firesteel.admin.resources.keys import (
+    add_key,
+    change_key,
+    delete_key,
+    end_key_overlap,
+    reveal_key,
+    rotate_key,
+)
 from firesteel.errors import CallerError
 from firesteel.model.held_keys import asks_for_keys
 
 router = APIRouter(prefix="/w/{workspace}/integrations/{name}/keys", include_in_schema=False)
 
-ADD, CHANGE = "add-key", "change-key"
+ADD, CHANGE, ROTATE = "add-key", "change-key", "rotate-key"
 
 
 @router.post("")
@@ -79,6 +86,44 @@ async def change(
         return await _keys(
             request, key_fault=error.detail, key_form=dict(form), key_dialog=f"{CHANGE} {label}"
         )
+    return await _keys(request)
+
+
+@router.post("/rotate")
+async def rotate(
+    request: Request,
+    workspace: WorkspaceName,
+    name: IntegrationName,
+    engine: EngineGiven,
+    publisher: PublisherGiven,
+    access: Editor,
+) -> Response:
+    """A new secret, shown this once; the old one is taken for a while."""
+    form = await request.form()
+    label = str(form.get("label") or "")
+    try:
+        rotation = shapes.RotationShape(
+            expires=_day(str(form.get("expires") or "")),
+            overlap_s=float(str(form.get("overlap_s") or "0")),
+        )
+        rotated = await rotate_key(workspace, name, label, rotation, publisher, engine, access)
+    except (CallerError, ValueError) as error:
+        fault = error.detail if isinstance(error, CallerError) else "That is no time."
+        return await _keys(request, key_fault=fault, key_form=dict(form), key_dialog=ROTATE)
+    return await _keys(request, added=rotated)
+
+
+@router.post("/end-overlap")
+async def end_overlap(
+    request: Request,
+    workspace: WorkspaceName,
+    name: IntegrationName,
+    publisher: PublisherGiven,
+    access: Editor,
+) -> Response:
+    """The secrets that rotation has replaced get 401 from now on."""
+    label = str((await request.form()).get("label") or "")
+    await end_key_overlap(workspace, name, label, publisher, access)
     return await _keys(request)
 
 
