@@ -15,7 +15,7 @@ import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 OPEN, BIG = "/test/Keep", "/test/Big"
 HEAD = f"POST {OPEN} HTTP/1.1\r\nHost: a\r\n".encode()
@@ -27,10 +27,11 @@ ARRIVE_S = 2.0
 
 @dataclass(slots=True)
 class Guest:
-    """One connection."""
+    """One connection; ``since``: when it began to be slow."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
+    since: float = field(default_factory=time.monotonic)
 
     async def gone(self) -> None:
         """Until the other side has closed."""
@@ -87,11 +88,16 @@ async def idle(guest: Guest) -> None:
 
 
 async def takes_nothing(guest: Guest) -> None:
-    """Asks for a long answer and never reads: only the system knows when it is gone."""
+    """Asks for a long answer and never reads any of it: only the system knows when it is gone."""
     guest.writer.transport.pause_reading()  # type: ignore[attr-defined]
     guest.writer.write(GET_BIG)
     poll = select.poll()
-    poll.register(guest.writer.get_extra_info("socket").fileno(), select.POLLHUP)
+    number = guest.writer.get_extra_info("socket").fileno()
+    poll.register(number, select.POLLIN)
+    while not poll.poll(0):  # noqa: ASYNC110
+        await asyncio.sleep(0.2)
+    guest.since = time.monotonic()
+    poll.modify(number, select.POLLHUP)
     while not any(events & (select.POLLHUP | select.POLLERR) for _, events in poll.poll(0)):  # noqa: ASYNC110
         await asyncio.sleep(0.2)
 
@@ -121,12 +127,11 @@ async def visit(number: int, port: int, after_s: float) -> tuple[str, float]:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", port))
     guest = Guest(*await asyncio.open_connection(sock=sock))
-    since = time.monotonic()
     try:
         await kind(guest)
     finally:
         guest.writer.transport.abort()
-    return kind.__name__, time.monotonic() - since
+    return kind.__name__, time.monotonic() - guest.since
 
 
 async def crowd(port: int, count: int, patience_s: float) -> dict[str, float | None]:

@@ -37,6 +37,7 @@ from firesteel.gateway.head import (
     check_size,
 )
 from firesteel.gateway.refusal import refusal
+from firesteel.gateway.unsent import PATIENCE_S as UNSENT_PATIENCE_S
 from firesteel.gateway.unsent import Unsent
 from firesteel.model.problem import Problem
 
@@ -478,9 +479,9 @@ class GuardedProtocol(asyncio.Protocol):
             if waited_s > self.state.deadlines.head_s:
                 self._head_overdue()
         elif self._active is None and (
-            self.state.stopping or waited_s > self.state.deadlines.idle_s
+            self.state.stopping or waited_s > self.state.deadlines.idle_s - UNSENT_PATIENCE_S
         ):
-            self._end_idle(now)
+            self._end_idle(now, overdue=waited_s > self.state.deadlines.idle_s)
 
     def _sweep_body(self, now: float) -> None:
         if self._pace is None:
@@ -503,13 +504,13 @@ class GuardedProtocol(asyncio.Protocol):
             return False
         return now - self._unsent_since > self.state.deadlines.idle_s
 
-    def _end_idle(self, now: float) -> None:
-        """Close, but let a client go on that still takes what was sent."""
+    def _end_idle(self, now: float, *, overdue: bool) -> None:
+        """Close where its time is over, but let a client go on that still takes what was sent."""
         self._unsent = self._unsent or Unsent()
         stuck = self._unsent.stuck(self.transport.get_extra_info("socket"), now)
-        if stuck is None or self.state.stopping:
+        if self.state.stopping or (overdue and stuck is None):
             self._end(unread=False)
-        elif stuck:
+        elif overdue and stuck:
             self._reset()
 
     def _reset(self) -> None:

@@ -22,8 +22,8 @@ def test_a_client_that_takes_nothing_is_told_from_one_that_is_slow_and_one_that_
             ours.setblocking(False)
             sent = ours.send(bytes(1024 * 1024))
             assert unsent.stuck(ours, 1.0) is False
-            assert unsent.stuck(ours, 1.0 + PATIENCE_S) is False
-            assert unsent.stuck(ours, 1.1 + PATIENCE_S) is True
+            assert unsent.stuck(ours, 2.0) is False
+            assert unsent.stuck(ours, 1.0 + PATIENCE_S) is True
             before = unsent_bytes(ours)
             client.recv(sent // 2, socket.MSG_WAITALL)
             assert unsent_bytes(ours) < before
