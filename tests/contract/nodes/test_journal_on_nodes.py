@@ -13,10 +13,11 @@ import pytest
 
 from firesteel.errors import StoreUnavailable
 from firesteel.model.execution import State
-from firesteel.store.bulletin import News, Settled
+from firesteel.store.bulletin import News, Ready, Settled
 from firesteel.store.journal import Accepted, Claim, Duplicate, Ended, LaneFull
 from firesteel.store.postgresql import ledger
 from firesteel.store.postgresql.bulletin import PostgresqlBulletin
+from firesteel.store.postgresql.connection import PostgresqlConnection
 from firesteel.store.postgresql.store import PostgresqlStore
 from tests.contract.nodes.conftest import OpenNode, until
 from tests.support.hand import ADA, GONE, Hand, step
@@ -293,6 +294,49 @@ async def test_what_one_node_has_no_slot_for_another_starts(hands: tuple[Hand, H
         (claim,) = await worker.taken()
         await worker.settle(claim)
     assert gateway.claims == []
+
+
+async def test_news_of_what_may_run_cost_a_node_without_a_slot_no_transaction(
+    nodes: Nodes, hands: tuple[Hand, Hand]
+) -> None:
+    one, gateway = hands
+    gateway.journal.grant(0)
+    one.journal.grant(0)
+    assert await gateway.journal.renew()
+    heard: list[News] = []
+    nodes[1].bulletin.listen(heard.append)
+    await until(lambda: nodes[0].journal._ledger.others)  # it tells nobody while it is alone
+    sessions = nodes[1].journal._ledger.sessions
+    before = sessions.transactions
+    for turn in range(5):
+        await one.accept(await one.trigger(f"t{turn}"))
+        await until(lambda turn=turn: sum(isinstance(n, Ready) for n in heard) > turn)
+    assert await gateway.journal.renew()
+    assert sessions.transactions == before + 1
+
+
+async def test_who_finds_nothing_to_run_waits_for_no_flush(
+    nodes: Nodes, hands: tuple[Hand, Hand], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its transaction changes nothing that must last; all others are flushed."""
+    trigger = await hands[0].trigger()
+    shown: list[psycopg.Cursor[Any]] = []
+    committing, writer = PostgresqlConnection.committing, nodes[1].journal.writer
+
+    def looked(self: PostgresqlConnection) -> psycopg.Cursor[Any]:
+        if self is writer._connection:
+            shown.append(self.raw.execute(b"SHOW synchronous_commit", prepare=False))
+        return committing(self)
+
+    monkeypatch.setattr(PostgresqlConnection, "committing", looked)
+    writer.hint([trigger])
+    await until(lambda: bool(shown))
+    accepted = await hands[1].accept(trigger)
+    (claim,) = await hands[1].taken()
+    assert (claim.execution_no, await hands[1].settle(claim)) == (accepted.execution_no, True)
+    flushed = [one.fetchall() for one in shown]
+    assert flushed[0] == [("off",)]
+    assert set(map(str, flushed[1:])) == {"[('on',)]"}
 
 
 async def test_what_nobody_was_told_of_is_found_by_looking(

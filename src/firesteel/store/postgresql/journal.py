@@ -116,7 +116,7 @@ class PostgresqlJournal(LedgerJournal):
 
     def _hear(self, news: News) -> None:
         if isinstance(news, Ready):
-            self.writer.post(Kind.ACT, Act(partial(self._ledger.heard, news.triggers)))
+            self.writer.hint(news.triggers)
         elif isinstance(news, Missed):
             self.writer.post(Kind.ACT, Act(self._ledger.look_soon))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import enum
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -62,6 +62,8 @@ FROM unnest(?::BIGINT[], ?::BIGINT[], ?::BIGINT[], ?::BIGINT[])
     AS new (no, last_sequence, waiting, running)
 WHERE i.no = new.no
 """
+# Who came for something to run and found nothing has nothing that must last.
+_UNFLUSHED: Final = b"SET LOCAL synchronous_commit = off"
 _TRIGGERS_OF: Final = "SELECT DISTINCT trigger_no FROM execution WHERE no = ANY (?::BIGINT[])"
 _DUE: Final = """
 SELECT DISTINCT trigger_no FROM (
@@ -167,6 +169,7 @@ class SharedLedger:
         self._blocks: dict[int, None] = {}
         self._ended: list[int] = []
         self._missed: set[int] = set()
+        self._shifted = False
         self._again_s = 0.0
         self._look_s = 0.0
         self._connected_s = 0.0
@@ -278,7 +281,7 @@ class SharedLedger:
         block, *clock = last.fetchone() or (0, 0, "")
         if fence.fetchone() is None:
             raise Replaced(f"session {mirror.session_no} has ended")
-        sessions.see_clock(clock, asked_us)
+        self._shifted = sessions.see_clock(clock, asked_us)
         mirror.tick()
         mirror.last_no = block * _BLOCK - 1
         self._note_block(block)
@@ -317,6 +320,8 @@ class SharedLedger:
         if rows:
             columns = [numbers(column) for column in zip(*rows, strict=True)]
             self._connection.execute(_WRITE_BACK, (mirror.session_no, *columns))
+        elif not (answers or claims or self._shifted):
+            self._connection.raw.execute(_UNFLUSHED, prepare=False)
         settled = [no for no in self._ended if no // _BLOCK not in self._blocks]
         return Done(answers, claims, settled, [no for no in became_ready if no in mirror.turns])
 
@@ -339,7 +344,7 @@ class SharedLedger:
         since_s = time.monotonic() - self._connected_s
         return self.sessions.recover(lapsed=since_s >= GRACE_S)
 
-    def heard(self, triggers: Sequence[int]) -> None:
+    def heard(self, triggers: Iterable[int]) -> None:
         """Another node says that these have something to run."""
         if self.mirror.free_slots() > 0:
             self.mirror.put_in_line(triggers)

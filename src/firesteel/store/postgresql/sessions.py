@@ -150,13 +150,14 @@ class Sessions:
         ask(_END_FORMER, (now_us, identity.node, mirror.session_no))
         ask(_FORGET_OLD, (mirror.session_no - _SESSIONS_KEPT,))
 
-    def see_clock(self, row: Any, asked_us: int) -> None:
+    def see_clock(self, row: Any, asked_us: int) -> bool:
         """The row of ``CLOCK``, asked for at that moment of ``NodesClock.mark``. Inside a
-        transaction: where the clock has jumped, all nodes' is shifted."""
+        transaction: where the clock has jumped, all nodes' is shifted, and this is True."""
         database_us, told = row
         shift = self._mirror.steady.see(self._mirror.database_us(database_us), told, asked_us)
         if shift is not None:
             self._change_clock(shift, told)
+        return shift is not None
 
     def _change_clock(self, shift: Shift, told: str | None = None) -> None:
         ask, new = self._connection.execute, _encoded(shift)

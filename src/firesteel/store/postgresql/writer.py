@@ -82,6 +82,7 @@ class Writer:
         # Shared by both threads, under the lock.
         self._lock = threading.Condition()
         self._queue: deque[Command] = deque()
+        self._heard: dict[int, None] = {}
         self._batch: list[Command] = []
         self._in_doubt: list[Command] = []
         self._busy = False
@@ -148,6 +149,13 @@ class Writer:
         """As ``put``, where nobody waits for the answer."""
         if self._lost is None and not self._closing:
             self._gather(Command(None, kind, argument))
+
+    def hint(self, triggers: Sequence[int]) -> None:
+        """Another node says that these have something to run. Who has no slot does nothing: such
+        news come with most of the others' commits."""
+        with self._lock:
+            self._heard.update(dict.fromkeys(triggers))
+            self._lock.notify()
 
     def _gather(self, command: Command) -> None:
         """All commands of one turn of the loop go to the thread at once, at its end."""
@@ -236,12 +244,14 @@ class Writer:
         """Commands that are there; waits for the first, or until something is due by itself."""
         with self._lock:
             self._busy = False
-            while not self._queue:
+            while not self._queue and not self._heard:
                 if self._closing:
                     return None
                 wait_s = self._wait_s()
                 if wait_s <= 0 or not self._lock.wait(wait_s):
                     break
+            heard, self._heard = self._heard, {}
+            self._ledger.heard(heard)
             queue, bytes_left, acts_left = self._queue, _BATCH_BYTES, _ACTS
             commands: list[Command] = []
             while queue and len(commands) < _BATCH and bytes_left > 0 and acts_left > 0:
