@@ -21,6 +21,7 @@ from firesteel.engine.live import Feed
 from firesteel.engine.pool import Work
 from firesteel.errors import CallerError, StoreUnavailable
 from firesteel.model import frames
+from firesteel.model.document import InvalidDocument
 from firesteel.model.execution import Failure, State
 from firesteel.model.integration import Retry
 from firesteel.model.retry import GIVE_UP_AFTER_S, Again, Tries, decide
@@ -108,7 +109,9 @@ class Dispatcher:
         try:
             plan = await self._definitions.load(claim.version_no)
             await self._connections.load(plan.definition.workspace)
-        except StoreUnavailable:
+        except (StoreUnavailable, InvalidDocument) as error:
+            if isinstance(error, InvalidDocument):  # of a newer release, whose nodes can read it
+                log.warning("version_not_understood", execution=claim.execution)
             self._postpone(
                 claim,
                 Postponement(claim.execution_no, claim.epoch, DEFINITION_RETRY_S, counts=False),

@@ -6,9 +6,12 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
+import structlog
+
 from firesteel.engine.api_keys import current_digest
 from firesteel.engine.route import Route, RouteKey, Routes, compile_route
 from firesteel.engine.trigger_secrets import needs_secrets, resolved_secrets
+from firesteel.model.document import InvalidDocument
 from firesteel.model.held_keys import asks_for_keys
 from firesteel.model.named_functions import named_functions
 from firesteel.store.catalog import Version
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 
     Lookup = Callable[[str], Awaitable[Callable[[str], str | None]]]
 
+log = structlog.get_logger(__name__)
+
 
 class Publications:
     """Reads the catalog; what has not changed since the last time is not compiled again.
@@ -33,6 +38,7 @@ class Publications:
         self._lookup = lookup
         self._compiled: dict[int, Route] = {}
         self._named: dict[int, list[str]] = {}
+        self._unread: set[int] = set()
 
     async def routes(self, keyring: Keyring) -> tuple[Routes, Ring]:
         """The routes that the catalog says now, and the data keys that their digests are of."""
@@ -41,13 +47,20 @@ class Publications:
         ring = await keyring.latest()  # after the keys: it knows whatever has sealed them
         keys = await self._opening(found, ring)
         secrets = await self._secrets(published)
-        routes = [
-            self._route(item, keys.get(item.trigger_no, {}), secrets.get(item.trigger_no, {}))
-            for item in published
-        ]
+        routes, newer = [], set()
+        for item in published:
+            own = keys.get(item.trigger_no, {})
+            try:
+                routes.append(self._route(item, own, secrets.get(item.trigger_no, {})))
+            except InvalidDocument:
+                # What was published is valid, so a node of a newer release has published it.
+                newer.add((item.workspace, item.name))
+                if item.version_no not in self._unread:
+                    log.error("document_of_a_newer_release", name=item.name, version=item.version)
+                    self._unread.add(item.version_no)
         self._compiled = {route.trigger_no: route for route in routes}
         self._named = {item.version_no: self._functions_of(item) for item in published}
-        return Routes(routes), ring
+        return Routes(routes, newer), ring
 
     @property
     def functions(self) -> frozenset[str]:

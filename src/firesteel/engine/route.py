@@ -95,7 +95,9 @@ def compile_route(
 class Routes:
     """The table: by workspace and name, by trigger number."""
 
-    def __init__(self, routes: Iterable[Route] = ()) -> None:
+    def __init__(self, routes: Iterable[Route] = (), newer: Iterable[tuple[str, str]] = ()) -> None:
+        """``newer``: workspace and name of those that this release cannot read."""
+        self.newer = frozenset(newer)
         self._by_name = {(route.workspace, route.name): route for route in routes}
         self._by_trigger = {route.trigger_no: route for route in self._by_name.values()}
 

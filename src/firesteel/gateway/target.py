@@ -18,6 +18,8 @@ from firesteel.gateway.cross_origin import CrossOrigin
 from firesteel.gateway.handshakes import Handshakes
 from firesteel.gateway.keys import KeyPlan
 from firesteel.gateway.rate_limit import policy_of
+from firesteel.gateway.refused_call import CallRefused
+from firesteel.model.problem import Problem
 from firesteel.model.redaction.redaction import Redaction
 
 if TYPE_CHECKING:
@@ -94,7 +96,8 @@ class Targets:
         self._by_trigger: dict[int, Target] = {}
 
     def find(self, raw_path: bytes) -> Target | MessageTarget | None:
-        """What stands at a path as it was sent; None where there is nothing."""
+        """What stands at a path as it was sent; None where there is nothing. Raises CallRefused
+        ``node_outdated`` for what only nodes of a newer release can read."""
         target = self._by_path.get(raw_path)
         if target is not None:
             return target
@@ -103,6 +106,8 @@ class Targets:
             return None
         route = self.routes.find(segments[0], segments[1])
         if route is None:
+            if (segments[0], segments[1]) in self.routes.newer:
+                raise CallRefused(Problem("node_outdated"))
             return None
         target = self._of(route)
         if len(segments) == 2:

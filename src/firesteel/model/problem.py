@@ -161,6 +161,12 @@ PROBLEMS: Mapping[str, ProblemType] = {
         "hold; nothing of this call was stored.",
         1,
     ),
+    "node_outdated": ProblemType(
+        503,
+        "Node outdated",
+        "A node of a newer release has published this integration; this node cannot read it.",
+        5,
+    ),
     "too_many_connections": ProblemType(
         503,
         "Too many connections",
