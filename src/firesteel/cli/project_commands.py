@@ -212,7 +212,11 @@ def _show_differences(session: Session, planned: Applied, surplus: list[str]) ->
     output = session.output
     for item in planned.publications:
         names = (f"published/{item['name']}", item["file"])
-        for line in diff_text(item["previous"], item["document"], names=names).splitlines():
+        lines = diff_text(item["previous"], item["document"], names=names).splitlines()
+        parties = [*item["keys"], *item["consumers"]]
+        if not lines and any(party["act"] != "kept" for party in parties):
+            output.say(f"{item['name']}: the same but for who may call")
+        for line in lines:
             colour = {"+": "added", "-": "removed"}.get(line[:1], "")
             output.say(painted(line, colour))
         _show_keys(output, item["keys"], "would be ")

@@ -73,6 +73,22 @@ def test_diff_shows_what_apply_would_change(cli: CommandLine, tmp_path: Path) ->
     assert cli("diff", file, "--exit-code") == 1
 
 
+def test_diff_names_the_integration_where_only_who_may_call_differs(
+    cli: CommandLine, tmp_path: Path
+) -> None:
+    file = write(tmp_path, "Called", "one")
+    key = "authentication: [{api_key: {label: shop, value: the-key-of-the-shop}}]"
+    file.write_text(file.read_text().replace("trigger:\n", f"trigger:\n  {key}\n"))
+    assert cli("apply", file) == 0, cli.err
+    assert cli("key", "add", "Called", "of the console") == 0, cli.err
+
+    assert cli("diff", file) == 0
+
+    first, second = cli.out.splitlines()[:2]
+    assert first == "Called: the same but for who may call"
+    assert "of the console: not in the file" in second
+
+
 def test_one_fault_keeps_everything_from_being_published(
     cli: CommandLine, node: RunningNode, tmp_path: Path
 ) -> None:
