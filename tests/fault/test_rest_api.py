@@ -18,7 +18,9 @@ from tests.support.node import ProjectFolder, RunningNode, running_node
 from tests.support.playing.run import play
 
 CALLS = {"quick": 500, "full": 50_000, "soak": 200_000}
-EXAMPLES = {"quick": 1, "full": 300, "soak": 1000}
+# Of one piece, which is bounded in time; pieces, each of a seed of its own, are played until there
+# are so many calls.
+EXAMPLES = {"quick": 1, "full": 30, "soak": 100}
 PHASES = "examples,coverage,fuzzing"
 PATIENCE_S = {"quick": 1800.0, "full": 7200.0, "soak": 28_800.0}
 SOURCE = "from firesteel import workflow\n\n@workflow\ndef item_price(input):\n    return input\n"

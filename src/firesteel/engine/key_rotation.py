@@ -9,6 +9,7 @@ goes on where it was (docs/decisions/0039).
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -73,6 +74,8 @@ class KeyRotation:
         self._parts = parts
         self._chest = parts.chest
         self._catalog = parts.catalog
+        # Of this node: what two people begin at once is done one after the other.
+        self._turn = asyncio.Lock()
 
     async def state(self) -> KeyState:
         """How it stands. Raises StoreUnavailable."""
@@ -93,6 +96,10 @@ class KeyRotation:
         """Let another key take over. A node alone with a key file has it at once; else the key is
         told, this once, and ``finish`` ends the change. Begun again, the key that was told before
         is forgotten. Raises CallerError ``rotation_under_way`` where a node has that one."""
+        async with self._turn:
+            return await self._begin(actor)
+
+    async def _begin(self, actor: str) -> Rotated:
         text, envelope = await self._chest.envelope()
         if envelope.next is not None and await self._anybody_has(envelope.next):
             raise CallerError(
@@ -114,13 +121,17 @@ class KeyRotation:
             return Rotated(written_key(key), None)
         former = take_over_next(here)
         self._chest.key = key
-        await self.finish(actor)
+        await self._finish(actor)
         return Rotated(None, former)
 
     async def finish(self, actor: str) -> None:
         """Make new data keys, which the key before does not open, and seal everything anew. Raises
         CallerError ``rotation_not_begun``; ``rotation_unfinished`` where a node has the key before,
         and would not start again."""
+        async with self._turn:
+            await self._finish(actor)
+
+    async def _finish(self, actor: str) -> None:
         text, envelope = await self._chest.envelope()
         if envelope.next is None:
             raise CallerError(

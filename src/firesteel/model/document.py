@@ -12,7 +12,7 @@ API keys live beside the document. A stored document keeps which labels were dec
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
@@ -36,6 +36,11 @@ from firesteel.model.yaml_source import Loaded, load_document
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+
+MAX_VALUES: Final = 10_000
+"""Keys, items and values of a document: checking one in the engine's loop takes its time (P27)."""
+MAX_CHARACTERS: Final = 1024 * 1024
+"""Of all its texts together, as of a file."""
 
 
 class InvalidDocument(AuthorError):
@@ -167,6 +172,10 @@ def _check(
     if not isinstance(document, dict):
         fault = loaded.fault("", "wrong_type", "an integration is a mapping of keys and values")
         return CheckResult(None, [*loaded.faults, fault], [], loaded)
+    if _is_too_large(document):
+        detail = f"a document holds at most {MAX_VALUES:,} values and 1 MiB of text"
+        fault = loaded.fault("", "document_too_large", detail)
+        return CheckResult(None, [*loaded.faults, fault], [], loaded)
     findings = Findings()
     integration, found = _validated(document)
     check_trigger(document, findings)
@@ -176,6 +185,25 @@ def _check(
     faults.sort(key=lambda fault: (fault.line, fault.column))
     warnings = place(findings.warnings, loaded)
     return CheckResult(None if faults else integration, faults, warnings, loaded)
+
+
+def _is_too_large(document: dict[str, Any]) -> bool:
+    """Whether it has more values or text than a document may; looks no further than that."""
+    values, characters, waiting = 0, 0, [document]
+    while waiting:
+        value: Any = waiting.pop()
+        if isinstance(value, str):
+            characters += len(value)
+        elif isinstance(value, dict):
+            values += len(value)
+            characters += sum(map(len, value))
+            waiting += value.values()
+        elif isinstance(value, list):
+            values += len(value)
+            waiting += value
+        if values > MAX_VALUES or characters > MAX_CHARACTERS:
+            return True
+    return False
 
 
 def _validated(document: dict[str, Any]) -> tuple[Integration | None, list[Finding]]:

@@ -19,7 +19,7 @@ Position = tuple[int, int]
 """Line and column, both from 1; columns count characters."""
 
 CODES: dict[str, str] = {
-    "document_too_large": "The file is larger than 1 MiB.",
+    "document_too_large": "The file is larger than 1 MiB, or the document has over 10,000 values.",
     "document_empty": "The file holds no document.",
     "yaml_syntax": "The text is not YAML.",
     "yaml_duplicate_key": "A key stands twice in one mapping.",

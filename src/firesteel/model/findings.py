@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from firesteel.model.fault import CODES, Fault, Pointer, child, did_you_mean, value_at
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from firesteel.model.section import Reading, Section
     from firesteel.model.yaml_source import Loaded
 
+MAX_HINTS: Final = 100
 _QUOTED = re.compile(r"'([^']*)'")
 _BOUNDS = {
     "greater_than_equal": ("ge", "must be at least"),
@@ -102,12 +103,13 @@ def place(findings: Sequence[Finding], loaded: Loaded) -> list[Fault]:
 
 def model_findings(error: ValidationError, document: Any, reading: Reading) -> list[Finding]:
     """Every fault that pydantic found in ``document``, with our codes and words."""
-    found = []
+    found: list[Finding] = []
     for item in error.errors(include_url=False, include_input=False):
         pointer, value, rest = _resolve(document, item["loc"])
         if item["type"] == "extra_forbidden":
             parent = value_at(document, pointer.rpartition("/")[0])
-            class_ = reading.seen.get(id(parent))
+            # To look for what was meant takes its time; nobody reads the hundredth hint.
+            class_ = reading.seen.get(id(parent)) if len(found) < MAX_HINTS else None
             found.append(_unknown_key(str(item["loc"][-1]), pointer, class_))
             continue
         found.append(_finding(item, pointer, (value, rest)))

@@ -414,3 +414,17 @@ def test_objects_made_in_python_take_plain_numbers() -> None:
     assert trigger.request_response is not None
     assert trigger.request_response.timeout_s == 5
     assert trigger.max_body_bytes == 1024
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {f"n{number}": 1 for number in range(100_000)},
+        {"workflow": {"steps": [[] for _ in range(10_001)]}},
+        {"description": "x" * (1024 * 1024 + 1)},
+        {"n" * 600_000: 1, "m" * 600_000: 1},
+    ],
+)
+def test_a_document_of_too_many_values_is_one_fault_however_many_it_has(more: Any) -> None:
+    (fault,) = check_document({"name": "A", **more}).faults
+    assert (fault.pointer, fault.code) == ("", "document_too_large")

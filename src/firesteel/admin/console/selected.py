@@ -27,6 +27,12 @@ def read_fields(given: Mapping[str, Any], kind: type[Query]) -> Query:
     values = {
         name: value for name, value in given.items() if name in known and value not in ("", None)
     }
+    return shaped(kind, **values)
+
+
+def shaped(kind: type[Query], **values: Any) -> Query:
+    """What a page makes of its address and form for the REST API to take. Raises CallerError
+    ``invalid_request`` with every fault."""
     try:
         return kind.model_validate(values)
     except ValidationError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, field_validator
 from starlette.responses import HTMLResponse
 
 from firesteel.admin.console.page import fragment, from_htmx, render
+from firesteel.admin.console.selected import shaped
 from firesteel.admin.resources import audit
 from firesteel.admin.resources.given import Administrator, EngineGiven
 from firesteel.admin.shapes import people as shapes
@@ -57,8 +58,9 @@ class AuditForm(BaseModel):
 
     def query(self) -> shapes.AuditQuery:
         """As the REST API takes it."""
-        until = self.until_day and self.until_day.replace(tzinfo=UTC) + timedelta(days=1)
-        return shapes.AuditQuery(
+        until = self.until_day and min(self.until_day.replace(tzinfo=UTC), _LAST_DAY) + _DAY
+        return shaped(
+            shapes.AuditQuery,
             actor=self.actor.strip() or None,
             action=self.action.strip() or None,
             subject=self.subject.strip() or None,
@@ -66,6 +68,11 @@ class AuditForm(BaseModel):
             at_until=until,
             before=self.before,
         )
+
+
+_DAY: Final = timedelta(days=1)
+# Of which there is an end: the last one of the calendar has none.
+_LAST_DAY: Final = datetime(9999, 12, 30, tzinfo=UTC)
 
 
 @router.get("")

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from firesteel.admin import shapes
 from firesteel.admin.console.connection_form import document_of, values_of
 from firesteel.admin.console.page import fragment, from_htmx, quoted, redirect, render
+from firesteel.admin.console.selected import shaped
 from firesteel.admin.masking import masked_document
 from firesteel.admin.resources import connections
 from firesteel.admin.resources.connections import ConnectionName, SecretName
@@ -137,7 +138,7 @@ async def put_secret(
         return redirect(request, to, note="A secret has a value.", tone="danger")
     try:
         await connections.put_secret(
-            workspace, name, shapes.SecretShape(value=value), publisher, access
+            workspace, name, shaped(shapes.SecretShape, value=value), publisher, access
         )
     except CallerError as error:
         if error.code != "name_invalid":

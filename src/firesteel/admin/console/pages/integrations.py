@@ -8,6 +8,7 @@ from starlette.responses import HTMLResponse
 from firesteel.admin import shapes
 from firesteel.admin.console.page import quoted, redirect, render
 from firesteel.admin.console.pages.uploads import read_upload
+from firesteel.admin.console.selected import shaped
 from firesteel.admin.resources.given import (
     Editor,
     EngineGiven,
@@ -63,8 +64,10 @@ async def create(
         return await _new_page(request, workspace, engine, given, {"file": _said(error)})
     try:
         name = name or str((document or {}).get("name") or "")
-        new = shapes.NewIntegrationShape(
-            name=name[:200], description=given["description"][:10_000] or None
+        new = shaped(
+            shapes.NewIntegrationShape,
+            name=name[:200],
+            description=given["description"][:10_000] or None,
         )
         await create_integration(workspace, new, engine, publisher, Response(), access)
     except InvalidDocument as error:

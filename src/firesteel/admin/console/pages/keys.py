@@ -19,6 +19,7 @@ from firesteel.admin.console.draft import Editing, keep, load
 from firesteel.admin.console.page import fragment, from_htmx
 from firesteel.admin.console.pages.key_values import key_values
 from firesteel.admin.console.pages.trigger import trigger_page
+from firesteel.admin.console.selected import shaped
 from firesteel.admin.console.trigger_form import with_authentication
 from firesteel.admin.resources.given import (
     ACCESS_KEY,
@@ -78,8 +79,10 @@ async def change(
     form = await request.form()
     label = str(form.get("label") or "")
     try:
-        changes = shapes.KeyChangesShape(
-            label=_label(form, "new_label"), expires=_day(str(form.get("expires") or ""))
+        changes = shaped(
+            shapes.KeyChangesShape,
+            label=_label(form, "new_label"),
+            expires=_day(str(form.get("expires") or "")),
         )
         await change_key(workspace, name, label, changes, publisher, engine, access)
     except CallerError as error:
@@ -191,8 +194,9 @@ def _new_key(form: Mapping[str, Any]) -> shapes.NewKeyShape:
         integration, _, label = str(form.get("same_as") or "").partition("/")
         if not label:
             raise CallerError("choose the key whose secret is used", code="unknown_key")
-        same_as = shapes.KeyOfTrigger(integration=integration, label=label)
-    return shapes.NewKeyShape(
+        same_as = shaped(shapes.KeyOfTrigger, integration=integration, label=label)
+    return shaped(
+        shapes.NewKeyShape,
         label=_label(form, "label"),
         value=value,
         same_as=same_as,

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from firesteel.admin import shapes
 from firesteel.admin.console.page import fragment, from_htmx, quoted, redirect, render
-from firesteel.admin.console.selected import address
+from firesteel.admin.console.selected import address, shaped
 from firesteel.admin.console.shown import mark_of, unchanged
 from firesteel.admin.resources.given import (
     EngineGiven,
@@ -94,7 +94,8 @@ async def resume(
 
 async def _act(request: Request) -> shapes.LaneActShape:
     form = await request.form()
-    return shapes.LaneActShape(
+    return shaped(
+        shapes.LaneActShape,
         integration=str(form.get("integration") or ""),
         key=None if form.get("whole") else str(form.get("key") or ""),
         why=str(form.get("why") or "")[:1000],

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from firesteel.admin import shapes
 from firesteel.admin.access import Access
 from firesteel.admin.console.page import fragment, from_htmx, quoted, redirect, render
-from firesteel.admin.console.selected import read_fields
+from firesteel.admin.console.selected import read_fields, shaped
 from firesteel.admin.console.shown import mark_of, unchanged
 from firesteel.admin.console.timeline import timeline
 from firesteel.admin.resources.given import (
@@ -80,7 +80,8 @@ async def replay(
 ) -> Response:
     """As it was."""
     form = dict(await request.form())
-    act = shapes.ReplayShape(
+    act = shaped(
+        shapes.ReplayShape,
         run=_number(form.get("run")),
         why=str(form.get("why") or ""),
         original_version=bool(form.get("original_version")),
@@ -102,7 +103,8 @@ async def replay_edited(
         changes = _changes(before, form)
         if not changes:
             raise CallerError("nothing was changed: replay it as it was", code="invalid_request")
-        act = shapes.ReplayShape(
+        act = shaped(
+            shapes.ReplayShape,
             run=_number(form.get("run")),
             why=form.get("why", ""),
             original_version=bool(form.get("original_version")),
@@ -153,7 +155,7 @@ async def act_on(
     if act not in acts:
         raise CallerError("there is no such act", code="not_found")
     form = dict(await request.form())
-    given = shapes.ActShape(run=_number(form.get("run")), why=str(form.get("why") or ""))
+    given = shaped(shapes.ActShape, run=_number(form.get("run")), why=str(form.get("why") or ""))
     do, note = acts[act]
     await do(workspace, id, engine, access, given)
     return redirect(request, _address(workspace, id), note=note)

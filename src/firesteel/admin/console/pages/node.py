@@ -7,7 +7,7 @@ from starlette.responses import HTMLResponse
 
 from firesteel.admin import shapes
 from firesteel.admin.console.page import redirect, render
-from firesteel.admin.console.selected import read_fields
+from firesteel.admin.console.selected import read_fields, shaped
 from firesteel.admin.resources.figures import list_settings, put_retention, show_storage
 from firesteel.admin.resources.given import Administrator, EngineGiven, Viewer, WorkspaceName
 from firesteel.admin.resources.node import (
@@ -58,7 +58,7 @@ async def back_up(request: Request, engine: EngineGiven, access: Administrator) 
     try:
         if not path:
             raise CallerError("say where the copy shall go", code="invalid_request")
-        done = await make_backup(shapes.BackupShape(path=path[:4096]), engine, access)
+        done = await make_backup(shaped(shapes.BackupShape, path=path[:4096]), engine, access)
     except CallerError as error:
         storage = await show_storage(engine, access)
         return await _storage_page(request, storage, 409, fault=error.detail, path_given=path)

@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse, Response
 
 from firesteel.admin.console.page import quoted, redirect, render
 from firesteel.admin.console.pages.sign_in import sentence
+from firesteel.admin.console.selected import shaped
 from firesteel.admin.resources import users
 from firesteel.admin.resources.given import AccountsGiven, Administrator, UserName
 from firesteel.admin.shapes import people as shapes
@@ -93,7 +94,7 @@ async def change_user(
     form: Annotated[ChangeForm, Form()],
 ) -> Response:
     """Another role, other rights, or no more sign-in."""
-    changes = shapes.UserChangesShape(**form.model_dump())
+    changes = shaped(shapes.UserChangesShape, **form.model_dump())
     await users.change_user(name, changes, accounts, access)
     return redirect(request, f"/users/{quoted(name)}", note="Saved; it acts at once.")
 
@@ -103,7 +104,7 @@ async def make_link(
     request: Request, name: UserName, accounts: AccountsGiven, access: Administrator
 ) -> HTMLResponse:
     """A link for a new password, shown this once."""
-    link = await users.make_link(shapes.LinkWantedShape(user=name), accounts, access)
+    link = await users.make_link(shaped(shapes.LinkWantedShape, user=name), accounts, access)
     return await _user_page(request, await users.show_user(name, accounts, access), link)
 
 
