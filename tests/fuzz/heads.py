@@ -29,6 +29,7 @@ class _Asked:
 
     def __init__(self) -> None:
         self.names: tuple[str, str] | None = None
+        self.newer: frozenset[tuple[str, str]] = frozenset()
 
     def find(self, workspace: str, name: str) -> None:
         self.names = (workspace, name)

@@ -81,7 +81,7 @@ async def test_p07_a_message_cannot_be_replayed_once_retention_has_looked_at_it(
     (number,) = await a.history._database.read(numbers)
     looked, tried = asyncio.Event(), threading.Event()
     loop = asyncio.get_running_loop()
-    look = retention._executions
+    look = retention.executions_of
 
     def look_and_linger(connection: Connection, messages: Sequence[int]) -> object:
         found = look(connection, messages)
@@ -99,7 +99,7 @@ async def test_p07_a_message_cannot_be_replayed_once_retention_has_looked_at_it(
             tried.set()
         return "replayed"
 
-    monkeypatch.setattr(retention, "_executions", look_and_linger)
+    monkeypatch.setattr(retention, "executions_of", look_and_linger)
     answer, gone = await asyncio.gather(replay(), a.history.purge(default_history_s=1.0))
     assert (answer, gone) == ("unknown_execution", 1)
     assert (await a.journal.counts(trigger_no)).purged == 1
