@@ -11,7 +11,6 @@ import hmac
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from firesteel.model.forwarded import Proxies
 
@@ -100,7 +99,8 @@ class Visitor:
         if not self.count("origin"):
             return True
         origin, host = self.header("origin"), self.header("host")
-        return bool(origin and host) and urlsplit(origin or "").netloc == host
+        # RFC 6454 section 6.2: nothing stands behind the host and port.
+        return bool(host) and (origin or "").partition("://")[2] == host
 
     @cached_property
     def _client(self) -> Client:

@@ -59,7 +59,11 @@ async def list_consumer_keys(
     return views_keys.keys(await publisher.keys.every(owner), engine)
 
 
-@router.post(_KEYS, status_code=201, responses=responses(*_UNKNOWN, *REFUSED, "unknown_key"))
+@router.post(
+    _KEYS,
+    status_code=201,
+    responses=responses(*_UNKNOWN, *REFUSED, "unknown_integration", "unknown_key"),
+)
 async def add_consumer_key(
     workspace: WorkspaceName,
     consumer: ConsumerName,
