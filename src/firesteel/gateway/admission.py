@@ -152,7 +152,7 @@ def _ways(declared: Sequence[Authentication], route: Route, means: Means) -> Seq
 
             keys = means.key_sets.at(item.jwt.jwks_url) if item.jwt.jwks_url else None
             secret = secrets.get(item.jwt.secret or "")
-            taken = labels - {item.jwt.label}
+            taken = (labels - {item.jwt.label}) | route.consumers
             ways.append(TokenWay(item.jwt, secret=secret, keys=keys, taken=taken))
     return ways
 
