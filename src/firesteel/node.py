@@ -245,7 +245,7 @@ class Node:
         already is served before the project is: after a crash callers wait for nothing else."""
         parts, settings = self._parts, self._settings
         parts.journal.listen(parts.dispatcher.claimed, self._store_lost)
-        await parts.journal.recover()
+        self._engine.meter.taken_over += await parts.journal.recover()
         self._workspace = await self._own_workspace()
         if self._others is not None:
             self._others.start()  # before the catalog is read, or a change in between went unseen
@@ -351,12 +351,11 @@ class Node:
 
     async def _open_doors(self) -> None:
         self._write_node_file()
+        bodies = _bodies(self._settings)
+        self._engine.meter.ports = self._doors.figures
+        self._engine.meter.held_bodies = bodies.figures
         await self._doors.open(
-            Gateway(
-                self._engine,
-                public_url=self._settings.public_url,
-                bodies=_bodies(self._settings),
-            ),
+            Gateway(self._engine, public_url=self._settings.public_url, bodies=bodies),
             AsgiHandler(
                 create_app(self._engine, self._publisher, self._accounts, token=self._admin_token)
             ),

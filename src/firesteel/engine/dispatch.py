@@ -166,6 +166,8 @@ class Dispatcher:
             return
         failure = outcome.failure or Failure("unknown", "no_outcome", "the worker sent no outcome")
         again = self._again(claim, failure)
+        if self._traffic is not None:
+            self._traffic.failed(claim.trigger_no, failure.kind)
         if again is None:
             response = failure_response(failure, claim.message.id)
             self._settle(claim, outcome, _FAILED, response)

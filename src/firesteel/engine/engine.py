@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from firesteel.engine.calls import BodyKeys, Call, Caller
     from firesteel.engine.parts import Parts
+    from firesteel.engine.pool import PoolFigures
     from firesteel.engine.replays import Changes
     from firesteel.engine.route import Route
     from firesteel.model.execution import Failure, InputFault, MessageStatus, Response
@@ -57,6 +58,7 @@ class Engine:
         self.trials = Trials(parts)
         self.figures = parts.figures
         self.traffic = parts.traffic
+        self.meter = parts.traffic.meter
         self.feed = parts.dispatcher.feed
         self.bulk = BulkRunner(self, parts)
         self.key_rotation = KeyRotation(self, parts)
@@ -146,9 +148,9 @@ class Engine:
         """Waiting and running executions of a trigger."""
         return self.journal.backlog(trigger_no)
 
-    def count_refused(self, trigger_no: int) -> None:
-        """A call of a trigger was refused, and nothing of it stored; for charts."""
-        self.traffic.refused(trigger_no)
+    def count_refused(self, trigger_no: int, code: str) -> None:
+        """A call of a trigger was refused with that problem, and nothing of it stored."""
+        self.traffic.refused(trigger_no, code)
 
     def used_key(self, key_no: int) -> None:
         """Note a key's use; written in batches by the housekeeper."""
@@ -302,6 +304,10 @@ class Engine:
             for link in self._parts.pool.links
         ]
 
+    def pool_figures(self) -> PoolFigures:
+        """Of the worker processes together."""
+        return self._parts.pool.figures()
+
     # inside
 
     def _appended(self, caller: Caller, new: NewMessage, pending: Pending[Appended]) -> None:
@@ -312,7 +318,8 @@ class Engine:
             caller.refused(error)
             return
         if type(appended) is Accepted:
-            self.traffic.accepted(new.trigger_no, settled=new.record_only)
+            received_at_us = new.message.received_at_us
+            self.traffic.accepted(new.trigger_no, received_at_us, settled=new.record_only)
             caller.accepted(
                 Acceptance(
                     appended.message_id,

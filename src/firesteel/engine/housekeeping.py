@@ -93,7 +93,7 @@ class Housekeeper:
         if not await self._renewed():
             self._on_lost_lease()
             return
-        await self._engine.journal.recover()
+        self._engine.meter.taken_over += await self._engine.journal.recover()
 
     async def _renewed(self) -> bool:
         self._unwritable = True

@@ -77,6 +77,16 @@ class Work(NamedTuple):
     connections: frames.Connections
 
 
+class PoolFigures(NamedTuple):
+    """``slots``: attempts that may run at once now; ``joined``: workers that came, ``lost``: that
+    went without being told to, so far."""
+
+    slots: int
+    queued: int
+    joined: int
+    lost: int
+
+
 class Pool:
     """See the module's text. ``slots``: attempts at once in one worker."""
 
@@ -84,6 +94,8 @@ class Pool:
         self._attempts = attempts
         self._token = token
         self._slots = slots
+        self._joined = 0
+        self._lost = 0
         self._links: list[Link] = []
         self._queue: deque[Work] = deque()
         self._alone: deque[Work] = deque()
@@ -234,6 +246,7 @@ class Pool:
     def joined(self, link: Link) -> None:
         """Let it import what is published, then give it what waits."""
         self._links.append(link)
+        self._joined += 1
         link.send(frames.Lease(self._lease_until_s))
         joining, self._joining = self._joining, []
         for joined in joining:
@@ -247,6 +260,7 @@ class Pool:
     def left(self, link: Link) -> None:
         """Find out what of its attempts is to blame."""
         self._links.remove(link)
+        self._lost += not link.draining or link.killed
         self._overdue.pop(link, None)
         self._report_capacity()
         lost = [running for running in link.running.values() if not _has_ended(running)]
@@ -374,9 +388,16 @@ class Pool:
         if self._alone and not reserved and next_free is not None:
             next_free.exclusive = True
 
+    def figures(self) -> PoolFigures:
+        """How it stands now."""
+        queued = len(self._queue) + len(self._alone)
+        return PoolFigures(self._capacity(), queued, self._joined, self._lost)
+
+    def _capacity(self) -> int:
+        return self._slots * sum(link.ready and not link.draining for link in self._links)
+
     def _report_capacity(self) -> None:
-        working = sum(link.ready and not link.draining for link in self._links)
-        self._attempts.capacity(self._slots * working)
+        self._attempts.capacity(self._capacity())
 
     def _drain(self, link: Link) -> None:
         """Give it no more; it ends by itself after its last attempt, and is started anew."""

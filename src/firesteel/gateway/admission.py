@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from firesteel.gateway.presented import Way
     from firesteel.model.authentication import Authentication
     from firesteel.model.forwarded import IPAddress
+    from firesteel.telemetry.meter import Meter
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -105,6 +106,7 @@ class Means:
     keyring: KeyDigests
     key_sets: KeySets
     public_url: str
+    meter: Meter
 
 
 def make_admission(route: Route, means: Means) -> Admission | None:

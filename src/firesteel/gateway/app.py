@@ -56,6 +56,7 @@ class Gateway:
     ) -> None:
         self.engine = engine
         self.request_ids = RequestIds()
+        self.answers = engine.meter.elsewhere
         self.bodies = bodies or HeldBodies()
         self._now_us = now_us
         self._rates = RateLimiter(monotonic)
@@ -64,6 +65,7 @@ class Gateway:
             engine.keyring,
             KeySets(engine.fetch_keys, monotonic),
             (public_url or "").rstrip("/"),
+            engine.meter,
         )
         self._targets = Targets(engine.routes, self._means)
 

@@ -56,6 +56,7 @@ class HttpCaller:
 
     __slots__ = (
         "_acceptance",
+        "_answers",
         "_consumer",
         "_exchange",
         "_gateway",
@@ -71,6 +72,7 @@ class HttpCaller:
 
     def __init__(self, gateway: Gateway, exchange: Exchange) -> None:
         self._gateway = gateway
+        self._answers = gateway.answers
         self._exchange = exchange
         self._stage = _BEGUN
         self._request_id = gateway.request_ids.taken_over(exchange.named.get(b"request-id"))
@@ -103,6 +105,7 @@ class HttpCaller:
                 gateway.take_cross_origin(exchange, target.cross_origin)
                 return
             self._target = target
+            self._answers = target.answers
             self._stage = _FOUND
             if target.handshakes is not None:
                 answer = gateway.shake(exchange, target, self._request_id)
@@ -112,6 +115,7 @@ class HttpCaller:
             self._consumer = gateway.admit(exchange, target)
             exchange.read_body(target.limit_bytes, self, gateway.bodies, on_disk=target.on_disk)
         elif isinstance(target, MessageTarget):
+            self._answers = target.trigger.answers
             cross_origin = target.trigger.cross_origin
             if cross_origin is not None and not self.crosses:
                 gateway.take_cross_origin(exchange, cross_origin)
@@ -307,12 +311,13 @@ class HttpCaller:
         return MessageRef(message_id, acceptance.sequence, url, acceptance.duplicate)
 
     def _answer(self, answer: Answer) -> None:
+        self._answers[answer[0] // 100] += 1
         self._exchange.answer(*answer)
 
     def _fail(self, error: Exception) -> None:
         self._exchange.let_go()
         if not self._exchange.answered:
-            if self._stage == _FOUND:
-                self._gateway.engine.count_refused(self._target.route.trigger_no)
             problem = problem_of(error, self._request_id)
+            if self._stage == _FOUND:
+                self._gateway.engine.count_refused(self._target.route.trigger_no, problem.code)
             self._answer(problem_answer(problem, self._request_id))
