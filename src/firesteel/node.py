@@ -33,6 +33,7 @@ from firesteel.engine.connections import Connections
 from firesteel.engine.definitions import Definitions
 from firesteel.engine.dispatch import Dispatcher
 from firesteel.engine.engine import Engine
+from firesteel.engine.execution_log import ExecutionLog
 from firesteel.engine.housekeeping import Housekeeper
 from firesteel.engine.key_chest import KeyChest
 from firesteel.engine.keyring import Keyring
@@ -205,6 +206,7 @@ class Node:
             waiters=waiters,
             clock=clock,
             bulletin=store.bulletin,
+            told=ExecutionLog(settings),
         )
         slots = settings.worker_slots if settings.runs_attempts else 0
         pool = Pool(dispatcher, token=handover.token, slots=slots)
@@ -355,7 +357,12 @@ class Node:
         self._engine.meter.ports = self._doors.figures
         self._engine.meter.held_bodies = bodies.figures
         await self._doors.open(
-            Gateway(self._engine, public_url=self._settings.public_url, bodies=bodies),
+            Gateway(
+                self._engine,
+                public_url=self._settings.public_url,
+                bodies=bodies,
+                access_log=self._settings.access_log == "on",
+            ),
             AsgiHandler(
                 create_app(self._engine, self._publisher, self._accounts, token=self._admin_token)
             ),

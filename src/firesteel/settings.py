@@ -285,6 +285,20 @@ SETTINGS: tuple[Setting, ...] = (
         "text",
         "text for people, json for machines: one object a line.",
     ),
+    Setting(
+        "log_workflows",
+        "log_workflows",
+        values.choice("off", "on"),
+        "off",
+        "on: what workflows print and log is logged too, with the ids of its execution.",
+    ),
+    Setting(
+        "access_log",
+        "access_log",
+        values.choice("off", "on"),
+        "off",
+        "on: each call of the public port is logged when it is answered.",
+    ),
 )
 
 
@@ -331,6 +345,8 @@ class Settings:
     worker_memory_bytes: int
     log_level: Literal["debug", "info", "warning", "error"]
     log_format: Literal["text", "json"]
+    log_workflows: Literal["off", "on"]
+    access_log: Literal["off", "on"]
 
     @property
     def store_path(self) -> Path | None:

@@ -16,6 +16,7 @@ from firesteel.engine.data_keys import DataKeys
 from firesteel.engine.definitions import Definitions
 from firesteel.engine.dispatch import Dispatcher
 from firesteel.engine.engine import Engine
+from firesteel.engine.execution_log import ExecutionLog
 from firesteel.engine.key_chest import KeyChest
 from firesteel.engine.keyring import Keyring
 from firesteel.engine.parts import Parts
@@ -156,6 +157,7 @@ class AttendedEngine:
             waiters=self.waiters,
             clock=self.clock,
             bulletin=bulletin or store.bulletin,
+            told=ExecutionLog(settings),
         )
         publications = Publications(store.catalog, definitions, connections.lookup)
         pool = cast("Pool", self.pool)

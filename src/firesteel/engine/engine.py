@@ -304,6 +304,11 @@ class Engine:
             for link in self._parts.pool.links
         ]
 
+    @property
+    def without_workers_s(self) -> float:
+        """For how long no worker has taken attempts; 0 while one does, and on a gateway."""
+        return self._parts.pool.without_workers_s if self.settings.runs_attempts else 0.0
+
     def pool_figures(self) -> PoolFigures:
         """Of the worker processes together."""
         return self._parts.pool.figures()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 LEASE_S = 5.0
 STORE_S = 1.0
+UNWRITTEN_S = 3.0
 PROBE_S = 2.0
 BULK_S = 5.0
 DISK_S = 1.0
@@ -57,6 +58,7 @@ class Housekeeper:
         self._jobs = parts.jobs
         self._unwritable = False
         self._held_until_s = math.inf
+        self._probing: asyncio.Future[bool] | None = None
         self._on_lost_lease = on_lost_lease
         self._write_uses = write_uses
         self._tasks: list[asyncio.Task[None]] = []
@@ -74,7 +76,7 @@ class Housekeeper:
             rounds += [(self._watch_store, STORE_S), (self._engine.bulk.go_on, BULK_S)]
         else:
             await self.look_at_disk()
-            rounds.append((self.look_at_disk, DISK_S))
+            rounds += [(self.look_at_disk, DISK_S), (self.watch_writes, STORE_S)]
         self._tasks = [
             asyncio.get_running_loop().create_task(_every(seconds, work), name=work.__name__)
             for work, seconds in rounds
@@ -125,6 +127,31 @@ class Housekeeper:
             gone = self._unwritable
         if self._engine.refuse_while("store_unavailable", gone):
             log.warning("store_gone" if gone else "store_back")
+
+    async def watch_writes(self) -> None:
+        """Refuse calls while the store's file takes no writes, and take them again as soon as it
+        does (P33). What writes where nobody else does is a renewal of the lease."""
+        meter = self._engine.journal.meter
+        gone = False
+        if meter.failing or time.monotonic() - meter.committed_s > UNWRITTEN_S:
+            gone = not await self._takes_a_write()
+        if self._engine.refuse_while("store_unavailable", gone):
+            log.warning("store_gone" if gone else "store_back")
+
+    async def _takes_a_write(self) -> bool:
+        """One that does not end is waited for again, and no other one begun."""
+        if self._probing is None:
+            self._probing = asyncio.ensure_future(self._renewed())
+        await asyncio.wait([self._probing], timeout=PROBE_S)
+        if not self._probing.done():
+            return False
+        probing, self._probing = self._probing, None
+        try:
+            if not probing.result():
+                self._on_lost_lease()
+        except (StoreUnavailable, OutcomeUnknown):
+            return False
+        return True
 
     async def look_at_disk(self) -> None:
         """Refuse calls below the reserve, take them above it (P25)."""

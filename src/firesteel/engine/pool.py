@@ -108,6 +108,7 @@ class Pool:
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.Task[None] | None = None
         self._monotonic: Callable[[], float] = asyncio.get_running_loop().time
+        self._none_since_s: float | None = self._monotonic()
 
     async def start(self, bound: socket.socket) -> None:
         """Take workers from a bound Unix socket."""
@@ -129,6 +130,11 @@ class Pool:
     def links(self) -> tuple[Link, ...]:
         """The workers that have joined."""
         return tuple(self._links)
+
+    @property
+    def without_workers_s(self) -> float:
+        """For how long no worker has taken attempts; 0 while one does."""
+        return 0.0 if self._none_since_s is None else self._monotonic() - self._none_since_s
 
     @property
     def busy(self) -> int:
@@ -397,7 +403,12 @@ class Pool:
         return self._slots * sum(link.ready and not link.draining for link in self._links)
 
     def _report_capacity(self) -> None:
-        self._attempts.capacity(self._capacity())
+        capacity = self._capacity()
+        if capacity:
+            self._none_since_s = None
+        elif self._none_since_s is None:
+            self._none_since_s = self._monotonic()
+        self._attempts.capacity(capacity)
 
     def _drain(self, link: Link) -> None:
         """Give it no more; it ends by itself after its last attempt, and is started anew."""

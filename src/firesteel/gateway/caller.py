@@ -9,7 +9,7 @@ the store) goes on in a task.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -304,6 +304,24 @@ class HttpCaller:
         if self._stage == _ACCEPTED:
             self._gateway.engine.forget(self._acceptance, self)
 
+    def known(self) -> dict[str, Any]:
+        """What the log may tell of the call so far: ids and names."""
+        found: dict[str, Any] = {
+            "request_id": self._request_id.decode(),
+            "method": self._exchange.method,
+        }
+        if self._stage >= _FOUND:
+            route = self._target.route
+            found |= {"workspace": route.workspace, "integration": route.name}
+            if type(self._consumer) is str:
+                found["consumer"] = self._consumer
+        if self._stage == _ACCEPTED:
+            found |= {
+                "message_id": self._acceptance.message_id,
+                "sequence": self._acceptance.sequence,
+            }
+        return found
+
     def _message(self) -> MessageRef:
         acceptance = self._acceptance
         message_id = acceptance.message_id.encode()
@@ -317,7 +335,7 @@ class HttpCaller:
     def _fail(self, error: Exception) -> None:
         self._exchange.let_go()
         if not self._exchange.answered:
-            problem = problem_of(error, self._request_id)
+            problem = problem_of(error, self.known)
             if self._stage == _FOUND:
                 self._gateway.engine.count_refused(self._target.route.trigger_no, problem.code)
             self._answer(problem_answer(problem, self._request_id))

@@ -7,6 +7,7 @@ read by any.
 
 from __future__ import annotations
 
+import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -46,19 +47,29 @@ class Distribution:
 class CommitMeter:
     """Of the store's writing thread. ``took_us``: a transaction from its beginning to the end of
     its flush; ``sizes``: commands in it; ``failed``: transactions that were rolled back, or of
-    which nobody knows."""
+    which nobody knows, ``failing``: the last one was; ``committed_s``: when the last one was
+    committed, by ``time.monotonic``."""
 
-    __slots__ = ("failed", "sizes", "took_us")
+    __slots__ = ("committed_s", "failed", "failing", "sizes", "took_us")
 
     def __init__(self) -> None:
         self.took_us = Distribution()
         self.sizes = Distribution()
         self.failed = 0
+        self.failing = False
+        self.committed_s = time.monotonic()
+
+    def fail(self) -> None:
+        """A transaction was not committed."""
+        self.failed += 1
+        self.failing = True
 
     def committed(self, took_s: float, size: int) -> None:
         """A transaction is committed and flushed."""
         self.took_us.add(int(took_s * 1e6))
         self.sizes.add(size)
+        self.failing = False
+        self.committed_s = time.monotonic()
 
 
 class TriggerMeter:

@@ -359,7 +359,7 @@ class Writer:
 
     def _fail(self, commands: list[Command], error: Exception) -> bool:
         """One command's defect must not fail its neighbours: each again, alone."""
-        self.meter.failed += 1
+        self.meter.fail()
         if self._unknown is not None:
             with self._lock:  # they are told when it is known
                 self._batch, self._in_doubt = [], self._unknown[0]

@@ -333,7 +333,7 @@ class Writer:
 
     def _undo(self, commands: list[_Command], error: Exception) -> bool:
         """Roll back. One command's defect must not fail its neighbours: each again, alone."""
-        self.meter.failed += 1
+        self.meter.fail()
         try:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
@@ -358,7 +358,7 @@ class Writer:
 
     def _lose(self, commands: list[_Command], error: Exception) -> bool:
         self._lost = error
-        self.meter.failed += 1
+        self.meter.fail()
         told: FiresteelError = OutcomeUnknown("the commit failed: the call may have been stored")
         if isinstance(error, Replaced):
             self._connection.close()
