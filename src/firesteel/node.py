@@ -247,6 +247,7 @@ class Node:
         already is served before the project is: after a crash callers wait for nothing else."""
         parts, settings = self._parts, self._settings
         parts.journal.listen(parts.dispatcher.claimed, self._store_lost)
+        await self._engine.pausing.begin(self._handover.paused)
         self._engine.meter.taken_over += await parts.journal.recover()
         self._workspace = await self._own_workspace()
         if self._others is not None:
@@ -388,6 +389,8 @@ class Node:
     def _announce(self, beside: dict[str, str]) -> None:
         """Tell the supervisor."""
         ready = {**self._described(), **beside}
+        if self._engine.pausing.now is not None:
+            ready["paused"] = "nothing is run until you say so: firesteel status, firesteel resume"
         os.write(self._handover.ready_fd, json.dumps(ready).encode() + b"\n")
 
     def _described(self) -> dict[str, str]:

@@ -26,6 +26,7 @@ from firesteel.admin.resources import (
     me,
     messages,
     node,
+    pausing,
     tokens,
     trials,
     users,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 PREFIX = "/api/v1"
 RESOURCES = (
     node,
+    pausing,
     figures,
     integrations,
     calls,

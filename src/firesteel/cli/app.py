@@ -18,7 +18,9 @@ from firesteel.cli import (
     messages,
     migrate_store,
     node_commands,
+    pausing,
     project_commands,
+    restore,
     retention,
     secrets,
     send,
@@ -70,6 +72,7 @@ def _add_local_commands(app: typer.Typer) -> None:
     app.command("demo", rich_help_panel=_RUN)(with_settings(demo.demo))
     app.command("migrate-store", rich_help_panel=_RUN)(local(migrate_store.migrate_store))
     app.command("compact", rich_help_panel=_RUN)(local(compact.compact))
+    app.command("restore", rich_help_panel=_RUN)(local(restore.restore))
     app.command("init", rich_help_panel=_PROJECT)(local(init.init))
     app.command("check", rich_help_panel=_PROJECT)(local(project_commands.check))
 
@@ -82,6 +85,8 @@ def _add_node_commands(app: typer.Typer) -> None:
     app.command("backup", rich_help_panel=_OPERATE)(on_node(node_commands.backup))
     app.command("openapi", rich_help_panel=_OPERATE)(on_node(node_commands.openapi))
     app.command("status", rich_help_panel=_OPERATE)(on_node(node_commands.status))
+    app.command("pause", rich_help_panel=_OPERATE)(on_node(pausing.pause))
+    app.command("resume", rich_help_panel=_OPERATE)(on_node(pausing.resume))
     app.command("retention", rich_help_panel=_OPERATE)(on_node(retention.retention))
     groups: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
         ("key", "API keys of a trigger or a consumer.", keys.COMMANDS),

@@ -11,6 +11,7 @@ import typer
 
 from firesteel.cli.command import Session  # read by Typer
 from firesteel.cli.exit_codes import CommandFailed, Exit
+from firesteel.cli.pausing import say_paused
 
 
 def status(session: Session) -> None:
@@ -21,12 +22,15 @@ def status(session: Session) -> None:
     output = session.output
     nodes = session.client.get("/nodes")
     expiring = session.client.get(session.path("expiring-keys"))
+    pause = session.client.get("/pause") if node["paused"] else None
     shown = {"node": node, "nodes": nodes, "workers": workers, "integrations": integrations}
-    output.result({**shown, "expiring_keys": expiring})
+    output.result({**shown, "expiring_keys": expiring, "pause": pause})
     if expiring:
         number = len(expiring)
         keys = "1 API key expires" if number == 1 else f"{number} API keys expire"
         output.warn(f"{keys} soon or have expired: firesteel key expiring lists them")
+    if pause is not None:
+        say_paused(output, pause)
     state = "accepting" if node["accepting"] else f"refusing calls: {node['refusal']}"
     output.say(f"firesteel {node['version']}, workspace {session.workspace}, {state}")
     running = sum(worker["running"] for worker in workers)

@@ -85,6 +85,8 @@ class Dispatcher:
         self._commits = Commits()
         self._preparing: dict[int, Claim] = {}
         self._stopping = False
+        self._held = False
+        self._slots = 0
         self.answer_to: Callable[[Link, frames.Frame], None] = lambda _link, _frame: None
 
     def use(self, pool: Pool, on_defect: Callable[[], None], traffic: Traffic) -> None:
@@ -142,8 +144,16 @@ class Dispatcher:
 
     def capacity(self, slots: int) -> None:
         """Grant the journal what the workers can take."""
+        self._slots = slots
         if not self._stopping:
-            self._journal.grant(slots)
+            self._journal.grant(0 if self._held else slots)
+
+    def hold(self, held: bool) -> None:
+        """Whether nothing is to be started until further notice; what runs ends. Safe to
+        repeat."""
+        if held != self._held:
+            self._held = held
+            self.capacity(self._slots)
 
     def asked(self, link: Link, frame: frames.Frame) -> None:
         """Pass on what is no attempt's end."""

@@ -20,6 +20,7 @@ from firesteel.engine.answers import cancelled_response, skipped_response
 from firesteel.engine.bulk import BulkRunner
 from firesteel.engine.calls import Acceptance, NodeStopping, fingerprint
 from firesteel.engine.key_rotation import KeyRotation
+from firesteel.engine.pausing import Pausing
 from firesteel.engine.replays import edit_of
 from firesteel.engine.route import Routes
 from firesteel.engine.trials import Trials
@@ -62,6 +63,7 @@ class Engine:
         self.feed = parts.dispatcher.feed
         self.bulk = BulkRunner(self, parts)
         self.key_rotation = KeyRotation(self, parts)
+        self.pausing = Pausing(parts)
         self.refusal: str | None = None
         self.gateways = 1
         self.name = parts.name or socket.gethostname()

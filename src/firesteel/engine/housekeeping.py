@@ -186,6 +186,8 @@ class Housekeeper:
         await self._engine.traffic.write(self._engine.routes)
 
     async def _retention(self) -> None:
+        if self._engine.pausing.now is not None:
+            return  # whoever looks at a restored store shall find all of it
         history_s = self._engine.settings.retention_days * 86400.0
         purge = self._engine.history.purge
         async with self._jobs.only_here("retention") as mine:

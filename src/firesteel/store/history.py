@@ -21,6 +21,7 @@ from firesteel.model.execution import (
 )
 from firesteel.model.message import Message
 from firesteel.store.journal import Actor, Edit
+from firesteel.store.pause import Interrupted, Unfinished
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +244,16 @@ class History(Protocol):
 
     async def executions(self, message_id: str) -> list[ExecutionDetail]:
         """All executions of the message, the original first; [] if unknown."""
+        ...
+
+    async def unfinished(self) -> list[Unfinished]:
+        """What waits and what runs, by workspace and integration; removed integrations too, and
+        none that have nothing."""
+        ...
+
+    async def interrupted(self) -> tuple[int, list[Interrupted]]:
+        """How many executions run, and the first of them. To be asked before ``Journal.recover``:
+        then they are those that were running when the store was left."""
         ...
 
     async def purge(self, *, default_history_s: float, batch: int = 500) -> int:

@@ -27,6 +27,9 @@ view        GET    /api/v1/workers
 view        GET    /api/v1/nodes
 administer  POST   /api/v1/workers/restart
 administer  POST   /api/v1/backup
+view        GET    /api/v1/pause
+operate     POST   /api/v1/pause
+operate     POST   /api/v1/resume
 view        GET    /api/v1/schema/integration
 view        GET    /api/v1/workspaces/{workspace}/traffic
 view        GET    /api/v1/storage
@@ -171,6 +174,9 @@ view        GET    /workers
 administer  POST   /workers/restart
 view        GET    /storage
 administer  POST   /storage/backup
+view        GET    /pause
+operate     POST   /pause/begin
+operate     POST   /pause/end
 administer  POST   /storage/retention/{workspace}
 administer  GET    /settings
 anybody     GET    /account

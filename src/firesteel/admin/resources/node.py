@@ -37,6 +37,7 @@ async def show_node(engine: EngineGiven, _access: Viewer) -> shapes.NodeShape:
         public_url=engine.settings.public_url,
         accepting=engine.accepting,
         refusal=engine.refusal,
+        paused=engine.pausing.now is not None,
         waiting_callers=engine.waiting_callers,
         store_bytes=await engine.history.size_bytes(),
     )

@@ -95,6 +95,8 @@ class NodeShape(Shape):
     accepting: bool
     refusal: str | None
     """Why calls get 503 now."""
+    paused: bool
+    """Whether nothing is run, of no integration, until a person says so."""
     waiting_callers: int
     store_bytes: int
 

@@ -24,6 +24,7 @@ from firesteel.store.history import (
     TextScan,
 )
 from firesteel.store.journal import Actor
+from firesteel.store.pause import Interrupted, Unfinished
 from firesteel.store.schema import result, setting
 from firesteel.store.sql import (
     activity,
@@ -32,6 +33,7 @@ from firesteel.store.sql import (
     message_search,
     payload_scan,
     retention,
+    unfinished,
 )
 from firesteel.store.sql.clock import Clocks
 from firesteel.store.sql.database import LONG_READ_TIMEOUT_S, Connection, Database, Reading
@@ -184,6 +186,12 @@ class SqlHistory:
 
     async def executions(self, message_id: str) -> list[ExecutionDetail]:
         return await self._database.read(partial(message_rows.details, message_id=message_id))
+
+    async def unfinished(self) -> list[Unfinished]:
+        return await self._database.read(unfinished.unfinished, timeout_s=LONG_READ_TIMEOUT_S)
+
+    async def interrupted(self) -> tuple[int, list[Interrupted]]:
+        return await self._database.read(unfinished.interrupted, timeout_s=LONG_READ_TIMEOUT_S)
 
     async def purge(self, *, default_history_s: float, batch: int = 500) -> int:
         default_us = int(default_history_s * _US)

@@ -27,10 +27,10 @@ def back_up(store: Path, target: Path) -> None:
         partial.unlink(missing_ok=True)
         os.close(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         _copy(store, partial)
-        _flush(partial)
+        flush(partial)
         os.link(partial, target)  # unlike a rename, replaces no file that came meanwhile
         partial.unlink()
-        _flush(target.parent)
+        flush(target.parent)
     except FileExistsError as error:
         raise CallerError("the file to write to exists", code="target_exists") from error
     except (OSError, sqlite3.Error) as error:
@@ -52,7 +52,8 @@ def _copy(store: Path, partial: Path) -> None:
         connection.close()
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Let the disk have a file, or the names in a folder."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
