@@ -9,8 +9,6 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 from tests.conftest import Size
 from tests.fault.defects import planted
 from tests.fault.history import Effect
@@ -74,7 +72,6 @@ def ids(scene: Scene) -> set[str]:
     return {ending.message_id for ending in scene.service.endings()}
 
 
-@pytest.mark.timeout(600)
 def test_p31_a_restored_store_has_every_message_and_runs_none_until_told(
     size: Size, tmp_path: Path, report: Report
 ) -> None:

@@ -11,6 +11,7 @@ from firesteel.admin.openapi import openapi
 from firesteel.admin.problems import answer_errors
 from firesteel.admin.resources import (
     audit,
+    backups,
     bulk,
     calls,
     connections,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 PREFIX = "/api/v1"
 RESOURCES = (
     node,
+    backups,
     pausing,
     figures,
     integrations,

@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from firesteel.cli import (
+    backup,
     compact,
     consumers,
     demo,
@@ -82,7 +83,7 @@ def _add_node_commands(app: typer.Typer) -> None:
     app.command("apply", rich_help_panel=_PROJECT)(on_node(project_commands.apply))
     app.command("export", rich_help_panel=_PROJECT)(on_node(project_commands.export))
     app.command("send", rich_help_panel=_OPERATE)(on_node(send.send))
-    app.command("backup", rich_help_panel=_OPERATE)(on_node(node_commands.backup))
+    app.command("backup", rich_help_panel=_OPERATE)(on_node(backup.backup))
     app.command("openapi", rich_help_panel=_OPERATE)(on_node(node_commands.openapi))
     app.command("status", rich_help_panel=_OPERATE)(on_node(node_commands.status))
     app.command("pause", rich_help_panel=_OPERATE)(on_node(pausing.pause))

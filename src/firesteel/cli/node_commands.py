@@ -1,9 +1,8 @@
-"""Commands about the node itself: status, backup, openapi."""
+"""Commands about the node itself: status, openapi."""
 
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -70,30 +69,6 @@ def status(session: Session) -> None:
             for item in integrations
         ],
     )
-
-
-def backup(
-    session: Session,
-    file: Annotated[Path, typer.Argument(help="Where to write; must not exist.")],
-) -> None:
-    """Copy the store to a file on the node's machine, while the node goes on.
-
-    The copy holds every message accepted before; it is a whole file or none. Secrets in it are
-    sealed: keep the encryption key of the data directory beside it, in a safe place.
-
-    [bold]Examples[/bold]
-
-      firesteel backup /backups/firesteel-2027-06-30.db
-    """
-    if session.output.as_json or not sys.stderr.isatty():
-        done = session.client.post("/backup", {"path": str(file.absolute())})
-    else:
-        from rich.console import Console
-
-        with Console(stderr=True).status("copying the store"):
-            done = session.client.post("/backup", {"path": str(file.absolute())})
-    size_mib = done["size_bytes"] / 1024**2
-    session.output.result(done, f"wrote {done['path']} ({size_mib:.1f} MiB)")
 
 
 def openapi(

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from firesteel.engine.answers import cancelled_response, skipped_response
+from firesteel.engine.backups import Backups
 from firesteel.engine.bulk import BulkRunner
 from firesteel.engine.calls import Acceptance, NodeStopping, fingerprint
 from firesteel.engine.key_rotation import KeyRotation
@@ -64,6 +65,7 @@ class Engine:
         self.bulk = BulkRunner(self, parts)
         self.key_rotation = KeyRotation(self, parts)
         self.pausing = Pausing(parts)
+        self.backups = Backups(parts)
         self.refusal: str | None = None
         self.gateways = 1
         self.name = parts.name or socket.gethostname()

@@ -20,6 +20,7 @@ from firesteel.model.execution import (
     State,
 )
 from firesteel.model.message import Message
+from firesteel.store.copies import Copied, CopyProgress
 from firesteel.store.journal import Actor, Edit
 from firesteel.store.pause import Interrupted, Unfinished
 
@@ -285,9 +286,12 @@ class History(Protocol):
         is overwritten or emptied later. Safe to repeat."""
         ...
 
-    async def backup(self, target: Path) -> None:
-        """An online copy with every message accepted before the call; atomic: a whole file or
-        none."""
+    async def backup(
+        self, target: Path, progress: CopyProgress | None = None, reserve_bytes: int = 0
+    ) -> Copied:
+        """An online copy with every message accepted before the call; atomic: a whole file, read
+        through and flushed, or none. ``reserve_bytes`` of the disk stay free. Raises CallerError
+        ``target_exists``, ``no_room``, OperatorError ``backup_failed``, ``backup_unsupported``."""
         ...
 
     async def size_bytes(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -87,7 +88,7 @@ def test_a_restored_node_says_what_would_run_and_runs_it_when_told(
 
 def _run_restored(held: ProjectFolder, cli: CommandLine, new: Path, effects: Path) -> None:
     with running_node(new, held.path) as node:
-        assert "Paused" in "".join(node.output) + node.said()
+        wait_until(lambda: "Paused" in node.said())
         quick = {"k": "c", "file": str(effects), "quick": "1"}
         assert node.call("Held", params=quick).status_code == 202
         node.kill_engine()
@@ -119,6 +120,29 @@ def _run_restored(held: ProjectFolder, cli: CommandLine, new: Path, effects: Pat
         noted = [(item["action"], item["detail"]) for item in node.admin("GET", "/audit")["items"]]
         assert ("store.restore", "copy.db") in noted
         assert ("node.resume", "the others are done by hand") in noted
+
+
+def test_a_copy_is_downloaded_whole_and_leaves_nothing_on_the_node(
+    held: ProjectFolder, cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, copy = tmp_path / "data", tmp_path / "copy.db"
+    with running_node(data, held.path) as node:
+        monkeypatch.setenv("FIRESTEEL_DATA_DIR", str(data))
+        before = {path.name for path in data.iterdir()}
+
+        done = cli.json("backup", "--download", copy)
+
+        assert done["sha256"] == hashlib.sha256(copy.read_bytes()).hexdigest()
+        assert {path.name for path in data.iterdir()} == before
+        assert node.admin("GET", "/backup")["under_way"] is False
+        assert cli("backup", "--download", copy) == 5
+        made = cli.json("backup", tmp_path / "other.db")
+        assert made["messages"] == 0
+    monkeypatch.setenv("FIRESTEEL_DATA_DIR", str(tmp_path / "new"))
+    key = str(data / "encryption.key")
+    assert cli("restore", copy, "--key-file", key, "--sha256", made["sha256"][::-1]) == 1
+    assert "checksum_differs" in cli.err
+    assert cli("restore", copy, "--key-file", key, "--sha256", done["sha256"]) == 0, cli.err
 
 
 def test_a_start_may_be_paused_and_a_resumed_node_stays_so(

@@ -27,6 +27,8 @@ view        GET    /api/v1/workers
 view        GET    /api/v1/nodes
 administer  POST   /api/v1/workers/restart
 administer  POST   /api/v1/backup
+administer  GET    /api/v1/backup
+administer  POST   /api/v1/backup/download
 view        GET    /api/v1/pause
 operate     POST   /api/v1/pause
 operate     POST   /api/v1/resume
@@ -174,6 +176,7 @@ view        GET    /workers
 administer  POST   /workers/restart
 view        GET    /storage
 administer  POST   /storage/backup
+administer  POST   /storage/download
 view        GET    /pause
 operate     POST   /pause/begin
 operate     POST   /pause/end

@@ -250,10 +250,27 @@ class BackupShape(Shape):
 
 
 class BackupDoneShape(Shape):
-    """A finished copy."""
+    """A finished copy, which was read through after it was written."""
 
     path: str
     size_bytes: int
+    sha256: str
+    """Of the file, to be given to ``firesteel restore --sha256``."""
+    messages: int
+    executions: dict[StateName, int]
+    """In the copy, by state."""
+    encryption_key: str
+    """Id of the encryption key that opens the secrets in it, and is not in it."""
+
+
+class BackupStateShape(Shape):
+    """Whether a copy is being made, and how far it has come."""
+
+    under_way: bool
+    doing: Literal["", "copying", "checking", "summing"]
+    done_bytes: int
+    total_bytes: int
+    """0: nobody knows."""
 
 
 class StatisticsShape(Shape):

@@ -14,6 +14,7 @@ from sqlalchemy import insert, select, update
 
 from firesteel.errors import CallerError
 from firesteel.model.execution import MessageStatus, Response, State
+from firesteel.store.copies import Copied, CopyProgress
 from firesteel.store.history import (
     Activity,
     ExecutionDetail,
@@ -66,7 +67,9 @@ _RESPONSE = "SELECT response FROM result WHERE execution_no = ?"
 class Storage(Protocol):
     """What only the database itself can tell, as the History port says."""
 
-    async def backup(self, target: Path) -> None: ...
+    async def backup(
+        self, target: Path, progress: CopyProgress | None = None, reserve_bytes: int = 0
+    ) -> Copied: ...
     async def size_bytes(self) -> int: ...
     async def reusable_bytes(self) -> int: ...
     async def empty_log(self) -> bool: ...

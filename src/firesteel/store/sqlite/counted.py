@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 from pathlib import Path
 
 from firesteel.errors import OperatorError
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """What a copy holds; executions by state."""
-
-    messages: int
-    executions: dict[str, int]
+from firesteel.store.copies import Counted
 
 
 def check_whole(path: Path) -> Counted:

@@ -16,12 +16,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from firesteel.errors import OperatorError
+from firesteel.store.copies import Counted
 from firesteel.store.migrations import HEAD, known_revisions, revision
 from firesteel.store.pause import PAUSE_SETTING, Pause, Unfinished
 from firesteel.store.sql.unfinished import unfinished
 from firesteel.store.sqlite.backup import flush
 from firesteel.store.sqlite.connection import StoreLock, open_reader
-from firesteel.store.sqlite.counted import Counted, check_whole
+from firesteel.store.sqlite.counted import check_whole
 
 _PIECE_BYTES = 4 * 1024 * 1024
 _HEADER = b"SQLite format 3\x00"
