@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from firesteel.cli.output import Output
 
 _LINE_EVERY_S = 5.0
+_SHORT_S = 2.0
 
 Told = Callable[[str, int, int], None]
 """What is being done, and so many bytes of so many; 0 of 0: nobody knows."""
@@ -36,15 +37,19 @@ def shown_copying(output: Output) -> Iterator[Told]:
 
 
 class _Lines:
-    """A line for each thing that is begun, and one every few seconds."""
+    """Of what takes longer than a moment: a line for each thing that is begun, and one every few
+    seconds."""
 
     def __init__(self, output: Output) -> None:
         self._note = output.note
         self._doing = ""
         self._last_s = 0.0
+        self._begun_s = time.monotonic()
 
     def __call__(self, doing: str, done: int, total: int) -> None:
         now_s = time.monotonic()
+        if now_s - self._begun_s < _SHORT_S:
+            return
         if doing == self._doing and now_s - self._last_s < _LINE_EVERY_S:
             return
         self._doing, self._last_s = doing, now_s
