@@ -74,7 +74,11 @@ class Doors:
     async def refuse(self) -> None:
         """Answer every call with 503 ``store_unavailable``; safe to repeat."""
         if not self._listeners:
-            await self._listen(self._each(Unavailable(), Unavailable(live_path=LIVE_PATH)))
+            await self.give_up()
+
+    async def give_up(self) -> None:
+        """As ``refuse``, from now on, also where somebody else answered before."""
+        await self.open(Unavailable(), Unavailable(live_path=LIVE_PATH))
 
     async def open(self, public: Handler, admin: Handler) -> None:
         """Let these answer. Raises OperatorError ``tls_invalid``."""

@@ -111,6 +111,9 @@ async def _run(handover: Handover) -> int:
     try:
         return await _run_behind(doors, handover, stop)
     except StoreUnavailable:
+        # The next engine takes as long to start: who has come meanwhile is told before.
+        await doors.give_up()
+        await asyncio.sleep(STORE_RETRY_S)
         await doors.leave(LOST_STORE_GRACE_S)
         raise
     finally:
