@@ -8,7 +8,6 @@ the nearest known one, and all faults are told at once. Durations are written ``
 from __future__ import annotations
 
 import difflib
-import os
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -299,6 +298,20 @@ SETTINGS: tuple[Setting, ...] = (
         "off",
         "on: each call of the public port is logged when it is answered.",
     ),
+    Setting(
+        "traces",
+        "traces",
+        values.choice("off", "on"),
+        "off",
+        "on: workers export spans of attempts and steps by OTLP over HTTP; needs firesteel[otel].",
+    ),
+    Setting(
+        "traces_endpoint",
+        "traces_endpoint",
+        values.public_url,
+        "",
+        "Where to, such as http://127.0.0.1:4318, in place of OTEL_EXPORTER_OTLP_ENDPOINT.",
+    ),
 )
 
 
@@ -347,6 +360,8 @@ class Settings:
     log_format: Literal["text", "json"]
     log_workflows: Literal["off", "on"]
     access_log: Literal["off", "on"]
+    traces: Literal["off", "on"]
+    traces_endpoint: str | None
 
     @property
     def store_path(self) -> Path | None:
@@ -456,7 +471,7 @@ def load_settings(
         faults.extend(_contradictions(fields))
     if faults:
         raise SettingsError(faults)
-    fields["workers"] = fields["workers"] or (1 if fields["role"] == "gateway" else _cores())
+    fields["workers"] = fields["workers"] or (1 if fields["role"] == "gateway" else values.cores())
     return Settings(**fields)
 
 
@@ -545,6 +560,8 @@ def _contradictions(fields: Mapping[str, Any]) -> Iterator[SettingFault]:
         yield SettingFault("client_certificate_header", "is believed of trusted_proxies only")
     if fields["tls_cert"] is not None and fields["tls"] != "off":
         yield SettingFault("tls", "cannot be self-signed where tls_cert is given")
+    if fields["traces"] == "on" and not values.can_trace():
+        yield SettingFault("traces", "needs an extra: pip install 'firesteel[otel]'")
     url = fields["database_url"]
     if fields["role"] != "all" and (url is None or values.sqlite_path(url) is not None):
         detail = "gateway and worker share a store: database_url must name a PostgreSQL database"
@@ -552,9 +569,3 @@ def _contradictions(fields: Mapping[str, Any]) -> Iterator[SettingFault]:
     same = fields["port"] == fields["admin_port"] and fields["host"] == fields["admin_host"]
     if same and fields["port"] != 0 and fields["role"] != "worker":
         yield SettingFault("port, admin_port", "are the same on one address")
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):  # not on macOS
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -280,6 +280,8 @@ class Supervisor:
             "FIRESTEEL_WORKER_MEMORY_BYTES": str(self.settings.worker_memory_bytes),
             "FIRESTEEL_LIFELINE_FD": str(self._lifeline[0]),
         }
+        if self.settings.traces == "on":
+            environment["FIRESTEEL_WORKER_TRACES"] = self.settings.traces_endpoint or ""
         command = [sys.executable, "-m", "firesteel.worker"]
         return Child("worker", command, environment, (self._lifeline[0],))
 

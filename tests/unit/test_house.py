@@ -190,7 +190,7 @@ def test_the_gate_finds_long_functions_and_files(tmp_path: Path) -> None:
     assert "2 too long" in result.stdout
 
 
-@pytest.mark.parametrize("file", ["run.txt", "postgresql.txt", "build.txt", "dev.txt"])
+@pytest.mark.parametrize("file", ["run.txt", "postgresql.txt", "otel.txt", "build.txt", "dev.txt"])
 def test_lock_files_have_hashes_and_name_no_index(file: str) -> None:
     lines = (ROOT / "requirements" / file).read_text().splitlines()
     wanted = [line for line in lines if line and not line.startswith((" ", "#"))]
