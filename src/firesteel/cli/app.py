@@ -27,6 +27,7 @@ from firesteel.cli import (
     send,
     serve,
     tokens,
+    top,
     users,
     workers,
 )
@@ -86,6 +87,7 @@ def _add_node_commands(app: typer.Typer) -> None:
     app.command("backup", rich_help_panel=_OPERATE)(on_node(backup.backup))
     app.command("openapi", rich_help_panel=_OPERATE)(on_node(node_commands.openapi))
     app.command("status", rich_help_panel=_OPERATE)(on_node(node_commands.status))
+    app.command("top", rich_help_panel=_OPERATE)(on_node(top.top))
     app.command("pause", rich_help_panel=_OPERATE)(on_node(pausing.pause))
     app.command("resume", rich_help_panel=_OPERATE)(on_node(pausing.resume))
     app.command("retention", rich_help_panel=_OPERATE)(on_node(retention.retention))

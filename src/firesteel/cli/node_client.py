@@ -139,6 +139,18 @@ class NodeClient:
             return response.json() if response.content else None
         raise _failure(response)
 
+    def metrics(self) -> str:
+        """What the node tells Prometheus, which stands beside the API."""
+        import httpx2
+
+        try:
+            response = self._http.get(f"{self.node.admin_url}/metrics")
+        except httpx2.TransportError as error:
+            raise self._unreachable(error) from error
+        if response.is_success:
+            return response.text
+        raise _failure(response)
+
     @contextlib.contextmanager
     def stream(self, method: str, path: str, *, timeout_s: float) -> Iterator[httpx2.Response]:
         """An answer whose body is read in the block, a piece at a time."""
