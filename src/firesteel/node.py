@@ -53,6 +53,7 @@ from firesteel.gateway.spool import Spool
 from firesteel.handover import Handover
 from firesteel.lifeline import hold_on_to
 from firesteel.node_name import NodeName
+from firesteel.store.archive.writing import ArchiveWriter
 from firesteel.store.sql.clock import boot_id
 from firesteel.store.sqlite.safety import check_directory
 from firesteel.store.sqlite.store import open_store as open_sqlite
@@ -154,6 +155,19 @@ def _bodies(settings: Settings) -> HeldBodies:
     return HeldBodies(in_memory_bytes, spool)
 
 
+def _archive(settings: Settings, name: str, now_us: Callable[[], int]) -> ArchiveWriter:
+    """Where messages go before they are purged. Of the disk's reserve a part stays: the store has
+    room again for what has gone from it."""
+    reserve_bytes = settings.disk_reserve_bytes
+    return ArchiveWriter(
+        settings.archive_folder,
+        node=name,
+        by_default=settings.archive == "on",
+        reserve_bytes=lambda total_bytes: min(reserve_bytes, total_bytes // 20) // 4,
+        now_us=now_us,
+    )
+
+
 async def _first(*futures: asyncio.Future[Any]) -> None:
     """Until one of them is done."""
     await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
@@ -188,9 +202,7 @@ class Node:
         cls, handover: Handover, opened: Opened, doors: Doors, end: Callable[[int], None]
     ) -> Node:
         """Wire everything; nothing runs yet."""
-        store = opened.store
-        settings = handover.settings
-        clock = SystemClock()
+        store, settings, clock = opened.store, handover.settings, SystemClock()
         chest = await KeyChest.open(
             store.catalog,
             setting=settings.encryption_key,
@@ -237,6 +249,7 @@ class Node:
             bulletin=store.bulletin,
             jobs=store.jobs,
             nodes=store.nodes,
+            archive=_archive(settings, opened.name, clock.now_us),
             name=opened.name,
         )
         dispatcher.use(pool, lambda: end(LOST_STORE_EXIT_CODE), traffic)

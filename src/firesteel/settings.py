@@ -118,6 +118,21 @@ SETTINGS: tuple[Setting, ...] = (
         "workspace says so.",
     ),
     Setting(
+        "archive",
+        "archive",
+        values.choice("on", "off"),
+        "off",
+        "Whether messages are written to the archive before retention lets them go, where neither "
+        "an integration nor its workspace says so.",
+    ),
+    Setting(
+        "archive_dir",
+        "archive_dir",
+        values.path,
+        "",
+        "Directory of the archive; without it, archive in the data directory.",
+    ),
+    Setting(
         "key_warning_days",
         "key_warning_days",
         values.positive(3650),
@@ -334,6 +349,8 @@ class Settings:
     workspace: str | None
     encryption_key: bytes | None = field(repr=False)
     retention_days: int
+    archive: Literal["on", "off"]
+    archive_dir: Path | None
     key_warning_days: int
     outgoing_allow: tuple[str, ...]
     public_url: str | None
@@ -369,6 +386,11 @@ class Settings:
         if self.database_url is None:
             return self.data_dir / STORE_FILE
         return values.sqlite_path(self.database_url)
+
+    @property
+    def archive_folder(self) -> Path:
+        """Where messages are archived."""
+        return self.archive_dir or self.data_dir / "archive"
 
     @property
     def public_port(self) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from firesteel.cli import (
+    archive,
     backup,
     compact,
     consumers,
@@ -74,6 +75,10 @@ def _add_local_commands(app: typer.Typer) -> None:
     app.command("demo", rich_help_panel=_RUN)(with_settings(demo.demo))
     app.command("migrate-store", rich_help_panel=_RUN)(local(migrate_store.migrate_store))
     app.command("compact", rich_help_panel=_RUN)(local(compact.compact))
+    group = typer.Typer(help="What was archived before it was let go.", no_args_is_help=True)
+    for name, command in archive.COMMANDS.items():
+        group.command(name)(local(command))
+    app.add_typer(group, name="archive", rich_help_panel=_OPERATE)
     app.command("restore", rich_help_panel=_RUN)(local(restore.restore))
     app.command("init", rich_help_panel=_PROJECT)(local(init.init))
     app.command("check", rich_help_panel=_PROJECT)(local(project_commands.check))

@@ -60,7 +60,7 @@ def erase(
     if bool(given) == (id is not None):
         raise CommandFailed(_CONDITIONS, exit_code=Exit.USAGE, code="usage")
     if id is not None:
-        _ask("1 message", yes)
+        confirm_erasing("1 message", yes)
         done = session.client.post(session.path("messages", id, "erase"), {"why": why})
         session.output.result(done, f"{id}: erased")
     else:
@@ -70,7 +70,7 @@ def erase(
 def _erase_all(session: Session, given: dict[str, str], yes: bool, why: str) -> None:
     count = session.client.get(session.path("bulk", "count"), act="erase", **given)
     more = "more than " if count["more"] else ""
-    _ask(f"{more}{count['count']:,} executions", yes)
+    confirm_erasing(f"{more}{count['count']:,} executions", yes)
     new = {"act": "erase", "selection": given, "until": count["until"], "why": why}
     bulk = session.client.post(session.path("bulk"), new)
     while bulk["state"] == "running":
@@ -93,7 +93,7 @@ def _told(bulk: dict[str, Any]) -> str:
     )
 
 
-def _ask(what: str, yes: bool) -> None:
+def confirm_erasing(what: str, yes: bool) -> None:
     """Raises CommandFailed where nobody says yes."""
     if yes:
         return

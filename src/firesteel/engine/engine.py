@@ -66,6 +66,7 @@ class Engine:
         self.key_rotation = KeyRotation(self, parts)
         self.pausing = Pausing(parts)
         self.backups = Backups(parts)
+        self.archive = parts.archive
         self.refusal: str | None = None
         self.gateways = 1
         self.name = parts.name or socket.gethostname()

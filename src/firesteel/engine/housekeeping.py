@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from firesteel.engine.expiring import warn_of_expiring
-from firesteel.errors import OutcomeUnknown, StoreUnavailable
+from firesteel.errors import OperatorError, OutcomeUnknown, StoreUnavailable
 from firesteel.model.lease_clock import now_s
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class Housekeeper:
         self._engine = engine
         self._pool = parts.pool
         self._jobs = parts.jobs
+        self._archive = parts.archive
         self._unwritable = False
         self._held_until_s = math.inf
         self._probing: asyncio.Future[bool] | None = None
@@ -189,10 +190,21 @@ class Housekeeper:
         if self._engine.pausing.now is not None:
             return  # whoever looks at a restored store shall find all of it
         history_s = self._engine.settings.retention_days * 86400.0
-        purge = self._engine.history.purge
         async with self._jobs.only_here("retention") as mine:
-            while mine and await purge(default_history_s=history_s):  # noqa: ASYNC110
+            while mine and await self._purged(history_s):  # noqa: ASYNC110
                 await asyncio.sleep(BETWEEN_BATCHES_S)  # lets others write
+
+    async def _purged(self, history_s: float) -> int:
+        """How much went; 0 also where the archive takes nothing: it is tried again."""
+        try:
+            return await self._engine.history.purge(
+                default_history_s=history_s, archive=self._archive
+            )
+        except OperatorError as error:
+            if error.code != "archive_failed":
+                raise
+            log.error("archive_failed", detail=error.detail, folder=str(self._archive.folder))
+            return 0
 
     async def _expiring_keys(self) -> None:
         async with self._jobs.only_here("expiring keys") as mine:

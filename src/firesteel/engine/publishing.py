@@ -268,6 +268,7 @@ def rules_of(integration: Integration) -> TriggerRules:
         on_failure=trigger.ordered_delivery.on_failure if trigger.ordered_delivery else "continue",
         history_s=retention.history_s if retention else None,
         payloads_s=retention.payloads_s if retention else None,
+        archive=retention.archive if retention else None,
     )
 
 

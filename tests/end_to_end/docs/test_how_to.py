@@ -84,6 +84,12 @@ def test_a_node_runs_with_https_as_the_page_says(tmp_path: Path) -> None:
     walk("run-with-https", tmp_path, PROJECT)
 
 
+def test_messages_are_archived_and_read_back_as_the_page_says(tmp_path: Path) -> None:
+    """An hour is 3.6 seconds here."""
+    hasty = Path(__file__).parents[2] / "support" / "hasty_retention"
+    walk("archive-and-read-back", tmp_path, environment={"PYTHONPATH": str(hasty)})
+
+
 def test_a_back_up_is_made_and_restored_as_the_page_says(tmp_path: Path) -> None:
     walk("back-up", tmp_path, (*NODE, "firesteel send hello --key me"))
 

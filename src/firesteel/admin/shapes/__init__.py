@@ -23,6 +23,7 @@ from firesteel.admin.shapes.editing import KeyOfTrigger as KeyOfTrigger
 from firesteel.admin.shapes.editing import LinePairShape as LinePairShape
 from firesteel.admin.shapes.editing import NewIntegrationShape as NewIntegrationShape
 from firesteel.admin.shapes.editing import NewKeyShape as NewKeyShape
+from firesteel.admin.shapes.figures import ArchiveShape as ArchiveShape
 from firesteel.admin.shapes.figures import DurationsShape as DurationsShape
 from firesteel.admin.shapes.figures import IntegrationTrafficShape as IntegrationTrafficShape
 from firesteel.admin.shapes.figures import KeptShape as KeptShape

@@ -82,7 +82,10 @@ async def save_retention(
     """How long a workspace keeps its messages; what is wrong is said at the field."""
     form = {name: str(value).strip() for name, value in (await request.form()).items()}
     index = form.get("index", "")
-    given = {name: form.get(f"{name}-{index}") or None for name in ("history", "payloads")}
+    given: dict[str, str | bool | None] = {
+        name: form.get(f"{name}-{index}") or None for name in ("history", "payloads")
+    }
+    given["archive"] = {"on": True, "off": False}.get(form.get(f"archive-{index}", ""))
     try:
         await put_retention(workspace, read_fields(given, shapes.RetentionShape), engine, access)
     except CallerError as error:
