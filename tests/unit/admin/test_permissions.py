@@ -160,8 +160,14 @@ view        GET    /w/{workspace}/integrations/{name}/try/state/{id}
 view        GET    /w/{workspace}/consumers
 edit        POST   /w/{workspace}/consumers
 view        GET    /w/{workspace}/consumers/{consumer}
-edit        POST   /w/{workspace}/consumers/{consumer}/keys/{act}
+edit        POST   /w/{workspace}/consumers/{consumer}/keys/add
+edit        POST   /w/{workspace}/consumers/{consumer}/keys/change
+edit        POST   /w/{workspace}/consumers/{consumer}/keys/rotate
+edit        POST   /w/{workspace}/consumers/{consumer}/keys/end-overlap
+edit        POST   /w/{workspace}/consumers/{consumer}/keys/delete
+reveal      POST   /w/{workspace}/consumers/{consumer}/keys/reveal
 edit        POST   /w/{workspace}/consumers/{consumer}/grants
+edit        POST   /w/{workspace}/consumers/{consumer}/rename
 edit        POST   /w/{workspace}/consumers/{consumer}/delete
 view        GET    /w/{workspace}/consumers/{label}/api
 view        GET    /w/{workspace}/consumers/{label}/openapi.json
