@@ -90,6 +90,10 @@ def test_messages_are_archived_and_read_back_as_the_page_says(tmp_path: Path) ->
     walk("archive-and-read-back", tmp_path, environment={"PYTHONPATH": str(hasty)})
 
 
+def test_a_node_is_watched_as_the_page_says(tmp_path: Path) -> None:
+    walk("watch-a-node", tmp_path)
+
+
 def test_a_back_up_is_made_and_restored_as_the_page_says(tmp_path: Path) -> None:
     walk("back-up", tmp_path, (*NODE, "firesteel send hello --key me"))
 
