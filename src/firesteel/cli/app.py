@@ -27,6 +27,7 @@ from firesteel.cli import (
     secrets,
     send,
     serve,
+    storage,
     tokens,
     top,
     users,
@@ -95,6 +96,7 @@ def _add_node_commands(app: typer.Typer) -> None:
     app.command("top", rich_help_panel=_OPERATE)(on_node(top.top))
     app.command("pause", rich_help_panel=_OPERATE)(on_node(pausing.pause))
     app.command("resume", rich_help_panel=_OPERATE)(on_node(pausing.resume))
+    app.command("storage", rich_help_panel=_OPERATE)(on_node(storage.storage))
     app.command("retention", rich_help_panel=_OPERATE)(on_node(retention.retention))
     groups: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
         ("key", "API keys of a trigger or a consumer.", keys.COMMANDS),
