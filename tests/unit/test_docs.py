@@ -18,11 +18,12 @@ import yaml
 from firesteel.cli.app import application
 from firesteel.cli.exit_codes import Exit
 from firesteel.model import authentication, connection, integration, steps, trigger
+from firesteel.model.alerts import check_alerts
 from firesteel.model.connection import check_connections
 from firesteel.model.document import check_integration
 from firesteel.model.fault import CODES
 from firesteel.model.problem import FAULTS, PROBLEMS
-from firesteel.model.schema import integration_schema
+from firesteel.model.schema import alerts_schema, integration_schema
 from firesteel.settings import SETTINGS, load_settings
 from firesteel.worker.expressions import check_expression, compile_expression
 from firesteel.worker.expressions.evaluator import BUILTINS
@@ -177,6 +178,8 @@ def test_every_key_of_a_document_stands_in_the_reference(page: str, heading: str
 def test_the_published_schema_is_that_of_the_code() -> None:
     written = json.loads((REFERENCE / "integration.schema.json").read_text())
     assert written == integration_schema()
+    written = json.loads((REFERENCE / "alerts.schema.json").read_text())
+    assert written == alerts_schema()
 
 
 def test_every_function_of_expressions_stands_in_the_reference() -> None:
@@ -288,13 +291,15 @@ def test_every_make_target_that_an_example_uses_exists() -> None:
 @pytest.mark.parametrize("block", every("yaml"), ids=str)
 def test_every_yaml_example_has_no_fault(block: Block) -> None:
     document = yaml.safe_load(block.text)
-    if isinstance(document, dict) and not set(document) & {"name", *PARTS}:
+    if isinstance(document, dict) and "channels" in document:
+        result: Any = check_alerts(block.text, str(block))
+    elif isinstance(document, dict) and not set(document) & {"name", *PARTS}:
         result = check_connections(block.text, str(block))
     else:
         checked = check_integration(
             _whole(block.text, document), str(block), expression_check=check_expression
         )
-        result = checked  # type: ignore[assignment]
+        result = checked
     assert [str(fault) for fault in result.faults] == []
 
 

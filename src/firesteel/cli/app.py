@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from firesteel.cli import (
+    alerts,
     archive,
     backup,
     compact,
@@ -103,6 +104,7 @@ def _add_node_commands(app: typer.Typer) -> None:
         ("consumer", "Who calls: keys for several triggers.", consumers.COMMANDS),
         ("messages", "Messages and their executions.", messages.COMMANDS),
         ("lanes", "Lanes: what waits, and why.", lanes.COMMANDS),
+        ("alert", "Alerts: whom to tell of what, and what was told.", alerts.COMMANDS),
         ("workers", "Worker processes.", workers.COMMANDS),
         ("user", "Users of the console and the REST API.", users.COMMANDS),
         ("token", "API tokens of machines.", tokens.COMMANDS),
