@@ -63,6 +63,7 @@ def erase(
         confirm_erasing("1 message", yes)
         done = session.client.post(session.path("messages", id, "erase"), {"why": why})
         session.output.result(done, f"{id}: erased")
+        _note_archive(session)
     else:
         _erase_all(session, given, yes, why)
 
@@ -77,8 +78,18 @@ def _erase_all(session: Session, given: dict[str, str], yes: bool, why: str) -> 
         time.sleep(_LOOK_EVERY_S)
         bulk = session.client.get(session.path("bulk", str(bulk["number"])))
     session.output.result(bulk, _told(bulk))
+    _note_archive(session)
     if bulk["passed_over"] or bulk["state"] != "done":
         raise typer.Exit(Exit.FAILED)
+
+
+def _note_archive(session: Session) -> None:
+    """What was archived is no part of the store."""
+    archive = session.client.get("/storage")["archive"]
+    if archive["files"]:
+        session.output.note(
+            f"the archive in {archive['directory']} may hold them still: firesteel archive erase"
+        )
 
 
 def _told(bulk: dict[str, Any]) -> str:
