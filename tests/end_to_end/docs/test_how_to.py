@@ -90,6 +90,23 @@ def test_messages_are_archived_and_read_back_as_the_page_says(tmp_path: Path) ->
     walk("archive-and-read-back", tmp_path, environment={"PYTHONPATH": str(hasty)})
 
 
+def test_failures_are_told_as_the_page_says(tmp_path: Path) -> None:
+    with HttpServer.started() as chat:
+        chat.reply("/hooks/T0", Reply(200, b"ok"))
+        walk(
+            "be-told-of-failures",
+            tmp_path,
+            replaced={"https://chat.example.com": chat.url},
+            environment={"FIRESTEEL_OUTGOING_ALLOW": "127.0.0.0/8"},
+        )
+        posts = [item.json["text"] for item in chat.received]
+    assert [text.partition("\n")[0] for text in posts] == [
+        "Test: alerts of the workspace acme arrive by the channel chat",
+        "Approve failed: permanent_error",
+    ]
+    assert "no customer 7" not in posts[1]
+
+
 def test_a_node_is_watched_as_the_page_says(tmp_path: Path) -> None:
     walk("watch-a-node", tmp_path)
 
