@@ -270,6 +270,15 @@ SETTINGS: tuple[Setting, ...] = (
         "much as is then left for all others.",
     ),
     Setting(
+        "bodies_running",
+        "bodies_running_bytes",
+        values.size(1024**2),
+        "256MiB",
+        "Bytes of bodies over 256 KiB of executions that run at once on the node, in the engine "
+        "and in its workers; further ones wait with their slot. One trigger may hold as much as is "
+        "then left for all others. One body alone may be longer.",
+    ),
+    Setting(
         "worker_slots",
         "worker_slots",
         values.positive(10_000),

@@ -73,6 +73,7 @@ class Settings:
     disk_reserve_bytes: int
     bodies_in_flight_bytes: int
     bodies_on_disk_bytes: int
+    bodies_running_bytes: int
     worker_slots: int
     worker_memory_bytes: int
     log_level: Literal["debug", "info", "warning", "error"]
