@@ -209,6 +209,15 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("tls_cert", "tls_cert", values.path, "", "Certificate chain in PEM; with tls_key."),
     Setting("tls_key", "tls_key", values.path, "", "Private key in PEM; reloaded when it changes."),
     Setting(
+        "hsts_max_age",
+        "hsts_max_age_s",
+        values.duration(0, 2 * 365 * 86400),
+        "0s",
+        "For how long browsers are told, on every answer of both ports, to come to this host by "
+        "HTTPS only (Strict-Transport-Security), e.g. 8760h; needs tls_cert. It holds for every "
+        "port of the host, other services too.",
+    ),
+    Setting(
         "tls_client_ca",
         "tls_client_ca",
         values.path,
