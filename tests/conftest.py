@@ -26,6 +26,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="quick",
         help="quick: a few minutes in all; full: the figures of the promises; soak: eight hours",
     )
+    parser.addoption(
+        "--postgres",
+        metavar="FOLDER",
+        help="the programs (initdb, postgres) of another release of PostgreSQL than the wheel's",
+    )
     parser.addoption("--report", metavar="FILE", help="write the table of promises, as Markdown")
 
 
@@ -54,9 +59,10 @@ def size(request: pytest.FixtureRequest) -> Size:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+def postgres(request: pytest.FixtureRequest) -> Iterator[Postgres]:
     """A running PostgreSQL server of this test process's own; see tests/support/postgres.py."""
-    with Postgres.started() as server:
+    chosen: str | None = request.config.getoption("--postgres")
+    with Postgres.started(installed=Path(chosen) if chosen else None) as server:
         yield server
 
 

@@ -24,7 +24,7 @@ Strike = Callable[[ClusterScene], None]
 Pair = tuple[str, Strike, str, Kind, dict[Size, int]]
 OFTEN: dict[Size, int] = {"quick": 1, "full": 50, "soak": 500}
 KILLS: dict[Size, int] = {"quick": 1, "full": 20, "soak": 200}
-PAUSES: dict[Size, int] = {"quick": 1, "full": 30, "soak": 300}
+PAUSES: dict[Size, int] = {"quick": 1, "full": 10, "soak": 100}
 ROUNDS = 5
 TRUE_LEASE_S, TAKE_OVER_S, TAKE_OVERS = 15.0, 5.0, 10
 PAIRS: list[Pair] = [
@@ -41,12 +41,12 @@ PAIRS: list[Pair] = [
     ("P22", strikes.one_key_at_once, "checked_then_inserted", "doubled", OFTEN),
 ]
 NAMES = [f"{promise.lower()}-{strike.__name__}" for promise, strike, *_ in PAIRS]
-# Ten parts make up the 300 pauses of a full run.
+# Thirty parts make up the 300 pauses of a full run.
 SOUND = [pytest.param(pair, id=name) for pair, name in zip(PAIRS, NAMES, strict=True)] + [
     pytest.param(pair, id=f"{pair[0].lower()}-{part}", marks=pytest.mark.full)
     for pair in PAIRS
     if pair[4] is PAUSES
-    for part in range(1, 10)
+    for part in range(1, 30)
 ]
 # The same defect is found on one node too, or another one of the same promise on several.
 LONGER = ("journal_not_read", "lease_ignored")

@@ -29,10 +29,10 @@ TRIGGERS = ("Ordered", "Concurrent", "Answered")
 RATE_PER_S = 60.0
 SEED = 20_360
 REST_S = 300.0
-CYCLES = {"quick": 2, "full": 20, "soak": 200}
-PARTS = [0, *(pytest.param(part, marks=pytest.mark.full) for part in range(1, 10))]
+CYCLES = {"quick": 2, "full": 10, "soak": 100}
+PARTS = [0, *(pytest.param(part, marks=pytest.mark.full) for part in range(1, 20))]
 LONGEST_S = {"quick": 1.5 * LEASE_S, "full": 3 * LEASE_S, "soak": 3 * LEASE_S}
-DATABASE_KILLS = {"quick": 2, "full": 20, "soak": 200}
+DATABASE_KILLS = {"quick": 2, "full": 10, "soak": 100}
 KILLS_OF_A_DEFECT = 4
 DATABASE_GONE_S = {"quick": 1.0, "full": 6.0, "soak": 10.0}
 # Kills find commits under way.

@@ -356,6 +356,34 @@ async def test_others_are_told_of_what_a_resumed_trigger_may_run(
     await until(lambda: len(worker.claims) == 1)
 
 
+async def test_what_comes_while_a_trigger_is_waited_for_goes_with_what_waits(
+    hands: tuple[Hand, Hand], server: psycopg.Connection[Any]
+) -> None:
+    """And does not wait for the trigger again, in a transaction of its own."""
+    hand, _ = hands
+    trigger = await hand.trigger()
+    hand.journal.grant(0)
+    await hand.accept(trigger)
+
+    def transactions() -> int:
+        (number,) = server.execute("SELECT max(last_no) FROM session").fetchall()[0]
+        return int(number)
+
+    def is_waited_for() -> bool:
+        return bool(server.execute("SELECT FROM pg_locks WHERE NOT granted").fetchall())
+
+    before = transactions()
+    with server.transaction():
+        server.execute("SELECT FROM integration WHERE no = %s FOR NO KEY UPDATE", (trigger,))
+        first = asyncio.ensure_future(hand.accept(trigger))
+        await until(is_waited_for)
+        others = [asyncio.ensure_future(hand.accept(trigger)) for _ in range(5)]
+        await asyncio.sleep(0)
+    accepted = await asyncio.gather(first, *others)
+    assert [one.sequence for one in accepted] == [2, 3, 4, 5, 6, 7]
+    assert transactions() == before + 1
+
+
 async def test_what_nobody_was_told_of_is_found_by_looking(
     hands: tuple[Hand, Hand], monkeypatch: pytest.MonkeyPatch
 ) -> None:

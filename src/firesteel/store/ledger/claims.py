@@ -30,7 +30,7 @@ from firesteel.store.schema import (
     replay_edit,
 )
 from firesteel.store.sql.bodies import unless_long
-from firesteel.store.sql.database import Connection
+from firesteel.store.sql.database import Connection, Cursor
 from firesteel.store.sql.statements import ONE, ZERO, Statements
 
 _RIPEN_AT_ONCE = 500
@@ -164,14 +164,21 @@ class Claims:
     def _claim_of(self, trigger: TriggerMirror, count: int) -> None:
         if count <= 0 or trigger.paused:
             return
-        # What was claimed before in this transaction must be out of the index.
-        rows = self._connection.execute(self._sql.ready, (trigger.no, count)).fetchall()
+        rows = self._oldest(trigger, count)
         self._look_ahead(rows)
         for row in rows:
             self._claim(trigger, row)
         self._write_claimed()
         if len(rows) < count:
             trigger.ready = False
+
+    def _oldest(self, trigger: TriggerMirror, count: int) -> Sequence[Row]:
+        """Of what the trigger may run, whole; fewer where there are no more."""
+        # What was claimed before in this transaction must be out of the index.
+        return self._ask_ready(trigger, count).fetchall()
+
+    def _ask_ready(self, trigger: TriggerMirror, count: int) -> Cursor:
+        return self._connection.execute(self._sql.ready, (trigger.no, count))
 
     def _look_ahead(self, rows: Sequence[Row]) -> None:
         """These are claimed next: whoever pays for each question may ask for all of them now."""

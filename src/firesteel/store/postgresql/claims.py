@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from firesteel.model.execution import JournalEntry
@@ -11,6 +11,7 @@ from firesteel.store.ledger.claims import Claims
 from firesteel.store.ledger.mirror import BUSY, PAUSED, LaneName, Mirror, TriggerMirror
 from firesteel.store.ledger.pen import Pen, Row
 from firesteel.store.postgresql.arrays import numbers, texts
+from firesteel.store.sql.database import Cursor
 from firesteel.store.sql.dialects import POSTGRESQL
 from firesteel.store.sql.statements import Statements
 
@@ -62,18 +63,24 @@ FROM entry WHERE execution_no = ANY (?::BIGINT[]) ORDER BY no
 
 
 class SharedClaims(Claims):
-    """``became_ready``: triggers that came to have something to run in this transaction;
-    ``ripened``: those of which something was due."""
+    """``became_ready``: triggers that came to have something to run in this transaction."""
 
     def __init__(self, mirror: Mirror, pen: Pen) -> None:
         super().__init__(mirror, pen, Statements(POSTGRESQL))
         self.became_ready: set[int] = set()
         self._journals: dict[int, list[JournalEntry]] = {}
+        # Triggers whose last look for what may run found less than there were slots for.
+        self._short: set[int] = set()
+        # Of these, in this transaction: new heads of lanes, which have no turn in the tables yet;
+        # and what else may run, asked for at once with those, of so many at most.
+        self._heads: dict[int, list[Row]] = {}
+        self._asked: dict[int, tuple[int, Cursor]] = {}
 
     def forget(self) -> None:
         """See ``Claims.forget``."""
         super().forget()
         self.became_ready = set()
+        self._heads, self._asked = {}, {}
 
     def ready(self, trigger: TriggerMirror) -> None:
         """See ``Claims.ready``."""
@@ -97,7 +104,14 @@ class SharedClaims(Claims):
         advance, self._advance = self._advance, {}
         if advance:
             self._advance_lanes(advance)
-        return super().finish()
+        claims = super().finish()
+        self._give_turns([head[0] for heads in self._heads.values() for head in heads])
+        self._heads, self._asked = {}, {}
+        return claims
+
+    def _give_turns(self, turns: Sequence[int]) -> None:
+        if turns:
+            self._connection.execute(_GIVE_TURNS, (numbers(turns),))
 
     def _advance_lanes(self, advance: dict[LaneName, TriggerMirror]) -> None:
         """As ``_advance_lane``, of all of them."""
@@ -105,30 +119,71 @@ class SharedClaims(Claims):
         names = [name for name in advance if lanes.get(name, BUSY) not in (0, PAUSED)]
         if not names:
             return
-        whole = not self._mirror.turns
+        alone = not self._mirror.turns
+        merged = not alone and self._slots_suffice(names)
         columns = (numbers([no for no, _ in names]), texts([key for _, key in names]))
-        found = self._connection.execute(_WHOLE_HEADS if whole else _BARE_HEADS, columns).fetchall()
-        if whole:
+        asked = self._connection.execute(_WHOLE_HEADS if alone or merged else _BARE_HEADS, columns)
+        if merged:
+            self._ask_at_once(advance[name] for name in names)
+        found = asked.fetchall()
+        if alone:
             self._look_ahead([row[3:] for row in found if row[3] is not None])
         turns = []
         for place, paused, runs, *head in sorted(found, key=lambda row: row[0]):
             name = names[place - 1]
-            if lanes.get(name, BUSY) == BUSY:
-                is_there = runs or head[0] is not None
-                lanes[name] = PAUSED if paused else BUSY if is_there else 0
-                if paused or runs:
-                    continue
-            if head[0] is None:
+            if self._stands_still(name, paused=paused, runs=runs, head_no=head[0]):
                 continue
-            trigger = advance[name]
-            if whole and head[-1] is None and self._may_claim_at_once(trigger):
+            trigger, is_due = advance[name], head[-1] is None
+            if alone and is_due and self._may_claim_at_once(trigger):
                 self._claim(trigger, tuple(head))
                 continue
-            turns.append(head[0])
-            if head[-1] is None:
+            if merged and is_due:
+                self._heads.setdefault(trigger.no, []).append(tuple(head))
+            else:
+                turns.append(head[0])
+            if is_due:
                 self.ready(trigger)
-        if turns:
-            self._connection.execute(_GIVE_TURNS, (numbers(turns),))
+        self._give_turns(turns)
+
+    def _stands_still(
+        self, name: LaneName, *, paused: bool, runs: bool, head_no: int | None
+    ) -> bool:
+        """Whether nothing of the lane may start, by what the tables say and what is remembered."""
+        lanes = self._mirror.lanes
+        if lanes.get(name, BUSY) == BUSY:
+            is_there = runs or head_no is not None
+            lanes[name] = PAUSED if paused else BUSY if is_there else 0
+            if paused or runs:
+                return True
+        return head_no is None
+
+    def _slots_suffice(self, names: Sequence[LaneName]) -> bool:
+        """The new heads of these lanes will most likely be claimed now: whoever works on a trigger
+        beside others never knows that nothing else of it may run, as one that is alone does."""
+        fits = len(names) <= self._mirror.free_slots()
+        return fits and all(trigger_no in self._short for trigger_no, _ in names)
+
+    def _ask_at_once(self, triggers: Iterable[TriggerMirror]) -> None:
+        """What else may run is asked for on the same journey."""
+        for trigger in dict.fromkeys(triggers):
+            most = self._mirror.allowance(trigger)
+            if most > 0:
+                self._asked[trigger.no] = most, self._ask_ready(trigger, most)
+
+    def _oldest(self, trigger: TriggerMirror, count: int) -> Sequence[Row]:
+        """As ``Claims._oldest``, heads among them that have no turn yet."""
+        most, asked = self._asked.pop(trigger.no, (0, None))
+        if asked is None or most < count:
+            asked = self._ask_ready(trigger, count)
+        ready = asked.fetchall()[:count]
+        (self._short.add if len(ready) < count else self._short.discard)(trigger.no)
+        heads = self._heads.pop(trigger.no, [])
+        if not heads:
+            return ready
+        oldest = sorted([*ready, *heads], key=lambda row: row[0])[:count]
+        taken = {row[0] for row in oldest}
+        self._heads[trigger.no] = [head for head in heads if head[0] not in taken]
+        return oldest
 
     def _look_ahead(self, rows: Sequence[Row]) -> None:
         """Ask for the journals of those that were tried before."""

@@ -295,10 +295,37 @@ class SharedLedger:
         self._again_s = time.monotonic() + _AGAIN_S if self._missed else 0.0
         self.renewed = False
         self.claims.ripen()
-        if plan.news:
-            self.appends.learn_keys(plan.news)
-            mirror.learn_lanes(
-                (new.trigger_no, new.lane_key) for new in plan.news if new.lane_key is not None
+        self._learn(plan.news)
+
+    def joins(self, command: Command) -> bool:
+        """Whether the transaction may take it along: it needs no trigger but those that are
+        held."""
+        kind, argument, triggers = command.kind, command.argument, self.mirror.triggers
+        if kind is Kind.APPEND:
+            return argument.trigger_no in triggers
+        if kind is Kind.SETTLE or kind is Kind.POSTPONE:
+            running = self.mirror.running.get(argument.execution_no)
+            return running is None or running.trigger.no in triggers
+        return kind is Kind.RECORD
+
+    def join(self, commands: Sequence[Command]) -> None:
+        """These are of the transaction too."""
+        mirror = self.mirror
+        for command in commands:
+            if command.kind is Kind.SETTLE or command.kind is Kind.POSTPONE:
+                running = mirror.running.get(command.argument.execution_no)
+                if running is not None:
+                    mirror.mark_changed([running.trigger.no])
+        news = [command.argument for command in commands if command.kind is Kind.APPEND]
+        mirror.mark_changed({new.trigger_no for new in news})
+        self._learn(news)
+
+    def _learn(self, news: Sequence[NewMessage]) -> None:
+        """Ask at once what these messages will ask one by one."""
+        if news:
+            self.appends.learn_keys(news)
+            self.mirror.learn_lanes(
+                (new.trigger_no, new.lane_key) for new in news if new.lane_key is not None
             )
 
     def answer(self, command: Command) -> Any:

@@ -264,12 +264,24 @@ class Writer:
             while queue and len(commands) < _BATCH and bytes_left > 0 and acts_left > 0:
                 command = queue.popleft()
                 commands.append(command)
-                if command.kind is Kind.APPEND:
-                    bytes_left -= len(command.argument.message.body)
-                elif command.kind is Kind.ACT:
+                bytes_left -= _bytes_of(command)
+                if command.kind is Kind.ACT:
                     acts_left -= 1
             self._begin_work(commands)
             return commands
+
+    def _join(self, commands: list[Command]) -> None:
+        """Take along what came while the triggers were waited for: it would wait for them again,
+        in a transaction of its own."""
+        bytes_left = _BATCH_BYTES - sum(_bytes_of(command) for command in commands)
+        with self._lock:
+            queue, first = self._queue, len(commands)
+            while queue and len(commands) < _BATCH and bytes_left > 0:
+                if not self._ledger.joins(queue[0]):
+                    break
+                commands.append(queue.popleft())
+                bytes_left -= _bytes_of(commands[-1])
+        self._ledger.join(commands[first:])
 
     def _begin_work(self, commands: list[Command]) -> None:
         """Under the lock. Also without commands, the thread looks around: the loop watches it."""
@@ -280,7 +292,7 @@ class Writer:
             return self._next_try_s - time.monotonic()
         return self._ledger.wake_in_s()
 
-    def _serve(self, commands: list[Command]) -> bool:
+    def _serve(self, commands: list[Command], *, joining: bool = True) -> bool:
         """Apply them. False: the session is over."""
         if self._connection is None:
             try:
@@ -290,14 +302,14 @@ class Writer:
         if self._connection is None:
             self._refuse(commands, StoreUnavailable("the store does not answer now"))
             return True
-        return self._apply(commands)
+        return self._apply(commands, joining=joining)
 
-    def _apply(self, commands: list[Command]) -> bool:
+    def _apply(self, commands: list[Command], *, joining: bool) -> bool:
         for tries_left in reversed(range(_TRIES)):
             if self._connection is None:
                 return self._fail(commands, StoreUnavailable("the store has lost the connection"))
             try:
-                done = self._transact(commands)
+                done = self._transact(commands, joining=joining)
             except Replaced as error:
                 return self._lose(commands, error)
             except NotHeld as error:
@@ -315,8 +327,9 @@ class Writer:
                 return True
         return self._fail(commands, InternalError("a transaction needs ever more triggers"))
 
-    def _transact(self, commands: list[Command]) -> Done | None:
-        """One transaction; None where there is nothing to do."""
+    def _transact(self, commands: list[Command], *, joining: bool) -> Done | None:
+        """One transaction; None where there is nothing to do. ``joining``: more commands may be
+        added to these."""
         connection, ledger = self._connection, self._ledger
         assert connection is not None
         asked_s = time.monotonic()
@@ -327,6 +340,8 @@ class Writer:
         self._committing = False
         with connection.raw.pipeline():
             ledger.begin(plan)
+            if joining:
+                self._join(commands)
             answers = [ledger.answer(command) for command in commands]
             done = ledger.finish(answers)
             self._committing = True
@@ -375,7 +390,7 @@ class Writer:
         for index, command in enumerate(commands):
             with self._lock:
                 self._begin_work(commands[index:])
-            if not self._serve([command]):
+            if not self._serve([command], joining=False):
                 self._refuse(commands[index + 1 :], StoreUnavailable("the store is lost"))
                 return False
         return True
@@ -486,6 +501,11 @@ class Writer:
             self._call(self._tell_lost, error)
         finally:
             self._disconnect()
+
+
+def _bytes_of(command: Command) -> int:
+    """Of the body that it brings."""
+    return len(command.argument.message.body) if command.kind is Kind.APPEND else 0
 
 
 def _doubt(commands: list[Command], done: Done) -> None:
