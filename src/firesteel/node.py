@@ -27,6 +27,7 @@ import structlog
 from firesteel.admin.access import LOCAL
 from firesteel.admin.accounts.accounts import Accounts
 from firesteel.admin.app import create_app
+from firesteel.admin.body_limits import body_limit
 from firesteel.doors import Doors, tls_files
 from firesteel.engine.clock import SystemClock
 from firesteel.engine.connections import Connections
@@ -381,7 +382,8 @@ class Node:
                 access_log=self._settings.access_log == "on",
             ),
             AsgiHandler(
-                create_app(self._engine, self._publisher, self._accounts, token=self._admin_token)
+                create_app(self._engine, self._publisher, self._accounts, token=self._admin_token),
+                body_limit,
             ),
         )
 

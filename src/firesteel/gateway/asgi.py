@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Asgi = Callable[[Any, Any, Any], Awaitable[None]]
     Event = MutableMapping[str, Any]
 
-BODY_LIMIT_BYTES: Final = 128 * 1024 * 1024
+BODY_LIMIT_BYTES: Final = 16 * 1024 * 1024
 _ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
 _NO_BODY: Final = frozenset({204, 304})
 
@@ -32,14 +32,18 @@ log = structlog.get_logger(__name__)
 
 
 class AsgiHandler:
-    """Implements ``protocol.Handler``: each request runs the application in a task."""
+    """Implements ``protocol.Handler``: each request runs the application in a task.
+    ``body_limit``: how long a body may be, by the path as it was sent."""
 
-    def __init__(self, app: Asgi) -> None:
+    def __init__(
+        self, app: Asgi, body_limit: Callable[[bytes], int] = lambda _path: BODY_LIMIT_BYTES
+    ) -> None:
         self._app = app
+        self._body_limit = body_limit
 
     def take(self, exchange: Exchange) -> None:
         """A request's head is complete."""
-        cycle = AsgiCycle(exchange)
+        cycle = AsgiCycle(exchange, self._body_limit(exchange.raw_path))
         exchange.listen(cycle)
         exchange.run(cycle.run(self._app))
 
@@ -47,11 +51,13 @@ class AsgiHandler:
 class AsgiCycle:
     """``receive`` and ``send`` of one request. The body is one event, when it is complete."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, limit_bytes: int = BODY_LIMIT_BYTES) -> None:
         self._exchange = exchange
+        self._limit_bytes = limit_bytes
         self._changed = asyncio.Event()
         self._body: bytes | None = None
         self._wanted = False
+        self._refused = False
         self._head = b""
         self._chunked = False
         self._until_close = False
@@ -66,7 +72,7 @@ class AsgiCycle:
 
     def refused(self, error: Exception) -> None:
         """Nobody takes a body of that size: 413."""
-        self._fail("body_too_large")
+        self._too_large()
 
     def gone(self) -> None:
         """The caller has gone."""
@@ -80,7 +86,8 @@ class AsgiCycle:
         try:
             await app(_scope(exchange), self.receive, self.send)
         except Exception:  # the edge: whatever it is, the caller gets an answer
-            log.exception("application_failed")
+            if not self._refused:  # else it only finds no body
+                log.exception("application_failed")
             self._fail("internal_error")
         else:
             if not exchange.answered and not exchange.lost:
@@ -92,7 +99,11 @@ class AsgiCycle:
         exchange = self._exchange
         if not self._wanted:
             self._wanted = True
-            exchange.read_body(BODY_LIMIT_BYTES, self)
+            length_bytes = exchange.framing.length_bytes
+            if length_bytes is not None and length_bytes > self._limit_bytes:
+                self._too_large()  # before it is read
+            else:
+                exchange.read_body(self._limit_bytes, self)
         while not exchange.lost and not exchange.answered:
             body, self._body = self._body, None
             if body is not None:
@@ -176,7 +187,11 @@ class AsgiCycle:
         self._exchange.finish()
         self._changed.set()
 
-    def _fail(self, code: str) -> None:
+    def _too_large(self) -> None:
+        self._refused = True
+        self._fail("body_too_large", f"A body has {self._limit_bytes} bytes at most here.")
+
+    def _fail(self, code: str, detail: str = "") -> None:
         """A problem where nothing of an answer has left yet, else the connection is cut."""
         exchange = self._exchange
         if exchange.lost or exchange.answered:
@@ -185,7 +200,7 @@ class AsgiCycle:
             exchange.protocol.transport.abort()
             return
         request_id = exchange.protocol.state.request_ids.new()
-        exchange.answer(*problem_answer(Problem(code), request_id))
+        exchange.answer(*problem_answer(Problem(code, detail), request_id))
         self._changed.set()
 
 

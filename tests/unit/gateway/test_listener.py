@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from fastapi import FastAPI
+import structlog
+from fastapi import FastAPI, Request
 from fastapi.responses import StreamingResponse
 
+from firesteel.admin.body_limits import (
+    DOCUMENTS_LIMIT_BYTES,
+    PAYLOADS_LIMIT_BYTES,
+    body_limit,
+)
 from firesteel.gateway.asgi import AsgiHandler
 from firesteel.gateway.server import Listener
 from tests.support.raw_http import RawConnection, request
@@ -43,6 +49,41 @@ async def test_a_fastapi_application_runs_streams_and_tells_of_errors() -> None:
         assert (await connection.call(request("GET", "/broken"))).status == 500
         assert (await connection.call(request("GET", "/things/x?count=y"))).status == 422
     await listener.stop(5.0)
+
+
+async def test_a_body_over_its_limit_is_413_before_it_is_read_and_as_soon_as_it_is() -> None:
+    app = FastAPI()
+
+    @app.post("/{name}")
+    async def take(name: str, asked: Request) -> dict[str, int]:
+        return {name: len(await asked.body())}
+
+    bound = bound_socket()
+    listener = Listener(AsgiHandler(app, lambda path: 100 if path == b"/short" else 1000), [bound])
+    await listener.start()
+    port = bound.getsockname()[1]
+    chunks = b"32\r\n" + bytes(0x32) + b"\r\n"
+    head = request("POST", "/short", transfer_encoding="chunked")
+    with structlog.testing.capture_logs() as logged:
+        for data in (request("POST", "/short", content_length="101"), head + 3 * chunks):
+            async with await RawConnection.open(port) as connection:
+                answer = await connection.call(data)
+                assert (answer.status, answer.code) == (413, "body_too_large")
+                await connection.rest()
+    assert logged == []  # it is no defect of the application
+    async with await RawConnection.open(port) as connection:
+        for path, size in (("short", 100), ("long", 1000)):
+            answer = await connection.call(request("POST", f"/{path}", bytes(size)))
+            assert answer.json == {path: size}
+    await listener.stop(5.0)
+
+
+def test_requests_that_hold_a_payload_may_be_longer_than_documents() -> None:
+    of = "/api/v1/workspaces/test/integrations/orders"
+    for path in (of, f"{of}/publish", "/api/v1/projects", "/w/test/integrations/try/edit"):
+        assert body_limit(path.encode()) == DOCUMENTS_LIMIT_BYTES
+    for path in (f"{of}/try", f"{of}/preview", "/api/v1/workspaces/test/messages/1/replay"):
+        assert body_limit(path.encode()) == PAYLOADS_LIMIT_BYTES
 
 
 async def test_http_1_0_gets_a_stream_that_ends_with_the_connection() -> None:

@@ -1,0 +1,20 @@
+"""How long a body of the admin port may be: a document, or what has a payload in it.
+
+A document has 1 MiB of text at most, a project many of them. Who tries something, or replays what a
+person has edited, sends a message's body along, in JSON or base64 (P27: what is read in the event
+loop is bounded).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+DOCUMENTS_LIMIT_BYTES: Final = 16 * 1024 * 1024
+PAYLOADS_LIMIT_BYTES: Final = 128 * 1024 * 1024
+_WITH_PAYLOADS: Final = frozenset({b"try", b"preview", b"replay"})
+
+
+def body_limit(raw_path: bytes) -> int:
+    """Bytes, for a path as it was sent."""
+    last = raw_path.rpartition(b"/")[2]
+    return PAYLOADS_LIMIT_BYTES if last in _WITH_PAYLOADS else DOCUMENTS_LIMIT_BYTES
