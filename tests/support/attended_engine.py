@@ -132,7 +132,8 @@ class Attended:
 
 
 class AttendedEngine:
-    """``engine`` with its ``dispatcher``; ``pool`` is the test's hand."""
+    """``engine`` with its ``dispatcher``; ``pool`` is the test's hand, ``folder`` the data
+    directory."""
 
     def __init__(
         self,
@@ -140,10 +141,12 @@ class AttendedEngine:
         bulletin: Bulletin | None = None,
         nodes: Nodes | None = None,
         *,
+        folder: Path,
         chest: KeyChest | None = None,
         keyring: Keyring | None = None,
     ) -> None:
-        settings = load_settings({}, {}, None)
+        self.folder = folder
+        settings = load_settings({"data_dir": str(folder)}, {}, None)
         keyring = keyring or Keyring(DataKeys.derived(bytes(32)))
         self.waiters = Waiters()
         definitions = Definitions(store.catalog)
@@ -195,7 +198,7 @@ class AttendedEngine:
 
     async def successor(self, *, slots: int = 10) -> AttendedEngine:
         """Another one on the same store, in whose memory is nothing; claims go to it now."""
-        other = AttendedEngine(self.store)
+        other = AttendedEngine(self.store, folder=self.folder)
         await other.engine.connections_changed("test")
         other.dispatcher.capacity(slots)
         return other
@@ -262,7 +265,7 @@ async def attended_engine(
 ) -> AsyncIterator[AttendedEngine]:
     """On a store in the folder; all that was begun has ended afterwards."""
     store = await open_store(folder / "firesteel.db")
-    attended = AttendedEngine(store, bulletin, nodes)
+    attended = AttendedEngine(store, bulletin, nodes, folder=folder)
     attended.dispatcher.capacity(slots)
     try:
         yield attended

@@ -142,7 +142,7 @@ def clock() -> Clock:
 @pytest.fixture
 async def office(tmp_path: Path, clock: Clock) -> AsyncIterator[Office]:
     store = await open_store(tmp_path / "firesteel.db", wall_us=clock.now_us)
-    attended = AttendedEngine(store)
+    attended = AttendedEngine(store, folder=tmp_path)
     parts = attended.parts
     accounts = Accounts(
         store.people, parts.keyring, clock=clock, settings=parts.settings, cost=CHEAP

@@ -41,7 +41,7 @@ class Place:
             self.store.catalog, setting=setting, data_dir=self.folder, now_us=lambda: 5
         )
         keyring = Keyring(await chest.keys(), chest.keys)
-        attended = AttendedEngine(self.store, chest=chest, keyring=keyring)
+        attended = AttendedEngine(self.store, folder=self.folder, chest=chest, keyring=keyring)
         await attended.engine.refresh_routes()
         return attended
 
