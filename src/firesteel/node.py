@@ -132,7 +132,11 @@ async def _run_behind(doors: Doors, handover: Handover, stop: asyncio.Future[int
         await doors.stop(LISTENER_GRACE_S)
         return await stop
     opened = opening.result()
-    node = await Node.assemble(handover, opened, doors, lambda code: _end(stop, code))
+    try:
+        node = await Node.assemble(handover, opened, doors, lambda code: _end(stop, code))
+    except OperatorError:
+        await opened.store.close()  # others would take it for a node until its lease has lapsed
+        raise
     starting = asyncio.ensure_future(node.start())
     await _first(starting, stop)
     if starting.done() or stop.result() == 0:

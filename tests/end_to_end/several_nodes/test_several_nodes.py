@@ -274,6 +274,8 @@ def test_a_node_with_another_encryption_key_is_refused(place: Place) -> None:
     stranger.launch()
     del place.cluster.members["stranger"]
     assert "wrong_encryption_key" in refused(stranger.running)
+    # It has no part of the rates, as a node would whose lease holds.
+    assert len(place.gateway.running.admin("GET", "/nodes")) == 3
 
 
 def test_two_engines_on_one_data_directory_are_refused(place: Place) -> None:
