@@ -18,7 +18,7 @@ PROMISES := tests/fault $(wildcard tests/end_to_end/test_promises_*.py) \
 
 export PYTHON
 
-.PHONY: help setup demo demo-cluster demo-clean cluster-kills check test screenshots test-faults bench fuzz soak lock audit build clean
+.PHONY: help setup demo demo-cluster demo-clean cluster-kills check test screenshots docs docs-serve test-faults bench fuzz soak lock audit build clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -55,6 +55,12 @@ test-faults: $(VENV)/.dev ## the fault tests with the full figures of the promis
 	@mkdir -p build
 	@sh scripts/install_fault_tools.sh
 	$(PYTEST) -rs -o faulthandler_timeout=0 --size full --report build/promises.md $(PROMISES)
+
+docs: $(VENV)/.dev ## build the site of the documentation, strictly, into build/docs
+	@$(BIN)/python -m scripts.docs_site
+
+docs-serve: $(VENV)/.dev ## build that site and show it on 127.0.0.1:8000
+	@$(BIN)/python -m scripts.docs_site --serve
 
 screenshots: $(VENV)/.dev ## pictures of every page of the console, into build/screenshots
 	@sh scripts/install_chromium.sh
