@@ -18,7 +18,7 @@ PROMISES := tests/fault $(wildcard tests/end_to_end/test_promises_*.py) \
 
 export PYTHON
 
-.PHONY: help setup demo demo-cluster demo-clean cluster-kills check test screenshots docs docs-serve test-faults bench fuzz soak lock audit build clean
+.PHONY: help setup demo demo-cluster demo-clean cluster-kills check test screenshots reference docs docs-serve test-faults bench fuzz soak lock audit build clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -55,6 +55,9 @@ test-faults: $(VENV)/.dev ## the fault tests with the full figures of the promis
 	@mkdir -p build
 	@sh scripts/install_fault_tools.sh
 	$(PYTEST) -rs -o faulthandler_timeout=0 --size full --report build/promises.md $(PROMISES)
+
+reference: $(VENV)/.dev ## write what the reference lists from the code
+	@$(BIN)/python -m scripts.reference
 
 docs: $(VENV)/.dev ## build the site of the documentation, strictly, into build/docs
 	@$(BIN)/python -m scripts.docs_site
