@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType
@@ -26,6 +27,7 @@ import pytest
 
 from scripts.idleness import Idleness
 from scripts.mutations import Mutant
+from tests.support.empty_store import empty_store
 
 MEMORY = Path("/dev/shm")  # noqa: S108  # folders of random names
 SHORTEST_S, LONGEST_S = 5.0, 60.0
@@ -124,6 +126,7 @@ class Player:
         self._items: list[pytest.Item] = []
         self._reached: dict[str, set[tuple[str, int]]] = {}
         self._seconds: dict[str, float] = {}
+        self._killers: Counter[tuple[Path, int, str]] = Counter()
         self._folder = Path()
         self._reach: Reach | None = None
         # Closed when this process ends, however it does: then the children end too.
@@ -142,6 +145,7 @@ class Player:
         """None in a child: it runs the tests as pytest does."""
         for module in self._modules:
             importlib.import_module(module)
+        empty_store()  # made here, children only copy it
         self._items = session.items
         if not self._measure(session):
             return None if self.child else True
@@ -180,6 +184,10 @@ class Player:
             self._change({file: mutant.tree}, folder)
         return MutantProcess(mutant, pid, folder, allowed_s)
 
+    def killed(self, file: Path, mutant: Mutant, test: str) -> None:
+        """Note who killed a mutant: it is the first to be played against the next one near by."""
+        self._killers[file, min(_lines_of_function(file, mutant.line)), test] += 1
+
     def _measure(self, session: pytest.Session) -> bool:
         """Play the tests against the modules as they are, put in their own place as a mutant would
         be; False where they fail, and in the child."""
@@ -210,13 +218,16 @@ class Player:
         os.environ["PYTHONPATH"] = str(_shadow(trees, folder))
 
     def _that_reach(self, file: Path, mutant: Mutant) -> list[pytest.Item]:
-        lines = {(str(file), line) for line in _lines_of_function(file, mutant.line)}
+        of_function = set(_lines_of_function(file, mutant.line))
+        lines = {(str(file), line) for line in of_function}
+        first = min(of_function)
 
         def reaches(item: pytest.Item) -> bool:
             return "end_to_end" in item.nodeid or bool(lines & self._reached[item.nodeid])
 
-        def cost(item: pytest.Item) -> tuple[bool, float]:
-            return item.nodeid.startswith(LAST), self._seconds[item.nodeid]
+        def cost(item: pytest.Item) -> tuple[int, bool, float]:
+            kills = self._killers[file, first, item.nodeid]
+            return -kills, item.nodeid.startswith(LAST), self._seconds[item.nodeid]
 
         return sorted(filter(reaches, self._items), key=cost)
 

@@ -34,6 +34,7 @@ from firesteel.store.catalog import TriggerRules
 from firesteel.store.journal import Claim
 from firesteel.store.nodes import Nodes
 from firesteel.store.sqlite.store import SqliteStore, open_store
+from tests.support.empty_store import copy_empty_store
 
 PATIENCE_S = 60.0
 DONE = Response(200, [("content-type", "text/plain")], b"done")
@@ -255,7 +256,9 @@ async def attended_engine(
     nodes: Nodes | None = None,
 ) -> AsyncIterator[AttendedEngine]:
     """On a store in the folder; all that was begun has ended afterwards."""
-    store = await open_store(folder / "firesteel.db")
+    path = folder / "firesteel.db"
+    copy_empty_store(path)
+    store = await open_store(path)
     attended = AttendedEngine(store, bulletin, nodes)
     attended.dispatcher.capacity(slots)
     try:
