@@ -5,11 +5,10 @@
     python -m scripts.mutants --seconds 280                         all modules; go on another time
 
 Every mutant is played in a process of its own, made after the tests were collected: the tests that
-reach the changed function, those first that killed another mutant of it, then quick ones, until one
-fails. A mutant under which they take three
-times as long as they should is killed too (a busy machine needs more ``--patience``). Nothing in
-the source is touched. What was found stands in ``build/mutants.jsonl``, a line a mutant, and is not
-played again while the module is the same.
+reach the changed function, likely killers and quick ones first, until one fails. A mutant under
+which they take three times as long as they should is killed too (a busy machine needs more
+``--patience``). Nothing in the source is touched. What was found stands in ``build/mutants.jsonl``,
+a line a mutant, and is not played again while the module is the same.
 """
 
 from __future__ import annotations
@@ -138,8 +137,8 @@ class Module:
                 if process.over():
                     self._running.remove(process)
                     result = self._note(process)
-                    if result["killed"] and result["by"] != TOO_LONG:
-                        player.killed(SOURCE / self.path, process.mutant, result["by"])
+                    if result["by"] in process.tests or not result["killed"]:
+                        player.learn(SOURCE / self.path, process, result["by"])
 
     def _more(self) -> bool:
         return bool(self._left) and time.monotonic() < self._chosen.until
@@ -179,9 +178,7 @@ def _play(group: list[Module], tests: list[str], patience: float) -> bool:
 
     files = {module.name: SOURCE / module.path for module in group}
     player = Player(files, play, patience)
-    code = pytest.main([*OPTIONS, *tests], [player])
-    if player.child:
-        player.exit(int(code))
+    pytest.main([*OPTIONS, *tests], [player])
     if player.failed:
         print(f"the tests fail without a mutant: {player.failed}", flush=True)
     return not player.failed
