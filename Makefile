@@ -51,10 +51,12 @@ test: $(VENV)/.dev ## every test, faults in their quick size
 	@sh scripts/install_chromium.sh
 	$(PYTEST) -n auto --dist loadfile tests
 
-test-faults: $(VENV)/.dev ## the fault tests with the full figures of the promises
-	@mkdir -p build
+# Hours of work: each result is kept, and the next run goes on. OPTIONS: --minutes 30 (only what
+# fits; 0 shows the table), --since COMMIT (take what was found since then), --fresh, -k p03, ...
+test-faults: $(VENV)/.dev ## the fault tests with the full figures; goes on where it was ended
 	@sh scripts/install_fault_tools.sh
-	$(PYTEST) -rs -o faulthandler_timeout=0 --size full --report build/promises.md $(PROMISES)
+	$(PYTEST) -rs -o faulthandler_timeout=0 --size full --gathered build/promises.jsonl \
+	    --report build/promises.md $(OPTIONS) $(PROMISES)
 
 reference: $(VENV)/.dev ## write what the reference lists from the code
 	@$(BIN)/python -m scripts.reference
