@@ -12,20 +12,30 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.support.markdown import Block, blocks
 from tests.support.node import wait_until
 
+# What the reader of a page has: a project of `firesteel init`, and mostly a running node.
+PROJECT = (
+    "firesteel init my-integrations",
+    "cd my-integrations",
+    "echo 'workspace = \"acme\"' > firesteel.toml",
+)
+NODE = (*PROJECT, "firesteel dev")
 COMMAND_S = 60.0
 SHOWN_S = 20.0
-_FILE = re.compile(r".*`([\w./-]+\.(?:py|yaml|toml|txt|json|sql))`:", re.DOTALL)
+_FILE = re.compile(r".*`([\w./-]+\.(?:py|yaml|toml|txt|json|sql|conf))`:", re.DOTALL)
 _EXPORTED = re.compile(r"export (\w+)=([\w:/@.%+-]+)")
 _ASSIGNED = re.compile(r"(\w+)=\$\((.*)\)")
 _ADDRESS = re.compile(r"127\.0\.0\.1:\d+")
@@ -54,9 +64,20 @@ class Walkthrough:
     def run(self) -> None:
         """Everything, in order; AssertionError where the page is wrong."""
         try:
-            for command in self.before:
-                self._do(command, "", "before the page")
-            for block in blocks(self.page):
+            self.begin()
+            self.read(self.page)
+        finally:
+            self.stop()
+
+    def begin(self) -> None:
+        """Bring about what pages begin with."""
+        for command in self.before:
+            self._do(command, "", "before the page")
+
+    def read(self, page: Path) -> None:
+        """Do what one page says; the node that runs stays for the next one."""
+        try:
+            for block in blocks(page):
                 file = _file_of(block)
                 if file is not None:
                     self._write(file, block.text)
@@ -66,8 +87,23 @@ class Walkthrough:
         except BaseException:
             print("".join(self._printed))  # noqa: T201  # for the report of a test that failed
             raise
-        finally:
-            self.stop()
+
+    def tidy(self) -> None:
+        """Take away what the last page has written, but for the project that all begin with.
+
+        A database is emptied, for the node's workers have it open.
+        """
+        kept = {"firesteel.toml", "connections.yaml", "integrations", "workflows", "tests"}
+        for path in self.folder.iterdir():
+            if path.suffix == ".db":
+                _empty(path)
+            elif path.name not in kept and not path.name.startswith("."):
+                _remove(path)
+        for folder in ("integrations", "workflows", "tests"):
+            for path in (self.folder / folder).iterdir():
+                if path.stem not in ("hello", "test_hello"):
+                    _remove(path)
+        self._variables.clear()
 
     def stop(self) -> None:
         """End the node, if one runs."""
@@ -177,6 +213,23 @@ class Walkthrough:
             "FIRESTEEL_DISK_RESERVE": "0B",
         }
         return {**kept, "PATH": path, **settings, **self.environment, **self._variables}
+
+
+def _empty(database: Path) -> None:
+    """But for the markers of ``once``: a worker makes their table at its first use only."""
+    with closing(sqlite3.connect(database)) as opened, opened:
+        rows = opened.execute(
+            "select type, name from sqlite_master where type in ('table', 'view')"
+        )
+        for kind, name in [row for row in rows if row[1] != "firesteel_steps"]:
+            opened.execute(f'drop {kind} "{name}"')
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def assert_printed(expected: str, printed: str, place: str) -> None:
