@@ -33,6 +33,8 @@ PORT: Final = 8000
 
 _ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:|//|#", re.IGNORECASE)
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+# Git hosts take two spaces for a list in a list, Python-Markdown takes four.
+_INNER_LIST = re.compile(r" {2,3}([-*+]|\d+\.) ")
 _ITEM_LINK = re.compile(r"\]\(([\w./-]+\.md)\)")
 # What a browser fetches by itself, by element and attribute.
 _FETCHED: Final = {"script": "src", "img": "src", "iframe": "src", "source": "src", "link": "href"}
@@ -169,6 +171,11 @@ def _rewritten(path: Path, root: Path) -> tuple[str, set[Path]]:
     linked: set[Path] = set()
     here = _place(path, root).parent
     numbers = {number for number, _ in prose(path.read_text())}
+    for number, line in prose(path.read_text()):
+        if _INNER_LIST.match(line):
+            raise SiteFault(
+                f"{path.relative_to(root)}:{number}: a list in a list, flat on the site"
+            )
 
     def changed(match: re.Match[str]) -> str:
         link = match[1]

@@ -49,13 +49,14 @@ _ID = re.compile(r"\b[0-9a-f]{32}\b")
 class Walkthrough:
     """``folder``: where the page's reader is. ``replaced``: texts of the page that stand for
     something else here, such as the address of another system. ``before``: commands that bring
-    about what the page begins with."""
+    about what the page begins with. ``programs``: the folder of ``firesteel``."""
 
     page: Path
     folder: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     replaced: Mapping[str, str] = field(default_factory=dict)
     before: Sequence[str] = ()
+    programs: Path = Path(sys.executable).parent
     _variables: dict[str, str] = field(default_factory=dict)
     _node: subprocess.Popen[str] | None = None
     _reader: threading.Thread | None = None
@@ -205,7 +206,8 @@ class Walkthrough:
             for name, value in os.environ.items()
             if not name.startswith(("FIRESTEEL_", "PYTEST_"))
         }
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+        folders = dict.fromkeys([str(self.programs), str(Path(sys.executable).parent)])
+        path = os.pathsep.join([*folders, os.environ.get("PATH", "")])
         settings = {
             "FIRESTEEL_PORT": "0",
             "FIRESTEEL_ADMIN_PORT": "0",

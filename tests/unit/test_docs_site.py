@@ -72,6 +72,15 @@ def test_a_link_to_a_heading_that_is_not_there_ends_the_build(tree: Path, tmp_pa
         build(tree, tmp_path / "build" / "docs")
 
 
+def test_a_list_that_git_hosts_show_otherwise_than_the_site_is_refused(
+    tree: Path, tmp_path: Path
+) -> None:
+    (tree / "docs" / "how-to" / "two.md").write_text("# Two\n\n- a\n  - b\n")
+
+    with pytest.raises(SiteFault, match=r"two\.md:4: a list in a list"):
+        copy_pages(tree, tmp_path / "pages")
+
+
 def test_what_a_browser_would_fetch_from_elsewhere_is_a_fault(tmp_path: Path) -> None:
     (tmp_path / "there.html").write_text("<p>")
     (tmp_path / "a.html").write_text(

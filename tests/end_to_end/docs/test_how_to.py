@@ -15,6 +15,7 @@ import pytest
 from tests.end_to_end.docs.test_how_to_nodes import ON_THEIR_OWN
 from tests.support.http_server import HttpServer, Reply
 from tests.support.markdown import DOCS, ROOT, Block, blocks
+from tests.support.quick_cli import quick_cli
 from tests.support.walkthrough import NODE, Walkthrough
 
 HOW_TO = DOCS / "how-to"
@@ -43,18 +44,20 @@ def crm() -> Iterator[HttpServer]:
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory, crm: HttpServer) -> Iterator[Walkthrough]:
     """The node that the pages share."""
-    reader = Walkthrough(
-        HOW_TO,
-        tmp_path_factory.mktemp("reader"),
-        {"FIRESTEEL_OUTGOING_ALLOW": "127.0.0.0/8"},
-        {CRM: crm.url},
-        NODE,
-    )
-    try:
-        reader.begin()
-        yield reader
-    finally:
-        reader.stop()
+    with quick_cli(tmp_path_factory.mktemp("programs")) as programs:
+        reader = Walkthrough(
+            HOW_TO,
+            tmp_path_factory.mktemp("reader"),
+            {"FIRESTEEL_OUTGOING_ALLOW": "127.0.0.0/8"},
+            {CRM: crm.url},
+            NODE,
+            programs,
+        )
+        try:
+            reader.begin()
+            yield reader
+        finally:
+            reader.stop()
 
 
 @pytest.mark.parametrize("name", READ)
