@@ -27,6 +27,7 @@ REASONS = (
     "Docker",
     "it makes the environment that runs this page",
     "Kubernetes",
+    "PostgreSQL's own programs",
     "several nodes",
     "systemd",
     "the console, in tests/browser/test_greet.py",
