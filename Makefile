@@ -91,6 +91,7 @@ lock: $(VENV)/.dev ## remake the lock files with the newest releases
 	$(LOCK) --constraint requirements/dev.txt pyproject.toml -o requirements/run.txt
 	$(LOCK) --constraint requirements/dev.txt --extra postgresql pyproject.toml \
 	    -o requirements/postgresql.txt
+	$(LOCK) --constraint requirements/dev.txt --extra otel pyproject.toml -o requirements/otel.txt
 	$(LOCK) --constraint requirements/dev.txt --group build -o requirements/build.txt
 	$(LOCK) --constraint requirements/dev.txt --group fuzz -o requirements/fuzz.txt
 

@@ -24,6 +24,7 @@ from firesteel.gateway.target import HEALTH_PATH
 from firesteel.gateway.tls import TlsFiles, self_signed
 from firesteel.gateway.unavailable import Unavailable
 from firesteel.setting_values import is_loopback
+from firesteel.telemetry.meter import PortFigures
 
 if TYPE_CHECKING:
     from firesteel.gateway.protocol import Handler
@@ -65,10 +66,19 @@ class Doors:
             url, _REACHED.get(host, host), port, certificate=tls.certificate if tls else None
         )
 
+    def figures(self) -> list[PortFigures]:
+        """Of each port that is open."""
+        names = ["admin"] if self._public is None else ["public", "admin"]
+        return [one.figures(name) for one, name in zip(self._listeners, names, strict=False)]
+
     async def refuse(self) -> None:
         """Answer every call with 503 ``store_unavailable``; safe to repeat."""
         if not self._listeners:
-            await self._listen(self._each(Unavailable(), Unavailable(live_path=LIVE_PATH)))
+            await self.give_up()
+
+    async def give_up(self) -> None:
+        """As ``refuse``, from now on, also where somebody else answered before."""
+        await self.open(Unavailable(), Unavailable(live_path=LIVE_PATH))
 
     async def open(self, public: Handler, admin: Handler) -> None:
         """Let these answer. Raises OperatorError ``tls_invalid``."""

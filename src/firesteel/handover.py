@@ -23,7 +23,8 @@ VARIABLE = "FIRESTEEL_HANDOVER"
 @dataclass(frozen=True, slots=True)
 class Handover:
     """File descriptors are those of the bound sockets and pipes that the engine inherits.
-    ``public_fd`` None: the node takes no calls."""
+    ``public_fd`` None: the node takes no calls. ``paused``: a name for this life of
+    the supervisor, where it is to begin with a pause; empty where it is not."""
 
     settings: Settings
     token: str
@@ -32,6 +33,7 @@ class Handover:
     workers_fd: int
     lifeline_fd: int
     ready_fd: int
+    paused: str = ""
 
     @property
     def fds(self) -> tuple[int, ...]:

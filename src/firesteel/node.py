@@ -33,6 +33,7 @@ from firesteel.engine.connections import Connections
 from firesteel.engine.definitions import Definitions
 from firesteel.engine.dispatch import Dispatcher
 from firesteel.engine.engine import Engine
+from firesteel.engine.execution_log import ExecutionLog
 from firesteel.engine.housekeeping import Housekeeper
 from firesteel.engine.key_chest import KeyChest
 from firesteel.engine.keyring import Keyring
@@ -52,6 +53,7 @@ from firesteel.gateway.spool import Spool
 from firesteel.handover import Handover
 from firesteel.lifeline import hold_on_to
 from firesteel.node_name import NodeName
+from firesteel.store.archive.writing import ArchiveWriter
 from firesteel.store.sql.clock import boot_id
 from firesteel.store.sqlite.safety import check_directory
 from firesteel.store.sqlite.store import open_store as open_sqlite
@@ -110,6 +112,9 @@ async def _run(handover: Handover) -> int:
     try:
         return await _run_behind(doors, handover, stop)
     except StoreUnavailable:
+        # The next engine takes as long to start: who has come meanwhile is told before.
+        await doors.give_up()
+        await asyncio.sleep(STORE_RETRY_S)
         await doors.leave(LOST_STORE_GRACE_S)
         raise
     finally:
@@ -150,6 +155,19 @@ def _bodies(settings: Settings) -> HeldBodies:
     return HeldBodies(in_memory_bytes, spool)
 
 
+def _archive(settings: Settings, name: str, now_us: Callable[[], int]) -> ArchiveWriter:
+    """Where messages go before they are purged. Of the disk's reserve a part stays: the store has
+    room again for what has gone from it."""
+    reserve_bytes = settings.disk_reserve_bytes
+    return ArchiveWriter(
+        settings.archive_folder,
+        node=name,
+        by_default=settings.archive == "on",
+        reserve_bytes=lambda total_bytes: min(reserve_bytes, total_bytes // 20) // 4,
+        now_us=now_us,
+    )
+
+
 async def _first(*futures: asyncio.Future[Any]) -> None:
     """Until one of them is done."""
     await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
@@ -184,9 +202,7 @@ class Node:
         cls, handover: Handover, opened: Opened, doors: Doors, end: Callable[[int], None]
     ) -> Node:
         """Wire everything; nothing runs yet."""
-        store = opened.store
-        settings = handover.settings
-        clock = SystemClock()
+        store, settings, clock = opened.store, handover.settings, SystemClock()
         chest = await KeyChest.open(
             store.catalog,
             setting=settings.encryption_key,
@@ -205,6 +221,7 @@ class Node:
             waiters=waiters,
             clock=clock,
             bulletin=store.bulletin,
+            told=ExecutionLog(settings),
         )
         slots = settings.worker_slots if settings.runs_attempts else 0
         pool = Pool(dispatcher, token=handover.token, slots=slots)
@@ -232,6 +249,7 @@ class Node:
             bulletin=store.bulletin,
             jobs=store.jobs,
             nodes=store.nodes,
+            archive=_archive(settings, opened.name, clock.now_us),
             name=opened.name,
         )
         dispatcher.use(pool, lambda: end(LOST_STORE_EXIT_CODE), traffic)
@@ -245,7 +263,8 @@ class Node:
         already is served before the project is: after a crash callers wait for nothing else."""
         parts, settings = self._parts, self._settings
         parts.journal.listen(parts.dispatcher.claimed, self._store_lost)
-        await parts.journal.recover()
+        await self._engine.pausing.begin(self._handover.paused)
+        self._engine.meter.taken_over += await parts.journal.recover()
         self._workspace = await self._own_workspace()
         if self._others is not None:
             self._others.start()  # before the catalog is read, or a change in between went unseen
@@ -351,11 +370,15 @@ class Node:
 
     async def _open_doors(self) -> None:
         self._write_node_file()
+        bodies = _bodies(self._settings)
+        self._engine.meter.ports = self._doors.figures
+        self._engine.meter.held_bodies = bodies.figures
         await self._doors.open(
             Gateway(
                 self._engine,
                 public_url=self._settings.public_url,
-                bodies=_bodies(self._settings),
+                bodies=bodies,
+                access_log=self._settings.access_log == "on",
             ),
             AsgiHandler(
                 create_app(self._engine, self._publisher, self._accounts, token=self._admin_token)
@@ -382,6 +405,8 @@ class Node:
     def _announce(self, beside: dict[str, str]) -> None:
         """Tell the supervisor."""
         ready = {**self._described(), **beside}
+        if self._engine.pausing.now is not None:
+            ready["paused"] = "nothing is run until you say so: firesteel status, firesteel resume"
         os.write(self._handover.ready_fd, json.dumps(ready).encode() + b"\n")
 
     def _described(self) -> dict[str, str]:

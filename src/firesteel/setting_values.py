@@ -6,7 +6,10 @@ repeat the value, which may be a secret.
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
 import ipaddress
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -184,3 +187,17 @@ def sqlite_path(url: str | None) -> Path | None:
     if url is None or not url.startswith("sqlite:///"):
         return None
     return path(url.removeprefix("sqlite:///"))
+
+
+def can_trace() -> bool:
+    """Whether the extra that exports traces is installed."""
+    with contextlib.suppress(ModuleNotFoundError):
+        return importlib.util.find_spec("opentelemetry.exporter.otlp.proto.http") is not None
+    return False
+
+
+def cores() -> int:
+    """The processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -8,7 +8,6 @@ the nearest known one, and all faults are told at once. Durations are written ``
 from __future__ import annotations
 
 import difflib
-import os
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -117,6 +116,21 @@ SETTINGS: tuple[Setting, ...] = (
         "30",
         "Days for which messages that have ended are kept, where neither an integration nor its "
         "workspace says so.",
+    ),
+    Setting(
+        "archive",
+        "archive",
+        values.choice("on", "off"),
+        "off",
+        "Whether messages are written to the archive before retention lets them go, where neither "
+        "an integration nor its workspace says so.",
+    ),
+    Setting(
+        "archive_dir",
+        "archive_dir",
+        values.path,
+        "",
+        "Directory of the archive; without it, archive in the data directory.",
     ),
     Setting(
         "key_warning_days",
@@ -285,6 +299,34 @@ SETTINGS: tuple[Setting, ...] = (
         "text",
         "text for people, json for machines: one object a line.",
     ),
+    Setting(
+        "log_workflows",
+        "log_workflows",
+        values.choice("off", "on"),
+        "off",
+        "on: what workflows print and log is logged too, with the ids of its execution.",
+    ),
+    Setting(
+        "access_log",
+        "access_log",
+        values.choice("off", "on"),
+        "off",
+        "on: each call of the public port is logged when it is answered.",
+    ),
+    Setting(
+        "traces",
+        "traces",
+        values.choice("off", "on"),
+        "off",
+        "on: workers export spans of attempts and steps by OTLP over HTTP; needs firesteel[otel].",
+    ),
+    Setting(
+        "traces_endpoint",
+        "traces_endpoint",
+        values.public_url,
+        "",
+        "Where to, such as http://127.0.0.1:4318, in place of OTEL_EXPORTER_OTLP_ENDPOINT.",
+    ),
 )
 
 
@@ -307,6 +349,8 @@ class Settings:
     workspace: str | None
     encryption_key: bytes | None = field(repr=False)
     retention_days: int
+    archive: Literal["on", "off"]
+    archive_dir: Path | None
     key_warning_days: int
     outgoing_allow: tuple[str, ...]
     public_url: str | None
@@ -331,6 +375,10 @@ class Settings:
     worker_memory_bytes: int
     log_level: Literal["debug", "info", "warning", "error"]
     log_format: Literal["text", "json"]
+    log_workflows: Literal["off", "on"]
+    access_log: Literal["off", "on"]
+    traces: Literal["off", "on"]
+    traces_endpoint: str | None
 
     @property
     def store_path(self) -> Path | None:
@@ -338,6 +386,11 @@ class Settings:
         if self.database_url is None:
             return self.data_dir / STORE_FILE
         return values.sqlite_path(self.database_url)
+
+    @property
+    def archive_folder(self) -> Path:
+        """Where messages are archived."""
+        return self.archive_dir or self.data_dir / "archive"
 
     @property
     def public_port(self) -> bool:
@@ -440,7 +493,7 @@ def load_settings(
         faults.extend(_contradictions(fields))
     if faults:
         raise SettingsError(faults)
-    fields["workers"] = fields["workers"] or (1 if fields["role"] == "gateway" else _cores())
+    fields["workers"] = fields["workers"] or (1 if fields["role"] == "gateway" else values.cores())
     return Settings(**fields)
 
 
@@ -529,6 +582,8 @@ def _contradictions(fields: Mapping[str, Any]) -> Iterator[SettingFault]:
         yield SettingFault("client_certificate_header", "is believed of trusted_proxies only")
     if fields["tls_cert"] is not None and fields["tls"] != "off":
         yield SettingFault("tls", "cannot be self-signed where tls_cert is given")
+    if fields["traces"] == "on" and not values.can_trace():
+        yield SettingFault("traces", "needs an extra: pip install 'firesteel[otel]'")
     url = fields["database_url"]
     if fields["role"] != "all" and (url is None or values.sqlite_path(url) is not None):
         detail = "gateway and worker share a store: database_url must name a PostgreSQL database"
@@ -536,9 +591,3 @@ def _contradictions(fields: Mapping[str, Any]) -> Iterator[SettingFault]:
     same = fields["port"] == fields["admin_port"] and fields["host"] == fields["admin_host"]
     if same and fields["port"] != 0 and fields["role"] != "worker":
         yield SettingFault("port, admin_port", "are the same on one address")
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):  # not on macOS
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -147,6 +147,7 @@ class Supervisor:
     settings: Settings
     announce: Callable[[dict[str, Any]], None]
     sockets: Sockets
+    paused: bool = False
     engine: Child = field(init=False)
     workers: list[Child] = field(init=False)
 
@@ -255,6 +256,7 @@ class Supervisor:
             self.sockets.workers.fileno(),
             self._lifeline[0],
             self._ready[1],
+            secrets.token_hex(8) if self.paused else "",
         )
         return Child(
             "engine",
@@ -278,17 +280,21 @@ class Supervisor:
             "FIRESTEEL_WORKER_MEMORY_BYTES": str(self.settings.worker_memory_bytes),
             "FIRESTEEL_LIFELINE_FD": str(self._lifeline[0]),
         }
+        if self.settings.traces == "on":
+            environment["FIRESTEEL_WORKER_TRACES"] = self.settings.traces_endpoint or ""
         command = [sys.executable, "-m", "firesteel.worker"]
         return Child("worker", command, environment, (self._lifeline[0],))
 
 
-def serve(settings: Settings, *, announce: Callable[[dict[str, Any]], None]) -> int:
+def serve(
+    settings: Settings, *, announce: Callable[[dict[str, Any]], None], paused: bool = False
+) -> int:
     """Run a node until it is told to stop; the exit code. ``announce`` gets ``public_url``,
-    ``admin_url``, ``workspace`` when the node is ready for the first time. Raises OperatorError
-    where an address cannot be bound."""
+    ``admin_url``, ``workspace`` when the node is ready for the first time. ``paused``: nothing is
+    run until a person says so. Raises OperatorError where an address cannot be bound."""
     sockets = Sockets.bind(settings)
     try:
-        return Supervisor(settings, announce, sockets).run()
+        return Supervisor(settings, announce, sockets, paused).run()
     finally:
         sockets.close()
 

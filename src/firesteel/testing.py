@@ -109,6 +109,7 @@ class _Local:
     entries: list[JournalEntry] = field(default_factory=list)
     outcome: frames.Outcome | None = None
     attempt: Attempt | None = None
+    traces: None = None
 
     def send(self, frame: frames.Frame) -> None:
         """Journal a record at once; keep the outcome."""

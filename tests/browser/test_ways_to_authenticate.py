@@ -47,6 +47,10 @@ def way(page: Page, number: int) -> Any:
     return page.locator(f"#way-{number}")
 
 
+def unfold(page: Page, number: int) -> None:
+    way(page, number).locator("summary").click()
+
+
 def signed() -> dict[str, str]:
     mac = hmac.new(SECRET.encode(), BODY, hashlib.sha256).hexdigest()
     return {"x-hub-signature-256": f"sha256={mac}"}
@@ -167,9 +171,36 @@ def test_keys_stand_beside_other_ways_and_either_is_removed_alone(
     expect(page.get_by_text("is in force")).to_be_visible()
     kinds = [next(iter(item)) for item in document(node, name)["trigger"]["authentication"]]
     assert kinds == ["basic"]
+    unfold(page, 0)
     press(page, "Remove User and password ERP")
     page.get_by_role("alertdialog").get_by_role("button", name="Remove", exact=True).click()
     expect(page.get_by_text("The trigger is open.")).to_be_visible()
+
+
+def test_ways_that_are_complete_are_one_line_each_until_somebody_looks(
+    page: Page, node: RunningNode, name: str
+) -> None:
+    github = {"label": "GitHub", "preset": "github", "secrets": ["${GITHUB_SECRET}"]}
+    ways: list[Any] = [{"signature": {**github, "label": f"G{number}"}} for number in range(9)]
+    ways.append({"basic": {"label": "ERP", "username": "erp", "password": "${ERP_CALLS}"}})
+    path = f"{INTEGRATIONS}/{name}"
+    node.admin("PUT", path, json={"trigger": {"authentication": ways}})
+    open_page(page, name)
+    expect(way(page, 8)).to_contain_text("Signature G8, GitHub")
+    expect(way(page, 9)).to_contain_text("User and password ERP, erp")
+    height = page.locator("#authentication").bounding_box()
+    assert height is not None
+    assert height["height"] < 10 * 70 + 60
+    expect(way(page, 9).get_by_label("User name", exact=True)).to_be_hidden()
+    unfold(page, 9)
+    way(page, 9).get_by_label("User name", exact=True).fill("sap")
+    add(page, "JSON Web Token")
+    expect(way(page, 10).get_by_label("Label")).to_be_visible()
+    expect(way(page, 9)).to_contain_text("ERP, sap")
+    press(page, "Save as draft")
+    expect(way(page, 10)).to_contain_text("label is missing")
+    kept = draft(node, name)["document"]["trigger"]["authentication"]
+    assert [kept[0], kept[9]["basic"]["username"]] == [ways[0], "sap"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from firesteel.errors import CallerError
 from firesteel.model.execution import Failure, JournalEntry, Reason, State
 from firesteel.model.message import Message
+from firesteel.store.copies import CopyProgress
 from firesteel.store.history import MessageFilter, MessageSummary
 from firesteel.store.journal import (
     Idempotency,
@@ -512,6 +514,32 @@ async def test_a_backup_replaces_no_file_and_leaves_none_behind(
     assert taken.read_text() == "mine"
     with pytest.raises(Exception, match="could not be written"):
         await shop.store.history.backup(tmp_path / "no directory" / "copy.db")
+
+
+async def test_a_backup_is_read_through_and_says_what_is_in_it(
+    shop_in_a_file: Shop, tmp_path: Path
+) -> None:
+    for _ in range(3):
+        await shop_in_a_file.accept()
+    progress = CopyProgress()
+    target = tmp_path / "copy.db"
+
+    copied = await shop_in_a_file.store.history.backup(target, progress)
+
+    assert copied.sha256 == hashlib.sha256(target.read_bytes()).hexdigest()
+    assert copied.size_bytes == target.stat().st_size
+    assert copied.counted.messages == 3
+    assert sum(copied.counted.executions.values()) == 3
+    assert (progress.doing, progress.done_bytes) == ("summing", copied.size_bytes)
+
+
+async def test_a_backup_leaves_the_reserve_of_the_disk_free(
+    shop_in_a_file: Shop, tmp_path: Path
+) -> None:
+    with pytest.raises(CallerError) as caught:
+        await shop_in_a_file.store.history.backup(tmp_path / "copy.db", reserve_bytes=1 << 60)
+    assert caught.value.code == "no_room"
+    assert copies_in(tmp_path) == {}
 
 
 async def test_the_size_grows_with_what_is_kept_and_a_purge_leaves_room_in_it(

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import httpx2
+import jwt
 import pytest
 
+from firesteel.cli.app import run
 from tests.support.node import KEY, ProjectFolder, RunningNode, running_node, wait_until
 from tests.support.postgres import Postgres
 
 CONSUMERS = "/workspaces/test/consumers"
+ISSUED = "what the issuer of tokens signs with: 32 bytes"
 
 
 def fill(project: ProjectFolder) -> None:
@@ -24,6 +28,8 @@ def fill(project: ProjectFolder) -> None:
     for name in ("Prices", "Stock", "Orders"):
         project.integration({"name": name, "trigger": {**waits}, **echo})
     declared = [{"consumer": {"name": "Declared"}}]
+    token = {"label": "idp", "secret": "${ISSUED}", "consumer": "sub"}
+    project.integration({"name": "Claimed", "trigger": {"authentication": [{"jwt": token}]}})
     project.integration({"name": "Partner", "trigger": {"authentication": declared, **waits}})
 
 
@@ -36,7 +42,9 @@ def node(
     data_dir.chmod(0o700)
     fill(ProjectFolder(folder))
     with postgres.database() as url:
-        settings = {"FIRESTEEL_DATABASE_URL": url} if request.param == "postgresql" else {}
+        settings = {"ISSUED": ISSUED}
+        if request.param == "postgresql":
+            settings["FIRESTEEL_DATABASE_URL"] = url
         with running_node(data_dir, folder, **settings) as running:
             yield running
 
@@ -57,6 +65,19 @@ def added(node: RunningNode, name: str, *triggers: str) -> str:
     for trigger in triggers:
         node.admin("PUT", f"{CONSUMERS}/{name}/grants/{trigger}")
     return str(node.admin("POST", f"{CONSUMERS}/{name}/keys", json={})["secret"])
+
+
+def claimed(node: RunningNode, trigger: str, name: str) -> int:
+    """What a call gets whose token says that the consumer of that name calls."""
+    token = jwt.encode({"sub": name, "exp": time.time() + 60}, ISSUED, algorithm="HS256")
+    authorization = {"authorization": f"Bearer {token}"}
+    return node.client.post(f"{node.public_url}/test/{trigger}", headers=authorization).status_code
+
+
+def command(node: RunningNode, monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
+    """Run ``firesteel`` on the node's own machine."""
+    monkeypatch.setenv("FIRESTEEL_DATA_DIR", str(node.data_dir))
+    assert run(list(words)) == 0, words
 
 
 def refusal(node: RunningNode, method: str, path: str, **request: Any) -> str:
@@ -247,3 +268,29 @@ def test_a_file_does_not_bring_back_a_secret_that_rotation_has_replaced(
     assert "key_value_replaced" in [warning["code"] for warning in again["warnings"]]
     assert call(node, f"R-{name}", "the-first-secret-of-all").status_code == 401
     assert call(node, f"R-{name}", new).status_code == 202
+
+
+@pytest.mark.parametrize("by", ["rest", "cli"])
+def test_no_token_names_a_consumer_that_has_no_key_however_it_was_made_and_granted(
+    node: RunningNode, name: str, by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    party, trigger = f"{name}-{by}"[-60:], f"Claimed-{by}"
+    key = {"api_key": {"label": "tester", "value": KEY}}
+    token = {"jwt": {"label": "idp", "secret": "${ISSUED}", "consumer": "sub"}}
+    document = {"trigger": {"authentication": [key, token]}}
+    node.admin("PUT", f"/workspaces/test/integrations/{trigger}", json=document)
+    assert claimed(node, trigger, party) == claimed(node, "Claimed", party) == 202
+    if by == "rest":
+        node.admin("POST", CONSUMERS, json={"name": party})
+        node.admin("PUT", f"{CONSUMERS}/{party}/grants/{trigger}")
+    else:
+        command(node, monkeypatch, "consumer", "add", party, "--no-key", "--grant", trigger)
+    assert node.admin("GET", f"{CONSUMERS}/{party}")["keys"] == []
+    assert claimed(node, trigger, party) == claimed(node, "Claimed", party) == 401
+    assert claimed(node, trigger, f"{party}-2") == 202
+    node.admin("PATCH", f"{CONSUMERS}/{party}", json={"name": f"{party}-2"})
+    assert (claimed(node, trigger, party), claimed(node, trigger, f"{party}-2")) == (202, 401)
+    node.admin("DELETE", f"{CONSUMERS}/{party}-2/grants/{trigger}")
+    assert claimed(node, trigger, f"{party}-2") == 401
+    node.admin("DELETE", f"{CONSUMERS}/{party}-2")
+    assert claimed(node, trigger, f"{party}-2") == 202

@@ -22,6 +22,7 @@ from firesteel.gateway.presented import AFTER_BODY
 from firesteel.gateway.refused_call import CallRefused
 from firesteel.model.document import parse_document
 from firesteel.model.forwarded import Proxies
+from firesteel.telemetry.meter import Meter
 
 SECRET = "a secret of 32 bytes, for the sake of HS256"
 PRESETS = ["standard_webhooks", "github", "stripe", "shopify", "slack", "twilio"]
@@ -126,6 +127,7 @@ def made() -> tuple[Route, Admission]:
         Keyring(DataKeys.derived(bytes(32))),
         KeySets(fetch, lambda: 0.0),
         "",
+        Meter(),
     )
     admission = make_admission(route, means)
     assert admission is not None

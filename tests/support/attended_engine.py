@@ -16,6 +16,7 @@ from firesteel.engine.data_keys import DataKeys
 from firesteel.engine.definitions import Definitions
 from firesteel.engine.dispatch import Dispatcher
 from firesteel.engine.engine import Engine
+from firesteel.engine.execution_log import ExecutionLog
 from firesteel.engine.key_chest import KeyChest
 from firesteel.engine.keyring import Keyring
 from firesteel.engine.parts import Parts
@@ -28,7 +29,8 @@ from firesteel.engine.waiters import Waiters
 from firesteel.model import frames
 from firesteel.model.execution import Failure, Response, State
 from firesteel.model.message import Request
-from firesteel.settings import load_settings
+from firesteel.settings import Settings, load_settings
+from firesteel.store.archive.writing import ArchiveWriter
 from firesteel.store.bulletin import Bulletin
 from firesteel.store.catalog import TriggerRules
 from firesteel.store.journal import Claim
@@ -157,6 +159,7 @@ class AttendedEngine:
             waiters=self.waiters,
             clock=self.clock,
             bulletin=bulletin or store.bulletin,
+            told=ExecutionLog(settings),
         )
         publications = Publications(store.catalog, definitions, connections.lookup)
         pool = cast("Pool", self.pool)
@@ -183,6 +186,7 @@ class AttendedEngine:
             bulletin=bulletin or store.bulletin,
             jobs=store.jobs,
             nodes=nodes or store.nodes,
+            archive=_archive(settings),
         )
         self.dispatcher.use(pool, self._defect, self.traffic)
         self.engine = Engine(self.parts)
@@ -266,3 +270,13 @@ async def attended_engine(
         await asyncio.wait_for(attended.dispatcher.flush(), PATIENCE_S)
     finally:
         await store.close()
+
+
+def _archive(settings: Settings) -> ArchiveWriter:
+    return ArchiveWriter(
+        settings.archive_folder,
+        node="",
+        by_default=False,
+        reserve_bytes=lambda _total: 0,
+        now_us=lambda: 0,
+    )

@@ -35,6 +35,7 @@ PAGES: Final = {
     "consumer-api": f"{_W}/consumers/demo/api",
     "workers": "/workers",
     "storage": "/storage",
+    "pause": "/pause",
     "users": "/users",
     "tokens": "/tokens",
     "encryption": "/encryption",

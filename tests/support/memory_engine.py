@@ -23,6 +23,7 @@ from firesteel.errors import CallerError
 from firesteel.model.document import parse_document
 from firesteel.model.execution import MessageStatus, Response, State
 from firesteel.model.redaction.redaction import Redaction
+from firesteel.telemetry.meter import Meter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -50,6 +51,7 @@ class MemoryEngine:
         self.keyring = Keyring(DataKeys.derived(bytes(range(32))))
         self.refusal: str | None = None
         self.gateways = 1
+        self.meter = Meter()
         self.answer: Callable[[Call], Response | None] = lambda _call: OK
         self.body_keys: BodyKeys | None = BodyKeys([], [])
         self.stored: list[Stored] = []
@@ -210,7 +212,7 @@ class MemoryEngine:
         assert redaction is not None
         return redaction.of_body(content_type, body)
 
-    def count_refused(self, trigger_no: int) -> None:
+    def count_refused(self, trigger_no: int, code: str) -> None:
         self.refused_calls.append(trigger_no)
 
     def used_key(self, key_no: int) -> None:

@@ -41,7 +41,9 @@ _ASSIGNED = re.compile(r"(\w+)=\$\((.*)\)")
 _ADDRESS = re.compile(r"127\.0\.0\.1:\d+")
 _LAST_LINES = {"demo": "Ctrl-C stops", "dev": "  changes are published", "serve": "  Data"}
 # What only shows how things stand is asked again until it shows what the page says.
-_SHOWS = re.compile(r"firesteel (?:messages (?:list|show)|lanes list|key list|status)\b[^|]*$")
+_SHOWS = re.compile(
+    r"firesteel (?:messages (?:list|show)|lanes list|key list|status|archive list)\b[^|]*$"
+)
 _ID = re.compile(r"\b[0-9a-f]{32}\b")
 
 

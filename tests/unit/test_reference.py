@@ -40,15 +40,15 @@ def test_options_are_mended_and_what_is_written_by_hand_stays() -> None:
 
 def test_a_command_without_a_section_gets_what_its_help_says_and_a_gone_one_goes() -> None:
     text = PAGE.read_text()
-    start, end = (text.index(f"### firesteel {name}\n") for name in ("backup", "openapi"))
-    section = text[start:end]
+    start = text.index("### firesteel retention\n")
+    section = text[start : text.index("### ", start + 1)]
     changed = text.replace(section, "### firesteel was\n\nIt was.\n\n")
 
     mended = commands_page(PAGE.name, changed)
 
     assert "firesteel was" not in mended
-    assert "| `FILE` | Where to write; must not exist. |" in mended
-    assert "firesteel backup /backups/" in mended
+    assert "| `--payloads` | Such as 7d;" in mended
+    assert "firesteel retention --history 90d --payloads 7d" in mended
     assert [line[4:] for line in mended.splitlines() if line.startswith("### ")] == [
         name for name, (panel, _) in commands().items() if panel == "Operate a running node"
     ]

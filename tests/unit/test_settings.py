@@ -92,6 +92,16 @@ def test_a_wrong_setting_is_named_with_its_source(
     assert fault.startswith(expected)
 
 
+def test_traces_without_their_extra_are_refused_with_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert load_settings({}, {"FIRESTEEL_TRACES": "on"}, None).traces == "on"
+    monkeypatch.setattr("firesteel.setting_values.can_trace", lambda: False)
+    assert faults_of({}, {"FIRESTEEL_TRACES": "on"}) == [
+        "traces: needs an extra: pip install 'firesteel[otel]'"
+    ]
+
+
 def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
     (tmp_path / "firesteel.toml").write_text('prot = 1\nworkers = "many"\n[limits]\na = 1\n')
     faults = faults_of({"host": "no host"}, {"FIRESTEEL_PORT": "x"}, tmp_path)

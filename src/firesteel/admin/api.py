@@ -11,13 +11,14 @@ from firesteel.admin.openapi import openapi
 from firesteel.admin.problems import answer_errors
 from firesteel.admin.resources import (
     audit,
+    backups,
     bulk,
     calls,
     connections,
-    consumer_keys,
     consumers,
     drafts,
     encryption,
+    expiring_keys,
     figures,
     finding,
     integrations,
@@ -26,6 +27,7 @@ from firesteel.admin.resources import (
     me,
     messages,
     node,
+    pausing,
     tokens,
     trials,
     users,
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
 PREFIX = "/api/v1"
 RESOURCES = (
     node,
+    backups,
+    pausing,
     figures,
     integrations,
     calls,
@@ -47,7 +51,7 @@ RESOURCES = (
     versions,
     keys,
     consumers,
-    consumer_keys,
+    expiring_keys,
     connections,
     finding,
     messages,

@@ -62,7 +62,7 @@ class AdminApp:
         self._proxies = engine.settings.proxies
         self._parts: dict[Part, asyncio.Task[Asgi]] = {}
         self._loading = asyncio.Lock()
-        self._open: dict[str, Callable[[], Awaitable[tuple[int, str, bytes]]]] = {
+        self._open: dict[str, Callable[[Scope], Awaitable[tuple[int, str, bytes]]]] = {
             "/health/live": self._live,
             "/health/ready": self._ready,
             "/metrics": self._metrics,
@@ -72,7 +72,7 @@ class AdminApp:
         """Answer one request."""
         path: str = scope["path"]
         if path in self._open and scope["method"] in ("GET", "HEAD"):
-            await _answer(send, *await self._open[path]())
+            await _answer(send, *await self._open[path](scope))
         elif path.startswith(API + "/"):
             await self._to_api(scope, receive, send)
         elif path.startswith(STATIC):
@@ -148,20 +148,17 @@ class AdminApp:
 
         return create_console(self._engine, self._publisher, self._accounts)
 
-    async def _live(self) -> tuple[int, str, bytes]:
+    async def _live(self, _scope: Scope) -> tuple[int, str, bytes]:
         return 200, "application/json", b'{"live":true}'
 
-    async def _ready(self) -> tuple[int, str, bytes]:
+    async def _ready(self, _scope: Scope) -> tuple[int, str, bytes]:
         ready, body = readiness(self._engine)
         return (200 if ready else 503), "application/json", json.dumps(body).encode()
 
-    async def _metrics(self) -> tuple[int, str, bytes]:
-        from firesteel.admin.metrics import CONTENT_TYPE, exposition
+    async def _metrics(self, scope: Scope) -> tuple[int, str, bytes]:
+        from firesteel.admin.metrics.exposition import exposition
 
-        try:
-            return 200, CONTENT_TYPE, await exposition(self._engine)
-        except StoreUnavailable as error:
-            return 503, "text/plain; charset=utf-8", f"{error.code}\n".encode()
+        return 200, *await exposition(self._engine, _header(scope, b"accept") or "")
 
 
 def _unkept(send: Send) -> Send:

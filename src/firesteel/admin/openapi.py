@@ -41,6 +41,7 @@ def openapi(app: FastAPI) -> dict[str, Any]:
         components.setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
         rights = _rights_by_route(app)
         for path, method, operation in _operations(document):
+            _as_in_the_path(path, operation)
             _complete(document, operation, rights.get((path, method), []))
         for name in ("HTTPValidationError", "ValidationError"):
             components["schemas"].pop(name, None)
@@ -60,6 +61,13 @@ def _complete(document: dict[str, Any], operation: dict[str, Any], rights: list[
         _give_example(document, parameter, parameter["name"])
     for content in _contents(operation):
         _give_example(document, content, "")
+
+
+def _as_in_the_path(path: str, operation: dict[str, Any]) -> None:
+    """Path parameters in their order, whichever dependency has declared them; others after."""
+    parameters = operation.get("parameters", [])
+    places = {id(item): path.find("{" + item["name"] + "}") for item in parameters}
+    parameters.sort(key=lambda item: places[id(item)] if item["in"] == "path" else len(path))
 
 
 def _without_default_errors(operation: dict[str, Any]) -> None:

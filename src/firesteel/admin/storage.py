@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 from firesteel.admin import shapes
 from firesteel.errors import CallerError
 from firesteel.model.quantities import format_duration, parse_duration
+from firesteel.store.archive import folder
 from firesteel.store.catalog import Kept
 from firesteel.store.figures import Totals
 
 if TYPE_CHECKING:
     from firesteel.engine.engine import Engine
+    from firesteel.settings import Settings
     from firesteel.store.catalog import PublishedIntegration
 
 _DAY_S = 86_400.0
@@ -29,12 +31,13 @@ async def storage_of(engine: Engine) -> shapes.StorageShape:
     disk = None
     if settings.store_path is not None:
         disk = await asyncio.to_thread(shutil.disk_usage, settings.data_dir)
+    archive = await _archive(engine)
     totals = await engine.figures.totals()
     of_workspaces = {
         name: await retention_of(engine, name) for name in await engine.catalog.workspaces()
     }
     kept = [
-        _kept(item, totals.get(item.trigger_no, _NONE_YET), given, settings.retention_days)
+        _kept(item, totals.get(item.trigger_no, _NONE_YET), given, settings)
         for name, given in of_workspaces.items()
         for item in await engine.catalog.integrations(name)
     ]
@@ -45,6 +48,7 @@ async def storage_of(engine: Engine) -> shapes.StorageShape:
         free_bytes=disk and disk.free,
         reserve_bytes=disk and min(settings.disk_reserve_bytes, disk.total // 20),
         retention_days=settings.retention_days,
+        archive=archive,
         workspaces=[
             shapes.WorkspaceRetentionShape(workspace=name, **given.model_dump())
             for name, given in of_workspaces.items()
@@ -57,14 +61,18 @@ async def retention_of(engine: Engine, workspace: str) -> shapes.RetentionShape:
     """How long the workspace keeps what its integrations say nothing of. Raises CallerError
     ``unknown_workspace``."""
     kept = await engine.catalog.kept(workspace)
-    return shapes.RetentionShape(history=_text(kept.history_s), payloads=_text(kept.payloads_s))
+    return shapes.RetentionShape(
+        history=_text(kept.history_s), payloads=_text(kept.payloads_s), archive=kept.archive
+    )
 
 
 async def set_retention(
     engine: Engine, workspace: str, wanted: shapes.RetentionShape, actor: str
 ) -> None:
     """Raises CallerError ``unknown_workspace`` and ``invalid_request``."""
-    kept = Kept(_seconds("history", wanted.history), _seconds("payloads", wanted.payloads))
+    kept = Kept(
+        _seconds("history", wanted.history), _seconds("payloads", wanted.payloads), wanted.archive
+    )
     await engine.catalog.set_kept(workspace, kept, actor)
 
 
@@ -72,9 +80,12 @@ def _kept(
     item: PublishedIntegration,
     totals: Totals,
     of_workspace: shapes.RetentionShape,
-    default_days: float,
+    settings: Settings,
 ) -> shapes.KeptShape:
     retention: dict[str, Any] = item.document.get("retention") or {}
+    default_days = settings.retention_days
+    says = retention.get("archive")
+    archive = of_workspace.archive if says is None else bool(says)
     history_days = _days(retention.get("history") or of_workspace.history, default_days)
     payloads_days = _days(retention.get("payloads") or of_workspace.payloads, history_days)
     return shapes.KeptShape(
@@ -84,6 +95,19 @@ def _kept(
         purged=totals.purged,
         history_days=history_days,
         payloads_days=min(payloads_days, history_days),
+        archive=settings.archive == "on" if archive is None else archive,
+    )
+
+
+async def _archive(engine: Engine) -> shapes.ArchiveShape:
+    archive = engine.archive
+    files, size_bytes = await asyncio.to_thread(folder.size_bytes, archive.folder)
+    return shapes.ArchiveShape(
+        directory=str(archive.folder),
+        by_default=archive.by_default,
+        files=files,
+        size_bytes=size_bytes,
+        fault=archive.fault,
     )
 
 

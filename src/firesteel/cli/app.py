@@ -9,6 +9,8 @@ from typing import Any
 import typer
 
 from firesteel.cli import (
+    archive,
+    backup,
     compact,
     consumers,
     demo,
@@ -18,12 +20,15 @@ from firesteel.cli import (
     messages,
     migrate_store,
     node_commands,
+    pausing,
     project_commands,
+    restore,
     retention,
     secrets,
     send,
     serve,
     tokens,
+    top,
     users,
     workers,
 )
@@ -70,6 +75,11 @@ def _add_local_commands(app: typer.Typer) -> None:
     app.command("demo", rich_help_panel=_RUN)(with_settings(demo.demo))
     app.command("migrate-store", rich_help_panel=_RUN)(local(migrate_store.migrate_store))
     app.command("compact", rich_help_panel=_RUN)(local(compact.compact))
+    group = typer.Typer(help="What was archived before it was let go.", no_args_is_help=True)
+    for name, command in archive.COMMANDS.items():
+        group.command(name)(local(command))
+    app.add_typer(group, name="archive", rich_help_panel=_OPERATE)
+    app.command("restore", rich_help_panel=_RUN)(local(restore.restore))
     app.command("init", rich_help_panel=_PROJECT)(local(init.init))
     app.command("check", rich_help_panel=_PROJECT)(local(project_commands.check))
 
@@ -79,9 +89,12 @@ def _add_node_commands(app: typer.Typer) -> None:
     app.command("apply", rich_help_panel=_PROJECT)(on_node(project_commands.apply))
     app.command("export", rich_help_panel=_PROJECT)(on_node(project_commands.export))
     app.command("send", rich_help_panel=_OPERATE)(on_node(send.send))
-    app.command("backup", rich_help_panel=_OPERATE)(on_node(node_commands.backup))
+    app.command("backup", rich_help_panel=_OPERATE)(on_node(backup.backup))
     app.command("openapi", rich_help_panel=_OPERATE)(on_node(node_commands.openapi))
     app.command("status", rich_help_panel=_OPERATE)(on_node(node_commands.status))
+    app.command("top", rich_help_panel=_OPERATE)(on_node(top.top))
+    app.command("pause", rich_help_panel=_OPERATE)(on_node(pausing.pause))
+    app.command("resume", rich_help_panel=_OPERATE)(on_node(pausing.resume))
     app.command("retention", rich_help_panel=_OPERATE)(on_node(retention.retention))
     groups: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
         ("key", "API keys of a trigger or a consumer.", keys.COMMANDS),

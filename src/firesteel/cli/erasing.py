@@ -79,3 +79,8 @@ def _told(bulk: dict[str, Any]) -> str:
     return (
         text if bulk["state"] == "done" else f"{text}; stopped by {bulk['started_by']} or another"
     )
+
+
+def confirm_erasing(what: str, yes: bool) -> None:
+    """Raises CommandFailed where nobody says yes."""
+    Act("Erase {} for good?", yes, "").ask(what)

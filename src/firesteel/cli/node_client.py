@@ -6,6 +6,7 @@ on this machine is meant: it writes its address and a local token there while it
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import ssl
@@ -17,6 +18,7 @@ from urllib.parse import quote
 from firesteel.cli.exit_codes import CommandFailed, Exit
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
     import httpx2
@@ -112,9 +114,16 @@ class NodeClient:
         return self.send("DELETE", path)
 
     def send(
-        self, method: str, path: str, *, body: Any = None, parameters: dict[str, Any] | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        parameters: dict[str, Any] | None = None,
+        timeout_s: float = TIMEOUT_S,
     ) -> Any:
-        """The decoded JSON answer; None for one without a body. Parameters of None are left out."""
+        """The decoded JSON answer; None for one without a body. Parameters of None are left out.
+        ``timeout_s``: without a byte."""
         import httpx2
 
         given = {name: value for name, value in (parameters or {}).items() if value is not None}
@@ -122,18 +131,47 @@ class NodeClient:
         headers = {} if content is None else {"content-type": "application/json"}
         try:
             response = self._http.request(
-                method, path, params=given, content=content, headers=headers
+                method, path, params=given, content=content, headers=headers, timeout=timeout_s
             )
         except httpx2.TransportError as error:
-            raise CommandFailed(
-                f"the node at {self.node.admin_url} does not answer: {_reason(error)}",
-                exit_code=Exit.UNREACHABLE,
-                code="node_unreachable",
-                hint="is it running? `firesteel serve` starts one",
-            ) from error
+            raise self._unreachable(error) from error
         if response.is_success:
             return response.json() if response.content else None
         raise _failure(response)
+
+    def metrics(self) -> str:
+        """What the node tells Prometheus, which stands beside the API."""
+        import httpx2
+
+        try:
+            response = self._http.get(f"{self.node.admin_url}/metrics")
+        except httpx2.TransportError as error:
+            raise self._unreachable(error) from error
+        if response.is_success:
+            return response.text
+        raise _failure(response)
+
+    @contextlib.contextmanager
+    def stream(self, method: str, path: str, *, timeout_s: float) -> Iterator[httpx2.Response]:
+        """An answer whose body is read in the block, a piece at a time."""
+        import httpx2
+
+        try:
+            with self._http.stream(method, path, timeout=timeout_s) as response:
+                if not response.is_success:
+                    response.read()
+                    raise _failure(response)
+                yield response
+        except httpx2.TransportError as error:
+            raise self._unreachable(error) from error
+
+    def _unreachable(self, error: httpx2.TransportError) -> CommandFailed:
+        return CommandFailed(
+            f"the node at {self.node.admin_url} does not answer: {_reason(error)}",
+            exit_code=Exit.UNREACHABLE,
+            code="node_unreachable",
+            hint="is it running? `firesteel serve` starts one",
+        )
 
 
 def path_of(*parts: str) -> str:

@@ -1,9 +1,8 @@
-"""Commands about the node itself: status, backup, openapi."""
+"""Commands about the node itself: status, openapi."""
 
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,7 @@ import typer
 
 from firesteel.cli.command import Session  # read by Typer
 from firesteel.cli.exit_codes import CommandFailed, Exit
+from firesteel.cli.pausing import say_paused
 
 
 def status(session: Session) -> None:
@@ -21,12 +21,15 @@ def status(session: Session) -> None:
     output = session.output
     nodes = session.client.get("/nodes")
     expiring = session.client.get(session.path("expiring-keys"))
+    pause = session.client.get("/pause") if node["paused"] else None
     shown = {"node": node, "nodes": nodes, "workers": workers, "integrations": integrations}
-    output.result({**shown, "expiring_keys": expiring})
+    output.result({**shown, "expiring_keys": expiring, "pause": pause})
     if expiring:
         number = len(expiring)
         keys = "1 API key expires" if number == 1 else f"{number} API keys expire"
         output.warn(f"{keys} soon or have expired: firesteel key expiring lists them")
+    if pause is not None:
+        say_paused(output, pause)
     state = "accepting" if node["accepting"] else f"refusing calls: {node['refusal']}"
     output.say(f"firesteel {node['version']}, workspace {session.workspace}, {state}")
     running = sum(worker["running"] for worker in workers)
@@ -66,30 +69,6 @@ def status(session: Session) -> None:
             for item in integrations
         ],
     )
-
-
-def backup(
-    session: Session,
-    file: Annotated[Path, typer.Argument(help="Where to write; must not exist.")],
-) -> None:
-    """Copy the store to a file on the node's machine, while the node goes on.
-
-    The copy holds every message accepted before; it is a whole file or none. Secrets in it are
-    sealed: keep the encryption key of the data directory beside it, in a safe place.
-
-    [bold]Examples[/bold]
-
-      firesteel backup /backups/firesteel-2027-06-30.db
-    """
-    if session.output.as_json or not sys.stderr.isatty():
-        done = session.client.post("/backup", {"path": str(file.absolute())})
-    else:
-        from rich.console import Console
-
-        with Console(stderr=True).status("copying the store"):
-            done = session.client.post("/backup", {"path": str(file.absolute())})
-    size_mib = done["size_bytes"] / 1024**2
-    session.output.result(done, f"wrote {done['path']} ({size_mib:.1f} MiB)")
 
 
 def openapi(

@@ -26,7 +26,18 @@ PROJECT = Annotated[
 ]
 
 
-def serve(flags: dict[str, str], project: PROJECT = None) -> None:
+def serve(
+    flags: dict[str, str],
+    project: PROJECT = None,
+    paused: Annotated[
+        bool,
+        typer.Option(
+            "--paused",
+            help="Accept calls, but run nothing until `firesteel resume`: of all nodes on the "
+            "store, which keeps that.",
+        ),
+    ] = False,
+) -> None:
     """Run a node: public port, admin port, engine and workers.
 
     Settings come from flags, FIRESTEEL_... variables, the project's firesteel.toml, then defaults.
@@ -44,7 +55,7 @@ def serve(flags: dict[str, str], project: PROJECT = None) -> None:
     settings = load_settings(flags, os.environ, project)
     if project is not None:
         refuse_faults(project)
-    run_node(settings, announce=lambda ready: print_ready(ready, settings))
+    run_node(settings, announce=lambda ready: print_ready(ready, settings), paused=paused)
 
 
 def dev(
@@ -79,7 +90,7 @@ def dev(
         watcher.stop()
 
 
-def run_node(settings: Settings, *, announce: Any) -> None:
+def run_node(settings: Settings, *, announce: Any, paused: bool = False) -> None:
     """Run until stopped; ends the command with the node's exit code.
 
     What makes a start hopeless is told here, before there is any process: OperatorError
@@ -93,7 +104,7 @@ def run_node(settings: Settings, *, announce: Any) -> None:
     check_directory(settings.data_dir)
     for warning in settings.warnings():
         Output().warn(warning)
-    code = supervise(settings, announce=announce)
+    code = supervise(settings, announce=announce, paused=paused)
     if code:
         raise typer.Exit(code)
 
@@ -111,6 +122,8 @@ def print_ready(ready: dict[str, Any], settings: Settings, last_line: str = "") 
     ]
     if ready.get("sign_in_url"):
         rows.append(("Sign in", str(ready["sign_in_url"])))
+    if ready.get("paused"):
+        rows.append(("Paused", str(ready["paused"])))
     print(painted("Firesteel is ready", "bold"))
     for title, text in rows:
         print(f"  {title:<10} {text}")

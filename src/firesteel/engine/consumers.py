@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from firesteel.engine.connection_publishing import require_workspace
 from firesteel.errors import CallerError
 from firesteel.model.api_key import check_consumer_name
-from firesteel.store.catalog import OfConsumer
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -38,16 +38,13 @@ class Consumers:
         self._catalog = catalog
 
     async def find(self, workspace: str, name: str) -> Consumer:
-        """Raises CallerError ``unknown_consumer``."""
+        """Raises CallerError ``unknown_workspace``, ``unknown_consumer``."""
         for consumer in await self._catalog.consumers(workspace):
             if consumer.name == name:
                 return consumer
+        await require_workspace(self._catalog, workspace)
         detail = f"the workspace {workspace} has no consumer {name}"
         raise CallerError(detail, code="unknown_consumer")
-
-    async def owner(self, workspace: str, name: str) -> OfConsumer:
-        """As whose its keys are kept. Raises CallerError ``unknown_consumer``."""
-        return OfConsumer((await self.find(workspace, name)).consumer_no)
 
     async def known(self, workspace: str) -> dict[str, int]:
         """The numbers of the workspace's consumers by their names."""

@@ -17,6 +17,7 @@ import structlog
 from firesteel.engine.answers import cancelled_response, failure_response
 from firesteel.engine.cancelling import Elsewhere
 from firesteel.engine.commits import Commits
+from firesteel.engine.execution_log import ExecutionLog, ids
 from firesteel.engine.live import Feed
 from firesteel.engine.pool import Work
 from firesteel.errors import CallerError, StoreUnavailable
@@ -45,6 +46,7 @@ DEFINITION_RETRY_S = 1.0
 LEASE_RETRY_S = 1.0
 LEASE_LOST = "lease_lost"
 VERSION_UNUSABLE = Failure("unknown", "version_unusable", "the stored version cannot be read")
+NO_OUTCOME = Failure("unknown", "no_outcome", "the worker sent no outcome")
 OUTCOME_UNUSABLE = Failure("permanent", "outcome_invalid", "the outcome cannot be stored")
 
 # Looked up once: in Python 3.11 that takes 0.24 us each time.
@@ -67,9 +69,11 @@ class Dispatcher:
         waiters: Waiters,
         clock: Clock,
         bulletin: Bulletin,
+        told: ExecutionLog,
     ) -> None:
         self._journal = journal
         self._elsewhere = Elsewhere(journal, bulletin)
+        self._told = told
         self._definitions = definitions
         self._connections = connections
         self._waiters = waiters
@@ -81,6 +85,8 @@ class Dispatcher:
         self._commits = Commits()
         self._preparing: dict[int, Claim] = {}
         self._stopping = False
+        self._held = False
+        self._slots = 0
         self.answer_to: Callable[[Link, frames.Frame], None] = lambda _link, _frame: None
 
     def use(self, pool: Pool, on_defect: Callable[[], None], traffic: Traffic) -> None:
@@ -111,13 +117,13 @@ class Dispatcher:
             await self._connections.load(plan.definition.workspace)
         except (StoreUnavailable, InvalidDocument) as error:
             if isinstance(error, InvalidDocument):  # of a newer release, whose nodes can read it
-                log.warning("version_not_understood", execution=claim.execution)
+                log.warning("version_not_understood", **ids(claim, None))
             self._postpone(
                 claim,
                 Postponement(claim.execution_no, claim.epoch, DEFINITION_RETRY_S, counts=False),
             )
         except Exception as error:  # noqa: BLE001  # whatever it is, the attempt must end
-            log.error("version_unusable", execution=claim.execution, error=type(error).__name__)
+            log.error("version_unusable", **ids(claim, None), error=type(error).__name__)
             if self._preparing.get(claim.execution_no) is claim:
                 self.crashed(claim, VERSION_UNUSABLE, "sure")
         else:
@@ -138,8 +144,16 @@ class Dispatcher:
 
     def capacity(self, slots: int) -> None:
         """Grant the journal what the workers can take."""
+        self._slots = slots
         if not self._stopping:
-            self._journal.grant(slots)
+            self._journal.grant(0 if self._held else slots)
+
+    def hold(self, held: bool) -> None:
+        """Whether nothing is to be started until further notice; what runs ends. Safe to
+        repeat."""
+        if held != self._held:
+            self._held = held
+            self.capacity(self._slots)
 
     def asked(self, link: Link, frame: frames.Frame) -> None:
         """Pass on what is no attempt's end."""
@@ -161,15 +175,21 @@ class Dispatcher:
 
     def ended(self, claim: Claim, outcome: frames.Outcome) -> None:
         """The attempt has an outcome: settle, or try again later."""
+        if outcome.logs:
+            self._told.said(claim, self._definitions.known(claim.version_no), outcome.logs)
         if outcome.response is not None:
             self._settle(claim, outcome, _SUCCEEDED, outcome.response)
             return
-        failure = outcome.failure or Failure("unknown", "no_outcome", "the worker sent no outcome")
+        failure = outcome.failure or NO_OUTCOME
         again = self._again(claim, failure)
+        if self._traffic is not None:
+            self._traffic.failed(claim.trigger_no, failure.kind)
         if again is None:
             response = failure_response(failure, claim.message.id)
             self._settle(claim, outcome, _FAILED, response)
             return
+        plan = self._definitions.known(claim.version_no)
+        self._told.retried(claim, plan, failure, delay_s=again.delay_s)
         if self._traffic is not None:
             self._traffic.retried(claim.trigger_no)
         self._postpone(
@@ -283,6 +303,7 @@ class Dispatcher:
     def _settle(
         self, claim: Claim, outcome: frames.Outcome, state: State, response: Response
     ) -> None:
+        failure = None if state is _SUCCEEDED else outcome.failure or NO_OUTCOME
         settlement = Settlement(
             claim.execution_no,
             claim.epoch,
@@ -297,19 +318,24 @@ class Dispatcher:
 
         self._commits.write(
             partial(self._journal.settle, settlement),
-            partial(self._settled, claim, state, response),
+            partial(self._settled, claim, failure, response),
             partial(self._settle_bare, claim),
         )
 
-    def _settled(self, claim: Claim, state: State, response: Response, accepted: bool) -> None:
+    def _settled(
+        self, claim: Claim, failure: Failure | None, response: Response, accepted: bool
+    ) -> None:
         if not accepted:
             return
         answered = self._waiters.answer(claim.execution_no, response)
         if self._traffic is not None:
-            succeeded = state is _SUCCEEDED
-            self._traffic.settled(claim, succeeded=succeeded, answered=answered)
+            self._traffic.settled(claim, succeeded=failure is None, answered=answered)
         if self.feed.open:
             self.feed.changed(claim.trigger_no, claim.execution_no)
+        if failure is not None:
+            self._told.failed(claim, self._definitions.known(claim.version_no), failure)
+        elif self._told.successes:
+            self._told.succeeded(claim, self._definitions.known(claim.version_no))
 
     def _settle_bare(self, claim: Claim) -> None:
         """What the attempt left cannot be stored: settle it as failed, without it."""
@@ -320,7 +346,7 @@ class Dispatcher:
 
         self._commits.write(
             partial(self._journal.settle, settlement),
-            partial(self._settled, claim, _FAILED, response),
+            partial(self._settled, claim, OUTCOME_UNUSABLE, response),
             self._on_defect,
         )
 

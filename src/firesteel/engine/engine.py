@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from firesteel.engine.answers import cancelled_response, skipped_response
+from firesteel.engine.backups import Backups
 from firesteel.engine.bulk import BulkRunner
 from firesteel.engine.calls import Acceptance, NodeStopping, fingerprint
 from firesteel.engine.key_rotation import KeyRotation
+from firesteel.engine.pausing import Pausing
 from firesteel.engine.replays import edit_of
 from firesteel.engine.route import Routes
 from firesteel.engine.trials import Trials
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
     from firesteel.engine.calls import BodyKeys, Call, Caller
     from firesteel.engine.parts import Parts
+    from firesteel.engine.pool import PoolFigures
     from firesteel.engine.replays import Changes
     from firesteel.engine.route import Route
     from firesteel.model.execution import Failure, InputFault, MessageStatus, Response
@@ -57,9 +60,13 @@ class Engine:
         self.trials = Trials(parts)
         self.figures = parts.figures
         self.traffic = parts.traffic
+        self.meter = parts.traffic.meter
         self.feed = parts.dispatcher.feed
         self.bulk = BulkRunner(self, parts)
         self.key_rotation = KeyRotation(self, parts)
+        self.pausing = Pausing(parts)
+        self.backups = Backups(parts)
+        self.archive = parts.archive
         self.refusal: str | None = None
         self.gateways = 1
         self.name = parts.name or socket.gethostname()
@@ -146,9 +153,9 @@ class Engine:
         """Waiting and running executions of a trigger."""
         return self.journal.backlog(trigger_no)
 
-    def count_refused(self, trigger_no: int) -> None:
-        """A call of a trigger was refused, and nothing of it stored; for charts."""
-        self.traffic.refused(trigger_no)
+    def count_refused(self, trigger_no: int, code: str) -> None:
+        """A call of a trigger was refused with that problem, and nothing of it stored."""
+        self.traffic.refused(trigger_no, code)
 
     def used_key(self, key_no: int) -> None:
         """Note a key's use; written in batches by the housekeeper."""
@@ -302,6 +309,15 @@ class Engine:
             for link in self._parts.pool.links
         ]
 
+    @property
+    def without_workers_s(self) -> float:
+        """For how long no worker has taken attempts; 0 while one does, and on a gateway."""
+        return self._parts.pool.without_workers_s if self.settings.runs_attempts else 0.0
+
+    def pool_figures(self) -> PoolFigures:
+        """Of the worker processes together."""
+        return self._parts.pool.figures()
+
     # inside
 
     def _appended(self, caller: Caller, new: NewMessage, pending: Pending[Appended]) -> None:
@@ -312,7 +328,8 @@ class Engine:
             caller.refused(error)
             return
         if type(appended) is Accepted:
-            self.traffic.accepted(new.trigger_no, settled=new.record_only)
+            received_at_us = new.message.received_at_us
+            self.traffic.accepted(new.trigger_no, received_at_us, settled=new.record_only)
             caller.accepted(
                 Acceptance(
                     appended.message_id,

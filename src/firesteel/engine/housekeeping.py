@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from firesteel.engine.expiring import warn_of_expiring
-from firesteel.errors import OutcomeUnknown, StoreUnavailable
+from firesteel.errors import OperatorError, OutcomeUnknown, StoreUnavailable
 from firesteel.model.lease_clock import now_s
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 LEASE_S = 5.0
 STORE_S = 1.0
+UNWRITTEN_S = 3.0
 PROBE_S = 2.0
 BULK_S = 5.0
 DISK_S = 1.0
@@ -55,8 +56,10 @@ class Housekeeper:
         self._engine = engine
         self._pool = parts.pool
         self._jobs = parts.jobs
+        self._archive = parts.archive
         self._unwritable = False
         self._held_until_s = math.inf
+        self._probing: asyncio.Future[bool] | None = None
         self._on_lost_lease = on_lost_lease
         self._write_uses = write_uses
         self._tasks: list[asyncio.Task[None]] = []
@@ -74,7 +77,7 @@ class Housekeeper:
             rounds += [(self._watch_store, STORE_S), (self._engine.bulk.go_on, BULK_S)]
         else:
             await self.look_at_disk()
-            rounds.append((self.look_at_disk, DISK_S))
+            rounds += [(self.look_at_disk, DISK_S), (self.watch_writes, STORE_S)]
         self._tasks = [
             asyncio.get_running_loop().create_task(_every(seconds, work), name=work.__name__)
             for work, seconds in rounds
@@ -93,7 +96,7 @@ class Housekeeper:
         if not await self._renewed():
             self._on_lost_lease()
             return
-        await self._engine.journal.recover()
+        self._engine.meter.taken_over += await self._engine.journal.recover()
 
     async def _renewed(self) -> bool:
         self._unwritable = True
@@ -125,6 +128,31 @@ class Housekeeper:
             gone = self._unwritable
         if self._engine.refuse_while("store_unavailable", gone):
             log.warning("store_gone" if gone else "store_back")
+
+    async def watch_writes(self) -> None:
+        """Refuse calls while the store's file takes no writes, and take them again as soon as it
+        does (P33). What writes where nobody else does is a renewal of the lease."""
+        meter = self._engine.journal.meter
+        gone = False
+        if meter.failing or time.monotonic() - meter.committed_s > UNWRITTEN_S:
+            gone = not await self._takes_a_write()
+        if self._engine.refuse_while("store_unavailable", gone):
+            log.warning("store_gone" if gone else "store_back")
+
+    async def _takes_a_write(self) -> bool:
+        """One that does not end is waited for again, and no other one begun."""
+        if self._probing is None:
+            self._probing = asyncio.ensure_future(self._renewed())
+        await asyncio.wait([self._probing], timeout=PROBE_S)
+        if not self._probing.done():
+            return False
+        probing, self._probing = self._probing, None
+        try:
+            if not probing.result():
+                self._on_lost_lease()
+        except (StoreUnavailable, OutcomeUnknown):
+            return False
+        return True
 
     async def look_at_disk(self) -> None:
         """Refuse calls below the reserve, take them above it (P25)."""
@@ -159,11 +187,24 @@ class Housekeeper:
         await self._engine.traffic.write(self._engine.routes)
 
     async def _retention(self) -> None:
+        if self._engine.pausing.now is not None:
+            return  # whoever looks at a restored store shall find all of it
         history_s = self._engine.settings.retention_days * 86400.0
-        purge = self._engine.history.purge
         async with self._jobs.only_here("retention") as mine:
-            while mine and await purge(default_history_s=history_s):  # noqa: ASYNC110
+            while mine and await self._purged(history_s):  # noqa: ASYNC110
                 await asyncio.sleep(BETWEEN_BATCHES_S)  # lets others write
+
+    async def _purged(self, history_s: float) -> int:
+        """How much went; 0 also where the archive takes nothing: it is tried again."""
+        try:
+            return await self._engine.history.purge(
+                default_history_s=history_s, archive=self._archive
+            )
+        except OperatorError as error:
+            if error.code != "archive_failed":
+                raise
+            log.error("archive_failed", detail=error.detail, folder=str(self._archive.folder))
+            return 0
 
     async def _expiring_keys(self) -> None:
         async with self._jobs.only_here("expiring keys") as mine:

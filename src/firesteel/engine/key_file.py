@@ -61,6 +61,29 @@ def take_over_next(data_dir: Path) -> str:
     return former.name
 
 
+def put_key(data_dir: Path, encryption_key: bytes) -> str:
+    """Let this key be the key, of a store that was brought here; another one that lies there is
+    kept, in the file whose name is returned (empty: none was). Raises OperatorError
+    ``encryption_key_invalid``."""
+    path = data_dir / KEY_FILE
+    if not path.exists():
+        try:
+            _create(path, encryption_key)
+        except OSError as error:
+            raise _unusable(error) from error
+        return ""
+    if _read(path) == encryption_key:
+        return ""
+    write_next(data_dir, encryption_key)
+    return take_over_next(data_dir)
+
+
+def read_key(path: Path) -> bytes:
+    """The key in a file anywhere. Raises OperatorError ``encryption_key_invalid``,
+    ``encryption_key_exposed``."""
+    return _read(path)
+
+
 def settled(data_dir: Path, envelope: Envelope) -> bytes:
     """The key, after a change that was cut off has been ended one way or the other: the next key
     is the key where the store opens with it, and forgotten where it does not."""
@@ -87,7 +110,7 @@ def _read(path: Path) -> bytes:
         raise _unusable(error) from error
     if mode & 0o077:
         raise OperatorError(
-            f"others may read {path.name} in the data directory: give it mode 0600",
+            f"others may read {path.name}: give it mode 0600",
             code="encryption_key_exposed",
         )
     try:

@@ -111,6 +111,7 @@ class OtherNodes:
         """Take over what is published, and connections."""
         await _set_within(self._changed, CATALOG_S)
         try:
+            await self._engine.pausing.look()
             await self._engine.refresh_routes()
             for workspace in self._parts.connections.loaded:
                 await self._engine.connections_changed(workspace)
@@ -122,8 +123,10 @@ class OtherNodes:
             raise
 
     async def _lists(self) -> None:
-        """Lists that somebody watches here show what other nodes do."""
+        """Lists that somebody watches here show what other nodes do; and a pause is kept to, also
+        where nobody has told of it."""
         await asyncio.sleep(LISTS_S)
+        await self._engine.pausing.look()
         if self._engine.feed.open:
             self._engine.feed.much_changed()
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from firesteel.store.bulletin import Bulletin
     from firesteel.store.catalog import Catalog
     from firesteel.store.figures import Figures
-    from firesteel.store.history import History
+    from firesteel.store.history import Archive, History
     from firesteel.store.jobs import Jobs
     from firesteel.store.journal import Journal
     from firesteel.store.nodes import Nodes
@@ -57,4 +57,5 @@ class Parts:
     bulletin: Bulletin
     jobs: Jobs
     nodes: Nodes
+    archive: Archive
     name: str = ""

@@ -77,6 +77,16 @@ class Work(NamedTuple):
     connections: frames.Connections
 
 
+class PoolFigures(NamedTuple):
+    """``slots``: attempts that may run at once now; ``joined``: workers that came, ``lost``: that
+    went without being told to, so far."""
+
+    slots: int
+    queued: int
+    joined: int
+    lost: int
+
+
 class Pool:
     """See the module's text. ``slots``: attempts at once in one worker."""
 
@@ -84,6 +94,8 @@ class Pool:
         self._attempts = attempts
         self._token = token
         self._slots = slots
+        self._joined = 0
+        self._lost = 0
         self._links: list[Link] = []
         self._queue: deque[Work] = deque()
         self._alone: deque[Work] = deque()
@@ -96,6 +108,7 @@ class Pool:
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.Task[None] | None = None
         self._monotonic: Callable[[], float] = asyncio.get_running_loop().time
+        self._none_since_s: float | None = self._monotonic()
 
     async def start(self, bound: socket.socket) -> None:
         """Take workers from a bound Unix socket."""
@@ -117,6 +130,11 @@ class Pool:
     def links(self) -> tuple[Link, ...]:
         """The workers that have joined."""
         return tuple(self._links)
+
+    @property
+    def without_workers_s(self) -> float:
+        """For how long no worker has taken attempts; 0 while one does."""
+        return 0.0 if self._none_since_s is None else self._monotonic() - self._none_since_s
 
     @property
     def busy(self) -> int:
@@ -234,6 +252,7 @@ class Pool:
     def joined(self, link: Link) -> None:
         """Let it import what is published, then give it what waits."""
         self._links.append(link)
+        self._joined += 1
         link.send(frames.Lease(self._lease_until_s))
         joining, self._joining = self._joining, []
         for joined in joining:
@@ -247,6 +266,7 @@ class Pool:
     def left(self, link: Link) -> None:
         """Find out what of its attempts is to blame."""
         self._links.remove(link)
+        self._lost += not link.draining or link.killed
         self._overdue.pop(link, None)
         self._report_capacity()
         lost = [running for running in link.running.values() if not _has_ended(running)]
@@ -374,9 +394,21 @@ class Pool:
         if self._alone and not reserved and next_free is not None:
             next_free.exclusive = True
 
+    def figures(self) -> PoolFigures:
+        """How it stands now."""
+        queued = len(self._queue) + len(self._alone)
+        return PoolFigures(self._capacity(), queued, self._joined, self._lost)
+
+    def _capacity(self) -> int:
+        return self._slots * sum(link.ready and not link.draining for link in self._links)
+
     def _report_capacity(self) -> None:
-        working = sum(link.ready and not link.draining for link in self._links)
-        self._attempts.capacity(self._slots * working)
+        capacity = self._capacity()
+        if capacity:
+            self._none_since_s = None
+        elif self._none_since_s is None:
+            self._none_since_s = self._monotonic()
+        self._attempts.capacity(capacity)
 
     def _drain(self, link: Link) -> None:
         """Give it no more; it ends by itself after its last attempt, and is started anew."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ import structlog
 from firesteel.engine.api_keys import current_digest
 from firesteel.engine.route import Route, RouteKey, Routes, compile_route
 from firesteel.engine.trigger_secrets import needs_secrets, resolved_secrets
+from firesteel.model.authentication import claim_names_consumer
 from firesteel.model.document import InvalidDocument
 from firesteel.model.held_keys import asks_for_keys
 from firesteel.model.named_functions import named_functions
@@ -21,11 +22,20 @@ if TYPE_CHECKING:
 
     from firesteel.engine.definitions import Definitions, Plan
     from firesteel.engine.keyring import Keyring, Ring
-    from firesteel.store.catalog import ApiKey, Catalog, PublishedIntegration
+    from firesteel.store.catalog import ApiKey, Catalog, Consumer, PublishedIntegration
 
     Lookup = Callable[[str], Awaitable[Callable[[str], str | None]]]
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class BesideVersion:
+    """What a route is made of beside its version; as in ``Route``."""
+
+    keys: Mapping[bytes, RouteKey]
+    secrets: Mapping[str, str]
+    consumers: frozenset[str]
 
 
 class Publications:
@@ -45,13 +55,18 @@ class Publications:
         published = await self._catalog.integrations()
         found = await self._catalog.keys()
         ring = await keyring.latest()  # after the keys: it knows whatever has sealed them
-        keys = await self._opening(found, ring)
+        consumers = await self._catalog.consumers()
+        keys = await self._opening(found, ring, consumers)
         secrets = await self._secrets(published)
         routes, newer = [], set()
         for item in published:
-            own = keys.get(item.trigger_no, {})
+            beside = BesideVersion(
+                keys.get(item.trigger_no, {}) if asks_for_keys(item.document) else {},
+                secrets.get(item.trigger_no, {}),
+                _not_to_be_claimed(item, consumers),
+            )
             try:
-                routes.append(self._route(item, own, secrets.get(item.trigger_no, {})))
+                routes.append(self._route(item, beside))
             except InvalidDocument:
                 # What was published is valid, so a node of a newer release has published it.
                 newer.add((item.workspace, item.name))
@@ -86,13 +101,13 @@ class Publications:
         return found
 
     async def _opening(
-        self, keys: Sequence[ApiKey], ring: Ring
+        self, keys: Sequence[ApiKey], ring: Ring, known_consumers: Sequence[Consumer]
     ) -> dict[int, dict[bytes, RouteKey]]:
         """What opens each trigger, by digest: the keys of the consumers that are granted it, and
         its own."""
         own: dict[int, dict[bytes, RouteKey]] = {}
         consumers: dict[int, dict[bytes, RouteKey]] = {}
-        names = {item.consumer_no: item.name for item in await self._catalog.consumers()}
+        names = {item.consumer_no: item.name for item in known_consumers}
         for key in keys:
             digest = current_digest(key, ring)
             if key.trigger_no is not None:
@@ -129,20 +144,14 @@ class Publications:
             )
         )
 
-    def _route(
-        self,
-        item: PublishedIntegration,
-        by_digest: dict[bytes, RouteKey],
-        secrets: Mapping[str, str],
-    ) -> Route:
-        if not asks_for_keys(item.document):
-            by_digest = {}
+    def _route(self, item: PublishedIntegration, beside: BesideVersion) -> Route:
         old = self._compiled.get(item.trigger_no)
         same_version = old is not None and old.version_no == item.version_no
         if (
             old is not None
             and same_version
-            and (old.enabled, old.keys, old.secrets) == (item.enabled, by_digest, secrets)
+            and old.enabled == item.enabled
+            and BesideVersion(old.keys, old.secrets, old.consumers) == beside
         ):
             return old
         route = compile_route(
@@ -150,6 +159,14 @@ class Publications:
             numbers=(item.trigger_no, item.version_no, item.version),
             workspace=item.workspace,
             enabled=item.enabled,
-            keys=by_digest,
+            keys=beside.keys,
         )
-        return replace(route, secrets=secrets)
+        return replace(route, secrets=beside.secrets, consumers=beside.consumers)
+
+
+def _not_to_be_claimed(item: PublishedIntegration, consumers: Sequence[Consumer]) -> frozenset[str]:
+    """Whose names no claim of a token may give: their messages are theirs, whether they have a key,
+    a grant, or neither any more."""
+    if not claim_names_consumer(item.document):
+        return frozenset()
+    return frozenset(known.name for known in consumers if known.workspace == item.workspace)

@@ -17,23 +17,20 @@ from firesteel.engine.connection_publishing import ConnectionPublisher, require_
 from firesteel.engine.consumers import Consumers
 from firesteel.engine.drafts import Drafts
 from firesteel.engine.granting import Granting
-from firesteel.engine.ownership import Owner, asks_for_none
+from firesteel.engine.ownership import Owner
 from firesteel.engine.publication import Publication, PublishOptions
 from firesteel.errors import CallerError
-from firesteel.model.api_key import check_label
 from firesteel.model.document import InvalidDocument, check_document, parse_document
-from firesteel.model.held_keys import HeldKey, labels_of_others
 from firesteel.store.catalog import TriggerRules
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from firesteel.engine.api_keys import AddedKey, WantedKey
     from firesteel.engine.engine import Engine
     from firesteel.engine.parts import Parts
-    from firesteel.model.held_keys import HeldConsumer
+    from firesteel.model.held_keys import HeldConsumer, HeldKey
     from firesteel.model.integration import Integration
-    from firesteel.store.catalog import ApiKey, ManagedBy, PublishedIntegration
+    from firesteel.store.catalog import ManagedBy, PublishedIntegration
     from firesteel.store.journal import Actor
 
 
@@ -151,57 +148,6 @@ class Publisher:
             )
         return found
 
-    # --- API keys
-
-    async def add_key(
-        self,
-        workspace: str,
-        name: str,
-        *,
-        wanted: WantedKey,
-        actor: Actor,
-        close: bool = True,
-    ) -> AddedKey:
-        """A new key of the trigger. A trigger that asks for none is changed by its first key: a
-        version that declares the key is published with it; without ``close`` the key lets nobody
-        in until a version that asks for keys is. Raises CallerError
-        ``name_invalid``, ``label_taken``; ``expiry_invalid`` where the key would be dead from the
-        start."""
-        check_label(wanted.label)
-        self.granting.refuse_past(wanted.expires_at_us)
-        integration = await self.find(workspace, name)
-        _refuse_taken_label(integration, wanted.label)
-        unasked = close and asks_for_none(integration)
-        added = await self.keys.add(integration.trigger_no, wanted, actor.name)
-        if unasked:
-            await self.close(integration, HeldKey(wanted.label, None), actor)
-        await self._engine.refresh_routes()
-        return added
-
-    async def change_key(
-        self, workspace: str, name: str, label: str, *, wanted: WantedKey, actor: Actor
-    ) -> ApiKey:
-        """Give a key another label, secret (None: as it is) or expiry."""
-        check_label(wanted.label)
-        integration = await self.find(workspace, name)
-        if wanted.label != label:
-            _refuse_taken_label(integration, wanted.label)
-        trigger_no = integration.trigger_no
-        key = await self.keys.change(trigger_no, label, wanted=wanted, actor=actor.name)
-        await self._engine.refresh_routes()
-        return key
-
-    async def delete_key(self, workspace: str, name: str, label: str, *, actor: Actor) -> None:
-        """The key is refused from the next call on."""
-        trigger_no = (await self.find(workspace, name)).trigger_no
-        await self.keys.delete(trigger_no, label, actor.name)
-        await self._engine.refresh_routes()
-
-    async def secret_of(self, workspace: str, name: str, label: str) -> str:
-        """The secret of a key in clear, to be used again on another trigger and shown to nobody.
-        Raises CallerError ``unknown_integration``, ``unknown_key``."""
-        return await self.keys.open((await self.find(workspace, name)).trigger_no, label)
-
     async def close(
         self, integration: PublishedIntegration, held: HeldKey | HeldConsumer, actor: Actor
     ) -> None:
@@ -252,12 +198,6 @@ class Publisher:
         return replace(foreseen, version=published.version, changed=changed)
 
 
-def _refuse_taken_label(integration: PublishedIntegration, label: str) -> None:
-    if label in labels_of_others(integration.document):
-        detail = f"another way to authenticate of {integration.name} has the label {label}"
-        raise CallerError(detail, code="label_taken")
-
-
 def rules_of(integration: Integration) -> TriggerRules:
     """What the journal must know of a trigger."""
     trigger, retention = integration.trigger, integration.retention
@@ -268,6 +208,7 @@ def rules_of(integration: Integration) -> TriggerRules:
         on_failure=trigger.ordered_delivery.on_failure if trigger.ordered_delivery else "continue",
         history_s=retention.history_s if retention else None,
         payloads_s=retention.payloads_s if retention else None,
+        archive=retention.archive if retention else None,
     )
 
 

@@ -31,7 +31,8 @@ class RouteKey:
 @dataclass(frozen=True, slots=True)
 class Route:
     """``keys`` by digest of their secret; empty where no API key lets a call in. ``secrets``: what
-    each ``${NAME}`` of the trigger stands for; one that is missing is not set."""
+    each ``${NAME}`` of the trigger stands for; one that is missing is not set. ``consumers``: where
+    a claim says who calls, the workspace's consumers, whom none may name; else empty."""
 
     trigger_no: int
     version_no: int
@@ -47,6 +48,7 @@ class Route:
     idempotency_path: Path | None
     search_paths: tuple[tuple[str, Path], ...]
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    consumers: frozenset[str] = frozenset()
 
     @property
     def trigger(self) -> Trigger:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from firesteel.errors import StoreUnavailable
 from firesteel.model.durations import class_of
 from firesteel.store.figures import Tally
+from firesteel.telemetry.meter import Meter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,14 +41,19 @@ class Traffic:
         self._journal = journal
         self._jobs = jobs
         self._now_us = now_us
+        self.meter = Meter()
         self._tallies: defaultdict[int, Tally] = defaultdict(Tally)
+        self._writing: dict[int, Tally] = {}
+        self._written: defaultdict[int, Tally] = defaultdict(Tally)
         self._stood: set[int] = set()
         self._rounds = 0
 
     # on the way of a message
 
-    def accepted(self, trigger_no: int, *, settled: bool) -> None:
-        """A call was accepted; ``settled``: what is only recorded has succeeded with that."""
+    def accepted(self, trigger_no: int, received_at_us: int, *, settled: bool) -> None:
+        """A call was accepted that was complete then; ``settled``: what is only recorded has
+        succeeded with that."""
+        self.meter.triggers[trigger_no].accept_us.add(self._now_us() - received_at_us)
         tally = self._tallies[trigger_no]
         tally.accepted += 1
         if settled:
@@ -61,23 +67,41 @@ class Traffic:
         else:
             tally.failed += 1
         if claim.execution.endswith("-1"):  # a replay's message was received long ago
-            number = class_of(self._now_us() - claim.message.received_at_us)
+            took_us = max(self._now_us() - claim.message.received_at_us, 0)
+            number = class_of(took_us)
             tally.settle[number] = tally.settle.get(number, 0) + 1
+            tally.settle_us += took_us
             if answered:
                 tally.answer[number] = tally.answer.get(number, 0) + 1
+                tally.answer_us += took_us
 
     def answered(self, trigger_no: int, waited_s: float) -> None:
         """A caller that waited here has its answer, of an execution that another node ran."""
-        tally, number = self._tallies[trigger_no], class_of(int(waited_s * 1e6))
+        tally, waited_us = self._tallies[trigger_no], int(waited_s * 1e6)
+        number = class_of(waited_us)
         tally.answer[number] = tally.answer.get(number, 0) + 1
+        tally.answer_us += waited_us
 
     def retried(self, trigger_no: int) -> None:
         """An attempt failed and will be made again."""
         self._tallies[trigger_no].retried += 1
 
-    def refused(self, trigger_no: int) -> None:
-        """A call of a trigger was answered with an error, and nothing of it stored."""
+    def failed(self, trigger_no: int, kind: str) -> None:
+        """An attempt ended with a failure of that kind."""
+        self.meter.triggers[trigger_no].failed_attempts[kind] += 1
+
+    def refused(self, trigger_no: int, code: str) -> None:
+        """A call of a trigger was answered with this problem, and nothing of it stored."""
         self._tallies[trigger_no].refused += 1
+        self.meter.triggers[trigger_no].refused[code] += 1
+
+    def since_start(self, trigger_no: int) -> Tally:
+        """All that was counted of a trigger since the engine was started."""
+        total = Tally()
+        for tallies in (self._written, self._writing, self._tallies):
+            if trigger_no in tallies:
+                total.add(tallies[trigger_no])
+        return total
 
     # by the clock
 
@@ -86,6 +110,7 @@ class Traffic:
         what was not written is written the next time."""
         await self._look_at_waiting(routes)
         tallies, self._tallies = self._tallies, defaultdict(Tally)
+        self._writing = tallies
         minute = self._now_us() // _MINUTE_US
         while tallies:
             piece = dict(islice(tallies.items(), PIECE))
@@ -95,7 +120,7 @@ class Traffic:
                 self._put_back(tallies)
                 raise
             for trigger_no in piece:
-                del tallies[trigger_no]
+                self._written[trigger_no].add(tallies.pop(trigger_no))
         self._rounds += 1
         if self._rounds % COMPACT_EVERY == 1:
             async with self._jobs.only_here("figures") as mine:
@@ -120,6 +145,7 @@ class Traffic:
         return 0 if received_at_us is None else max(self._now_us() - received_at_us, 0) // 1_000_000
 
     def _put_back(self, tallies: dict[int, Tally]) -> None:
+        self._writing = {}
         for trigger_no, tally in tallies.items():
             tally.add(self._tallies[trigger_no])
             self._tallies[trigger_no] = tally

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from firesteel.gateway.presented import Way
     from firesteel.model.authentication import Authentication
     from firesteel.model.forwarded import IPAddress
+    from firesteel.telemetry.meter import Meter
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -105,6 +106,7 @@ class Means:
     keyring: KeyDigests
     key_sets: KeySets
     public_url: str
+    meter: Meter
 
 
 def make_admission(route: Route, means: Means) -> Admission | None:
@@ -152,7 +154,7 @@ def _ways(declared: Sequence[Authentication], route: Route, means: Means) -> Seq
 
             keys = means.key_sets.at(item.jwt.jwks_url) if item.jwt.jwks_url else None
             secret = secrets.get(item.jwt.secret or "")
-            taken = labels - {item.jwt.label}
+            taken = (labels - {item.jwt.label}) | route.consumers
             ways.append(TokenWay(item.jwt, secret=secret, keys=keys, taken=taken))
     return ways
 

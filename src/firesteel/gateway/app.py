@@ -16,6 +16,7 @@ from firesteel.gateway.cross_origin_caller import CrossOriginCaller
 from firesteel.gateway.failed_attempts import FailedAttempts
 from firesteel.gateway.held_bodies import HeldBodies
 from firesteel.gateway.key_sets import KeySets, KeysMissing
+from firesteel.gateway.logged_caller import LoggedCaller, LoggedCrossOriginCaller
 from firesteel.gateway.presented import AFTER_BODY
 from firesteel.gateway.rate_limit import RateLimiter
 from firesteel.gateway.refused_call import CallRefused, too_large
@@ -42,20 +43,26 @@ def wall_clock_us() -> int:
 
 class Gateway:
     """Implements ``protocol.Handler``. ``public_url``: FIRESTEEL_PUBLIC_URL, what shown URLs begin
-    with; None: paths are shown. ``bodies``: where those that come in are kept. ``now_us``: the
-    wall clock, for the expiry of keys."""
+    with; None: paths are shown. ``bodies``: where those that come in are kept. ``access_log``: each
+    answer is logged. ``now_us``: the wall clock, for the expiry of keys."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # all but the first are named at the call
         self,
         engine: EnginePort,
         *,
         public_url: str | None = None,
         bodies: HeldBodies | None = None,
+        access_log: bool = False,
         now_us: Callable[[], int] = wall_clock_us,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.engine = engine
         self.request_ids = RequestIds()
+        self.answers = engine.meter.elsewhere
+        self._caller: type[HttpCaller] = LoggedCaller if access_log else HttpCaller
+        self._cross_origin_caller: type[CrossOriginCaller] = (
+            LoggedCrossOriginCaller if access_log else CrossOriginCaller
+        )
         self.bodies = bodies or HeldBodies()
         self._now_us = now_us
         self._rates = RateLimiter(monotonic)
@@ -64,16 +71,17 @@ class Gateway:
             engine.keyring,
             KeySets(engine.fetch_keys, monotonic),
             (public_url or "").rstrip("/"),
+            engine.meter,
         )
         self._targets = Targets(engine.routes, self._means)
 
     def take(self, exchange: Exchange) -> None:
         """A request's head is complete."""
-        HttpCaller(self, exchange).begin()
+        self._caller(self, exchange).begin()
 
     def take_cross_origin(self, exchange: Exchange, cross_origin: CrossOrigin) -> None:
         """The same, where pages that came from elsewhere may call."""
-        CrossOriginCaller(self, exchange, cross_origin).begin()
+        self._cross_origin_caller(self, exchange, cross_origin).begin()
 
     def find(self, raw_path: bytes) -> Target | MessageTarget | None:
         """What stands at a path as it was sent; None where there is nothing."""

@@ -9,7 +9,7 @@ the store) goes on in a task.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -56,6 +56,7 @@ class HttpCaller:
 
     __slots__ = (
         "_acceptance",
+        "_answers",
         "_consumer",
         "_exchange",
         "_gateway",
@@ -71,6 +72,7 @@ class HttpCaller:
 
     def __init__(self, gateway: Gateway, exchange: Exchange) -> None:
         self._gateway = gateway
+        self._answers = gateway.answers
         self._exchange = exchange
         self._stage = _BEGUN
         self._request_id = gateway.request_ids.taken_over(exchange.named.get(b"request-id"))
@@ -103,6 +105,7 @@ class HttpCaller:
                 gateway.take_cross_origin(exchange, target.cross_origin)
                 return
             self._target = target
+            self._answers = target.answers
             self._stage = _FOUND
             if target.handshakes is not None:
                 answer = gateway.shake(exchange, target, self._request_id)
@@ -112,6 +115,7 @@ class HttpCaller:
             self._consumer = gateway.admit(exchange, target)
             exchange.read_body(target.limit_bytes, self, gateway.bodies, on_disk=target.on_disk)
         elif isinstance(target, MessageTarget):
+            self._answers = target.trigger.answers
             cross_origin = target.trigger.cross_origin
             if cross_origin is not None and not self.crosses:
                 gateway.take_cross_origin(exchange, cross_origin)
@@ -300,6 +304,24 @@ class HttpCaller:
         if self._stage == _ACCEPTED:
             self._gateway.engine.forget(self._acceptance, self)
 
+    def known(self) -> dict[str, Any]:
+        """What the log may tell of the call so far: ids and names."""
+        found: dict[str, Any] = {
+            "request_id": self._request_id.decode(),
+            "method": self._exchange.method,
+        }
+        if self._stage >= _FOUND:
+            route = self._target.route
+            found |= {"workspace": route.workspace, "integration": route.name}
+            if type(self._consumer) is str:
+                found["consumer"] = self._consumer
+        if self._stage == _ACCEPTED:
+            found |= {
+                "message_id": self._acceptance.message_id,
+                "sequence": self._acceptance.sequence,
+            }
+        return found
+
     def _message(self) -> MessageRef:
         acceptance = self._acceptance
         message_id = acceptance.message_id.encode()
@@ -307,12 +329,13 @@ class HttpCaller:
         return MessageRef(message_id, acceptance.sequence, url, acceptance.duplicate)
 
     def _answer(self, answer: Answer) -> None:
+        self._answers[answer[0] // 100] += 1
         self._exchange.answer(*answer)
 
     def _fail(self, error: Exception) -> None:
         self._exchange.let_go()
         if not self._exchange.answered:
+            problem = problem_of(error, self.known)
             if self._stage == _FOUND:
-                self._gateway.engine.count_refused(self._target.route.trigger_no)
-            problem = problem_of(error, self._request_id)
+                self._gateway.engine.count_refused(self._target.route.trigger_no, problem.code)
             self._answer(problem_answer(problem, self._request_id))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,8 @@ log = structlog.get_logger(__name__)
 class Connections:
     """The open connections of a listener, and the tasks of their requests. ``date_line``: the Date
     header, made once a second and not once an answer. ``stopping``: no connection is kept after the
-    answer in hand. ``handler`` answers their requests, under ``rules``."""
+    answer in hand. ``handler`` answers their requests, under ``rules``. ``refused``: requests that
+    came to no handler, by the code of their problem."""
 
     def __init__(self, handler: Handler, rules: Rules) -> None:
         self.handler = handler
@@ -35,6 +37,8 @@ class Connections:
         self.request_ids = RequestIds()
         self.stopping = False
         self.date_line = b""
+        self.refused: Counter[str] = Counter()
+        self._turned_away = 0
         self.guarded: set[GuardedProtocol] = set()
         self.tasks: set[asyncio.Task[None]] = set()
         self._empty: asyncio.Future[None] | None = None
@@ -46,8 +50,14 @@ class Connections:
         for connection in list(self.guarded):
             connection.sweep(now)
         turned_away, self.places.turned_away = self.places.turned_away, 0
+        self._turned_away += turned_away
         if turned_away:
             log.warning("connections_turned_away", count=turned_away, held=self.places.taken)
+
+    @property
+    def turned_away(self) -> int:
+        """Connections for which there was no place, so far."""
+        return self._turned_away + self.places.turned_away
 
     def run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Go on with a request in a task."""

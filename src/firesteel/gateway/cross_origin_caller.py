@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from firesteel.gateway.caller import HttpCaller
+from firesteel.gateway.refusal import Answer
 
 if TYPE_CHECKING:
     from firesteel.gateway.app import Gateway
     from firesteel.gateway.cross_origin import CrossOrigin
     from firesteel.gateway.exchange import Exchange
-    from firesteel.gateway.refusal import Answer
 
 _ITS_OWN: Final = b"access-control-"
 
@@ -31,11 +31,11 @@ class CrossOriginCaller(HttpCaller):
         if answer is None:
             super().begin()
         else:
-            self._exchange.answer(*answer)
+            super()._answer(answer)
 
     def _answer(self, answer: Answer) -> None:
         """What a workflow says of it would stand there twice, and browsers take neither then."""
         lines = answer.headers.splitlines(keepends=True)
         kept = b"".join(line for line in lines if not line.startswith(_ITS_OWN))
         own = self._cross_origin.lines(self._exchange)
-        self._exchange.answer(answer.status, kept + own, answer.body)
+        super()._answer(Answer(answer.status, kept + own, answer.body))

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from firesteel.engine.calls import Acceptance, BodyKeys, Call, Caller
     from firesteel.engine.route import Route, Routes
     from firesteel.model.execution import MessageStatus, Response
+    from firesteel.telemetry.meter import Meter
 
 
 class KeyDigests(Protocol):
@@ -83,8 +84,13 @@ class EnginePort(Protocol):
         bounded time. Raises FiresteelError."""
         ...
 
-    def count_refused(self, trigger_no: int) -> None:
-        """A call of the trigger was refused; nothing of it is stored."""
+    @property
+    def meter(self) -> Meter:
+        """What the node counts."""
+        ...
+
+    def count_refused(self, trigger_no: int, code: str) -> None:
+        """A call of the trigger was refused with that problem; nothing of it is stored."""
         ...
 
     def used_key(self, key_no: int) -> None:

@@ -30,6 +30,11 @@ class HeldBodies:
         self.held_bytes = 0
         self.spool = spool
 
+    def figures(self) -> dict[str, int]:
+        """Bytes that are held, in memory and on disk."""
+        on_disk = 0 if self.spool is None else self.spool.held_bytes
+        return {"memory": self.held_bytes, "disk": on_disk}
+
     def check(self, length_bytes: int | None, *, on_disk: bool = False) -> None:
         """Refuse a body that says that it will not fit, before any of it is read; None: it does
         not say. ``on_disk``: a long one may lie there."""

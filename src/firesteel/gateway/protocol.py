@@ -436,6 +436,7 @@ class GuardedProtocol(asyncio.Protocol):
     def _write_refusal(self, refused: Refused) -> None:
         self._refused = None
         problem = Problem(refused.code, refused.detail)
+        self.state.refused[problem.code] += 1
         answer = refusal(
             problem,
             status_line=status_line(problem.status),

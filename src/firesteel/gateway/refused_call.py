@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
@@ -11,6 +11,8 @@ from firesteel.model.parameters import InvalidParameters
 from firesteel.model.problem import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from firesteel.gateway.exchange import Exchange
 
 _GET_ONLY: Final = (("allow", "GET"),)
@@ -38,16 +40,16 @@ def too_large(limit_bytes: int) -> CallRefused:
     return CallRefused(Problem("body_too_large", detail))
 
 
-def problem_of(error: Exception, request_id: bytes) -> Problem:
-    """What a caller is told of an error; one that is ours is logged."""
+def problem_of(error: Exception, known: Callable[[], dict[str, Any]]) -> Problem:
+    """What a caller is told of an error; one that is ours is logged, with what is ``known``."""
     if isinstance(error, CallRefused):
         return error.problem
     if isinstance(error, InvalidParameters):
         return Problem(error.code, errors=error.faults)
     if not isinstance(error, FiresteelError):
-        log.error("call_failed", request_id=request_id.decode(), exc_info=error)
+        log.error("call_failed", **known(), exc_info=error)
         return Problem("internal_error")
     problem = Problem.of(error)
     if problem.code == "internal_error":
-        log.error("call_failed", code=error.code, request_id=request_id.decode())
+        log.error("call_failed", **known(), code=error.code)
     return problem

@@ -14,6 +14,7 @@ from firesteel.gateway.connections import Connections
 from firesteel.gateway.deadlines import SWEEP_S
 from firesteel.gateway.protocol import GuardedProtocol
 from firesteel.gateway.rules import Rules
+from firesteel.telemetry.meter import PortFigures
 
 if TYPE_CHECKING:
     import socket
@@ -50,6 +51,11 @@ class Listener:
     def open_connections(self) -> int:
         """How many clients are connected."""
         return len(self._connections.guarded)
+
+    def figures(self, name: str) -> PortFigures:
+        """How it is now, under that name."""
+        state = self._connections
+        return PortFigures(name, state.places.taken, state.turned_away, dict(state.refused))
 
     async def start(self) -> None:
         """Accept connections. Raises OperatorError ``tls_invalid`` for an unusable certificate."""

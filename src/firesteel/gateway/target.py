@@ -35,7 +35,7 @@ class Target:
     """A trigger. ``status_base``: what ``status_url`` begins with, before the message's id, as it
     stands in a header and in JSON. ``timeout_s``: None without Request-Response. ``on_disk``:
     whether a long body may lie there while it comes in. ``admission``: None where every call is let
-    in."""
+    in. ``answers``: how many there were, by the first digit of their status."""
 
     route: Route
     limit_bytes: int
@@ -45,6 +45,7 @@ class Target:
     redaction: Redaction | None
     status_base: bytes
     allow: str
+    answers: list[int]
     on_disk: bool = True
     admission: Admission | None = None
     handshakes: Handshakes | None = None
@@ -77,6 +78,7 @@ def make_target(route: Route, means: Means) -> Target:
         on_disk=redaction is None or not redaction.reads_body,
         status_base=json.dumps(means.public_url + path)[1:-1].encode(),
         allow=(allow := ", ".join(trigger.methods)),
+        answers=means.meter.triggers[route.trigger_no].answers,
         admission=make_admission(route, means),
         handshakes=Handshakes(trigger.handshakes, route.secrets, allow)
         if trigger.handshakes

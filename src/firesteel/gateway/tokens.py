@@ -27,7 +27,7 @@ _SCHEME: Final = b"bearer "
 
 class TokenWay:
     """One item of ``authentication``. ``secret`` or ``keys``, whichever it declares. ``taken``: the
-    labels of others, which no claim may name."""
+    labels of others and the names of consumers, which no claim may give."""
 
     def __init__(
         self,

@@ -262,6 +262,12 @@ def secret_references(document: dict[str, Any]) -> Iterator[tuple[Pointer, str]]
             yield child("/trigger/handshakes", index, "meta", "verify_token"), text
 
 
+def claim_names_consumer(document: dict[str, Any]) -> bool:
+    """Whether a claim of a token says who calls."""
+    declared = items(mapping(document.get("trigger")).get("authentication"))
+    return any(mapping(mapping(item).get("jwt")).get("consumer") is not None for item in declared)
+
+
 def is_reference(text: Any) -> bool:
     """Whether this is one ``${NAME}`` and nothing else."""
     return isinstance(text, str) and re.fullmatch(REFERENCE, text, re.ASCII) is not None

@@ -134,6 +134,8 @@ class Retention(Section):
     """Executions, their steps and outcomes, such as 30d."""
     payloads_s: Annotated[Duration, _KEPT] | None = Field(default=None, alias="payloads")
     """Bodies, inputs and responses, such as 7d."""
+    archive: bool | None = None
+    """Whether messages are written to the archive before they go."""
 
 
 class Integration(Section):

@@ -354,6 +354,12 @@ PROBLEMS: Mapping[str, ProblemType] = {
         "The store is a PostgreSQL database, which is backed up with PostgreSQL's own tools, such "
         "as pg_dump or pg_basebackup.",
     ),
+    "backup_busy": ProblemType(
+        409, "Backup under way", "Another copy of the store is being made; wait for its end."
+    ),
+    "no_room": ProblemType(
+        409, "No room", "The disk has too little room for the copy beside its reserve."
+    ),
     "target_exists": ProblemType(
         409, "Target exists", "The file to write to exists; it was left as it is."
     ),

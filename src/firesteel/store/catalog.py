@@ -169,6 +169,7 @@ class TriggerRules:
     history_s: float | None
     payloads_s: float | None
     lane_limit: int | None = None
+    archive: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,10 +216,12 @@ EVERYTHING = AuditFilter()
 @dataclass(frozen=True, slots=True)
 class Kept:
     """For how many seconds messages and their payloads are kept; None: as the node says, and as
-    long as the message."""
+    long as the message. ``archive``: whether they are archived before they go; None: as the node
+    says."""
 
     history_s: int | None
     payloads_s: int | None
+    archive: bool | None = None
 
 
 class Catalog(Protocol):

@@ -22,7 +22,8 @@ class Tally:
     """What happened to a trigger within a minute, or an hour. ``waiting`` and ``oldest_waiting_s``
     are how it stood when they were last looked at; histograms are of ``model.durations``:
     ``settle`` from acceptance to the final outcome (replays apart), ``answer`` of Request-Response
-    calls to their response. ``refused``: calls of which nothing was stored."""
+    calls to their response. ``refused``: calls of which nothing was stored. The sums of what the
+    histograms hold, ``settle_us`` and ``answer_us``, are not kept."""
 
     accepted: int = 0
     refused: int = 0
@@ -33,6 +34,8 @@ class Tally:
     oldest_waiting_s: int = 0
     settle: dict[int, int] = field(default_factory=dict)
     answer: dict[int, int] = field(default_factory=dict)
+    settle_us: int = 0
+    answer_us: int = 0
 
     def add(self, later: Tally) -> None:
         """Take in what happened later; the states become the later ones, the oldest age stays."""
@@ -45,16 +48,21 @@ class Tally:
         self.oldest_waiting_s = max(self.oldest_waiting_s, later.oldest_waiting_s)
         self.settle = merged(self.settle, later.settle)
         self.answer = merged(self.answer, later.answer)
+        self.settle_us += later.settle_us
+        self.answer_us += later.answer_us
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
     """Since the trigger was made: messages accepted, executions that replays made, and executions
-    that retention let go."""
+    that retention let go. ``waiting`` and ``running`` are of all nodes on a store that several
+    share, and 0 elsewhere: there ``Journal.backlog`` tells it."""
 
     accepted: int
     replayed: int
     purged: int
+    waiting: int = 0
+    running: int = 0
 
 
 @dataclass(frozen=True, slots=True)

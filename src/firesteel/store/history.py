@@ -20,7 +20,9 @@ from firesteel.model.execution import (
     State,
 )
 from firesteel.model.message import Message
+from firesteel.store.copies import Copied, CopyProgress
 from firesteel.store.journal import Actor, Edit
+from firesteel.store.pause import Interrupted, Unfinished
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +174,15 @@ class ExecutionDetail:
 
 
 @dataclass(frozen=True, slots=True)
+class Going:
+    """A message that is about to be purged: its executions, the original first, and its search
+    values."""
+
+    executions: Sequence[ExecutionDetail]
+    search: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Activity:
     """``last_received_at_us``: of the latest message that is kept, None where there is none;
     ``failed``: executions that have failed and are kept, up to MOST_COUNTED."""
@@ -181,6 +192,42 @@ class Activity:
 
 
 MOST_COUNTED = 1000
+
+
+class Archive(Protocol):
+    """Where messages are written before retention lets them go. ``by_default``: also those of
+    integrations of which neither they nor their workspace say so.
+
+    What was added is kept when ``finish`` has returned, flushed; a message that is added again is
+    there twice. Both raise OperatorError ``archive_failed``; then nothing that was added since the
+    last ``finish`` counts as kept."""
+
+    @property
+    def by_default(self) -> bool:
+        """As above."""
+        ...
+
+    @property
+    def folder(self) -> Path:
+        """Where it is."""
+        ...
+
+    @property
+    def fault(self) -> str:
+        """Why the last attempt to write failed; empty where it did not."""
+        ...
+
+    async def add(self, going: Sequence[Going]) -> None:
+        """A few messages more."""
+        ...
+
+    async def finish(self) -> None:
+        """Write and flush what was added."""
+        ...
+
+    def drop(self) -> None:
+        """Forget what was added and is not written."""
+        ...
 
 
 class History(Protocol):
@@ -245,14 +292,29 @@ class History(Protocol):
         """All executions of the message, the original first; [] if unknown."""
         ...
 
-    async def purge(self, *, default_history_s: float, batch: int = 500) -> int:
+    async def unfinished(self) -> list[Unfinished]:
+        """What waits and what runs, by workspace and integration; removed integrations too, and
+        none that have nothing."""
+        ...
+
+    async def interrupted(self) -> tuple[int, list[Interrupted]]:
+        """How many executions run, and the first of them. To be asked before ``Journal.recover``:
+        then they are those that were running when the store was left."""
+        ...
+
+    async def purge(
+        self, *, default_history_s: float, batch: int = 500, archive: Archive | None = None
+    ) -> int:
         """Delete up to ``batch`` messages whose executions have all ended and are older than
         retention says, with everything that belongs to them, and payloads that may go earlier;
         how many went. 0: nothing is left to do now.
 
         The trigger's ``purged`` counter rises by the executions that went, in the same transaction
         (P07). Ages are measured so that a jump of the wall clock purges nothing too early (P32).
-        Idempotency keys go when their window is over."""
+        Idempotency keys go when their window is over.
+
+        With ``archive`` what is to be archived goes only after it was (decision 0060). Raises
+        OperatorError ``archive_failed`` where it could not be; all else has gone then."""
         ...
 
     async def erase(self, message_ids: Sequence[str], actor: Actor | None = None) -> dict[str, int]:
@@ -274,9 +336,12 @@ class History(Protocol):
         is overwritten or emptied later. Safe to repeat."""
         ...
 
-    async def backup(self, target: Path) -> None:
-        """An online copy with every message accepted before the call; atomic: a whole file or
-        none."""
+    async def backup(
+        self, target: Path, progress: CopyProgress | None = None, reserve_bytes: int = 0
+    ) -> Copied:
+        """An online copy with every message accepted before the call; atomic: a whole file, read
+        through and flushed, or none. ``reserve_bytes`` of the disk stay free. Raises CallerError
+        ``target_exists``, ``no_room``, OperatorError ``backup_failed``, ``backup_unsupported``."""
         ...
 
     async def size_bytes(self) -> int:

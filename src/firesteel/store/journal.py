@@ -47,6 +47,7 @@ import msgspec
 from firesteel.model.execution import Failure, JournalEntry, Reason, Response, State
 from firesteel.model.message import Message
 from firesteel.pending import Pending
+from firesteel.telemetry.meter import CommitMeter
 
 
 class Idempotency(msgspec.Struct, frozen=True, gc=False):
@@ -336,6 +337,15 @@ class Journal(Protocol):
     async def oldest_waiting_us(self, trigger_no: int) -> int | None:
         """When the message was received that has waited longest; None where none waits. Looks at
         the first of what may run and of each lane that runs or is paused, however much waits."""
+        ...
+
+    @property
+    def meter(self) -> CommitMeter:
+        """What the writing thread has counted of its transactions."""
+        ...
+
+    def unwritten(self) -> int:
+        """Calls of these methods whose effect is not known yet."""
         ...
 
     def backlog(self, trigger_no: int) -> tuple[int, int]:

@@ -20,6 +20,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ColumnElement,
@@ -54,11 +55,12 @@ workspace = Table(
     Column("created_at_us", BigInteger(), nullable=False),
     Column("history_s", BigInteger()),
     Column("payloads_s", BigInteger()),
+    Column("archive", Boolean()),
     UniqueConstraint("name"),
 )
 
 # An integration is its trigger: ``integration.no`` is what everything else calls ``trigger_no``.
-# ``concurrency`` to ``payloads_s`` are taken from the published document. ``last_sequence`` counts
+# ``concurrency`` to ``archive`` are taken from the published document. ``last_sequence`` counts
 # what was accepted, ``replayed`` the executions that replays made, ``purged`` the executions that
 # retention removed (P07). ``waiting``, ``running`` and ``touched_by`` are PostgreSQL's: counts of
 # executions over all nodes, and the session that changed the trigger's executions last.
@@ -79,6 +81,7 @@ integration = Table(
     Column("on_failure", Text(), nullable=False),
     Column("history_s", BigInteger()),
     Column("payloads_s", BigInteger()),
+    Column("archive", Boolean()),
     flag("paused"),
     Column("paused_because", Text(), nullable=False, server_default=text("''")),
     count("last_sequence"),

@@ -1,7 +1,8 @@
 """``python -m firesteel.worker``: one worker process, started by the supervisor.
 
 Its environment says where the engine is: FIRESTEEL_WORKER_SOCKET and FIRESTEEL_WORKER_TOKEN; which
-project it works for: FIRESTEEL_WORKER_PROJECT; how much memory it may take:
+project it works for: FIRESTEEL_WORKER_PROJECT; whether and where it exports traces:
+FIRESTEEL_WORKER_TRACES; how much memory it may take:
 FIRESTEEL_WORKER_MEMORY_BYTES; and the pipe that ends with the supervisor: FIRESTEEL_LIFELINE_FD.
 """
 
@@ -26,21 +27,26 @@ from firesteel.worker.worker import Worker
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from firesteel.worker.traces import Traces
+
 CONNECT_TIMEOUT_S = 30.0
 WARM_UP_AFTER_S = 1.0
+COLLECTOR_SECRETS = ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS")
 LOST_EXIT_CODE = 69  # EX_UNAVAILABLE of sysexits.h
 DEFAULT_MEMORY_BYTES = 1024**3
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What the supervisor told this worker."""
+    """What the supervisor told this worker. ``traces`` None: export none; else where to, empty: as
+    OpenTelemetry's own variables say."""
 
     socket: str
     token: str
     project: Path | None
     memory_bytes: int
     lifeline_fd: int | None
+    traces: str | None
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Assignment:
@@ -53,6 +59,7 @@ class Assignment:
             Path(project).resolve() if project else None,
             int(environ.get("FIRESTEEL_WORKER_MEMORY_BYTES") or DEFAULT_MEMORY_BYTES),
             int(lifeline) if lifeline else None,
+            environ.get("FIRESTEEL_WORKER_TRACES"),
         )
 
 
@@ -86,7 +93,8 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 async def _work(assignment: Assignment) -> None:
     loop = asyncio.get_running_loop()
     drained = asyncio.Event()
-    worker = Worker(assignment.project, finished=drained.set)
+    traces = _traces(assignment)
+    worker = Worker(assignment.project, drained.set, traces)
     hello = frames.Hello(os.getpid(), assignment.token)
     link = EngineLink(worker, hello, ended=lambda: os._exit(LOST_EXIT_CODE))
     worker.link = link
@@ -97,8 +105,20 @@ async def _work(assignment: Assignment) -> None:
     loop.call_later(WARM_UP_AFTER_S, worker.warm_up)
     await drained.wait()
     await link.written()
+    if traces is not None:
+        await asyncio.to_thread(traces.flush)
     # Threads and connections of user code must not keep a drained worker alive.
     os._exit(0)
+
+
+def _traces(assignment: Assignment) -> Traces | None:
+    if assignment.traces is None:
+        return None
+    from firesteel.worker.traces import Traces
+
+    traces = Traces(assignment.traces)
+    hide_secrets(prefixes=COLLECTOR_SECRETS)
+    return traces
 
 
 if __name__ == "__main__":

@@ -53,6 +53,7 @@ class Attempt:
         "message",
         "python",
         "run_frame",
+        "spans",
         "surroundings",
         "version",
     )
@@ -78,7 +79,11 @@ class Attempt:
         self._send = send
         self._captured = Captured()
         self._loop = loop = asyncio.get_running_loop()
-        self.python = PythonSteps(self.journal, self._captured, loop)
+        traces = surroundings.traces
+        names = (version.workspace, version.name)
+        request = self.message.request
+        self.spans = None if traces is None else traces.attempt(run, names, request)
+        self.python = PythonSteps(self.journal, self._captured, loop, spans=self.spans)
         self._ending = ""
         self._begun = False
         self.deadline = loop.time() + run.timeout_s
@@ -110,6 +115,8 @@ class Attempt:
         response: Response | None = None
         failure: Failure | None = None
         try:
+            if self.spans is not None:
+                self.spans.begin()
             if not self._ending:
                 self.journal.check_lease()
                 response = await self.version.perform(self)
@@ -121,6 +128,8 @@ class Attempt:
         if self._ending:
             response = None
             failure = Failure("unknown", self._ending, _ENDINGS[self._ending])
+        if self.spans is not None:
+            self.spans.end(failure)
         try:
             self._tell(response, failure)
         except (ValueError, OverflowError) as error:  # such as a text with half a surrogate pair

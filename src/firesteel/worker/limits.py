@@ -41,7 +41,9 @@ def apply_limits(memory_bytes: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (bound, hard))
 
 
-def hide_secrets(environ: MutableMapping[str, str] = os.environ) -> None:
+def hide_secrets(
+    environ: MutableMapping[str, str] = os.environ, *, prefixes: tuple[str, ...] = HIDDEN_PREFIXES
+) -> None:
     """Remove the node's own secrets from the environment, so that no workflow finds them there."""
-    for name in [name for name in environ if name.startswith(HIDDEN_PREFIXES)]:
+    for name in [name for name in environ if name.startswith(prefixes)]:
         del environ[name]

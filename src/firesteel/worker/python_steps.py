@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from firesteel.errors import AuthorError
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from firesteel.model.execution import JournalEntry
     from firesteel.worker.capture import Captured
     from firesteel.worker.journal import AttemptJournal
+    from firesteel.worker.traces import AttemptSpans
 
 KIND = "python"
 
@@ -29,7 +31,7 @@ class PythonSteps:
     """The current execution, for the functions of one workflow or step. A place in the journal is
     ``prefix`` + name + ``#`` + how many calls of that name came before."""
 
-    __slots__ = ("_captured", "_counts", "_journal", "_loop", "_prefix", "write")
+    __slots__ = ("_captured", "_counts", "_journal", "_loop", "_prefix", "_spans", "write")
 
     def __init__(
         self,
@@ -37,7 +39,9 @@ class PythonSteps:
         captured: Captured,
         loop: asyncio.AbstractEventLoop,
         prefix: str = "",
+        spans: AttemptSpans | None = None,
     ) -> None:
+        self._spans = spans
         self._journal = journal
         self._captured = captured
         self._loop = loop
@@ -47,7 +51,9 @@ class PythonSteps:
 
     def within(self, place: str) -> PythonSteps:
         """The same execution, for a function that is itself at ``place``."""
-        return PythonSteps(self._journal, self._captured, self._loop, f"{place}/")
+        return PythonSteps(
+            self._journal, self._captured, self._loop, f"{place}/", spans=self._spans
+        )
 
     async def run_step(
         self, step: StepDefinition, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -60,7 +66,8 @@ class PythonSteps:
             return _restored(step, entry)
         await self._barrier()
         started_at_us = now_us()
-        value = await step.function(*args, **kwargs)
+        with self._span(place):
+            value = await step.function(*args, **kwargs)
         self._record(step, self._entry(step, place, started_at_us, value))
         return value
 
@@ -79,9 +86,13 @@ class PythonSteps:
             )
         asyncio.run_coroutine_threadsafe(self._journal.barrier(), self._loop).result()
         started_at_us = now_us()
-        value = step.function(*args, **kwargs)
+        with self._span(place):
+            value = step.function(*args, **kwargs)
         self._record(step, self._entry(step, place, started_at_us, value))
         return value
+
+    def _span(self, place: str) -> AbstractContextManager[None]:
+        return nullcontext() if self._spans is None else self._spans.step(place, KIND)
 
     def _place(self, step: StepDefinition) -> str:
         number = self._counts.get(step.name, 0)

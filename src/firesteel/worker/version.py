@@ -126,6 +126,7 @@ class Version:
             attempt.message.request,
             attempt.message,
             attempt.deadline,
+            attempt.spans,
         )
         return Scope(surrounded, context, "", (self.name,))
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from firesteel.worker.functions import Found
     from firesteel.worker.link import EngineLink
+    from firesteel.worker.traces import Traces
 
 CALLED_LIMIT = 100
 IMPORT_PATIENCE_S = 3.0
@@ -37,9 +38,12 @@ class Worker:
     """``folder``: the project's, None where there is none. ``finished`` is called when a drained
     worker has nothing left to do. Implements ``link.Receiver`` and ``steps.scope.Surroundings``."""
 
-    def __init__(self, folder: Path | None, finished: Callable[[], None]) -> None:
+    def __init__(
+        self, folder: Path | None, finished: Callable[[], None], traces: Traces | None = None
+    ) -> None:
         self.folder = folder
         self.threads = Threads()
+        self.traces = traces
         self.lease = Lease()
         self.link: EngineLink
         self._workflows = None if folder is None else (folder / "workflows").resolve()

@@ -64,6 +64,41 @@ def test_a_consumer_is_added_granted_given_a_key_and_rotated(node: RunningNode) 
     assert page(node, "GET", f"{AT}/ACME").status_code == 404
 
 
+def test_keys_of_a_consumer_are_pasted_shared_and_relabelled_as_a_triggers_are(
+    node: RunningNode,
+) -> None:
+    at = f"{AT}/Initech"
+    page(node, "POST", AT, data={"name": "Initech"})
+    page(node, "POST", f"{at}/grants", data={"integration": ["Prices"]})
+    pasted = {"label": "own", "how": "paste", "value": "a-key-of-the-other-side"}
+    assert secret_in(page(node, "POST", f"{at}/keys/add", data=pasted)) == pasted["value"]
+    node.admin("POST", "/workspaces/test/integrations/Stock/keys", json={"label": "Initech"})
+    same = {"how": "same", "same_as": "Stock/Initech", "expires": "2999-12-31"}
+    shown = page(node, "POST", f"{at}/keys/add", data=same).text
+    assert "with the same secret as the other one" in shown
+    change = {"label": "own", "new_label": "theirs", "expires": "2999-12-30"}
+    assert "2999-12-30" in page(node, "POST", f"{at}/keys/change", data=change).text
+    wrong = page(node, "POST", f"{at}/keys/change", data={"label": "theirs", "new_label": "1"})
+    assert (wrong.status_code, "an API key of that label" in wrong.text) == (422, True)
+    listed = node.admin("GET", "/workspaces/test/consumers/Initech/keys")
+    assert [key["label"] for key in listed] == ["1", "theirs"]
+    assert opens(node, pasted["value"]) == [202, 401]
+
+
+def test_a_consumer_is_renamed_with_its_keys_and_grants(node: RunningNode) -> None:
+    page(node, "POST", AT, data={"name": "Old name"})
+    at = f"{AT}/Old%20name"
+    page(node, "POST", f"{at}/grants", data={"integration": ["Prices"]})
+    secret = secret_in(page(node, "POST", f"{at}/keys/add", data={}))
+    taken = page(node, "POST", f"{at}/rename", data={"name": "a/b"})
+    assert (taken.status_code, "no slash" in taken.text) == (422, True)
+    renamed = page(node, "POST", f"{at}/rename", data={"name": "New name"})
+    assert renamed.url.path == f"{AT}/New name"
+    assert "Old name is now New name." in renamed.text
+    assert opens(node, secret) == [202, 401]
+    assert page(node, "GET", at).status_code == 404
+
+
 def test_what_is_wrong_is_told_on_the_page(node: RunningNode) -> None:
     assert "no slash" in page(node, "POST", AT, data={"name": "a/b"}).text
     page(node, "POST", AT, data={"name": "Umbrella"})

@@ -18,6 +18,7 @@ from tests.support.walkthrough import NODE, PROJECT, Walkthrough
 
 # The others share a node: test_how_to.py.
 ON_THEIR_OWN = (
+    "archive-and-read-back",
     "back-up",
     "behind-caddy",
     "behind-nginx",
@@ -78,6 +79,12 @@ def stopped_at_the_end(pid: Path) -> Iterator[None]:
         if pid.exists():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(int(pid.read_text()), signal.SIGTERM)
+
+
+def test_messages_are_archived_and_read_back_as_the_page_says(tmp_path: Path) -> None:
+    """An hour is 3.6 seconds here."""
+    hasty = Path(__file__).parents[2] / "support" / "hasty_retention"
+    walk("archive-and-read-back", tmp_path, environment={"PYTHONPATH": str(hasty)})
 
 
 def test_a_back_up_is_made_and_restored_as_the_page_says(tmp_path: Path) -> None:

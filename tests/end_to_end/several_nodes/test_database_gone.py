@@ -20,6 +20,7 @@ from tests.support.cluster import Cluster, Member, new_key
 from tests.support.http_server import HttpServer
 from tests.support.node import WAIT_S, ProjectFolder, launch_node, wait_until
 from tests.support.postgres import Postgres
+from tests.support.scrape import scrape
 
 WITHIN_S = 5.0
 
@@ -87,8 +88,9 @@ def test_p04_p33_calls_get_503_while_the_database_is_gone_and_all_goes_on_when_i
             wait_until(lambda m=member: ready(m) == 503)
         wait_until(lambda: healthy(gateway) == 503)
         red_s = time.monotonic() - gone
-        metrics = gateway.running.client.get(f"{gateway.running.address['admin_url']}/metrics")
-        assert metrics.status_code == 503
+        told = scrape(gateway.running)
+        assert told.value("store_available") == told.value("accepting") == 0
+        assert told.value("refusing", reason="store_unavailable") == 1
         gate.set()  # what runs ends, and its outcome waits for the database
 
         server.start()

@@ -138,6 +138,7 @@ def test_with_request_response_the_workflow_answers() -> None:
     assert "10 s" in operation(made)["description"]
     assert "Prefer" in parameters(made)
     assert set(answers["429"]["content"]["application/problem+json"]["examples"]) == {
+        "attempts_limited",
         "rate_limited",
         "lane_full",
     }
@@ -311,3 +312,35 @@ def test_messages_of_the_trigger_can_be_asked_for() -> None:
 
     assert {"200", "401", "404"} <= set(state["responses"])
     assert {"202", "default", "410"} <= set(response["responses"])
+
+
+def test_a_rate_limit_is_told_with_its_headers_and_429() -> None:
+    limited = document(route(trigger={"rate_limit": {"rate": "20/m", "per": "trigger"}}))
+    call = operation(limited)
+    assert "`20/m` of all callers together" in call["description"]
+    told = {
+        status: {"RateLimit", "RateLimit-Policy"} <= set(answer["headers"])
+        for status, answer in call["responses"].items()
+    }
+    assert told.pop("401") is told.pop("404") is told.pop("405") is told.pop("413") is False
+    assert set(told.values()) == {True}
+    assert {"rate_limited", "lane_full", "attempts_limited"} <= set(
+        call["responses"]["429"]["content"]["application/problem+json"]["examples"]
+    )
+    for name in ("RateLimit", "RateLimit-Policy"):
+        assert limited["components"]["headers"][name]["description"]
+    free = operation(document(route()))["responses"]
+    assert not any("RateLimit" in answer["headers"] for answer in free.values())
+
+
+def test_the_length_of_a_lane_is_told() -> None:
+    lane = {"ordered_delivery": {"key": "query.no", "max_length": 5}}
+    text = operation(document(route(trigger=lane)))["description"]
+    assert "While 5 of them have not ended, of one value, more are refused with 429." in text
+
+
+def test_only_a_closed_trigger_answers_wrong_credentials() -> None:
+    made = document(route("Closed"), route("Open", {"authentication": []}))
+    for name, statuses in (("Closed", {"401", "429"}), ("Open", set())):
+        status = made["paths"][f"/shop/{name}/messages/{{id}}"]["get"]
+        assert {"401", "429"} & set(status["responses"]) == statuses

@@ -43,7 +43,7 @@ async def test_retention_is_left_to_the_node_that_has_the_job(
 ) -> None:
     purged: list[float] = []
 
-    async def purge(*, default_history_s: float) -> int:
+    async def purge(*, default_history_s: float, archive: object) -> int:
         purged.append(default_history_s)
         return 0
 

@@ -88,7 +88,7 @@ async def test_what_was_not_written_is_written_the_next_time(
     node: AttendedEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (route,) = node.engine.routes
-    node.engine.count_refused(route.trigger_no)
+    node.engine.count_refused(route.trigger_no, "unauthorized")
 
     async def unavailable(_minute: int, _tallies: Any) -> None:
         raise StoreUnavailable("for a moment")

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 _ID = "0194b1c4-6b0e-7a10-8f00-0123456789ab"
 _UNABLE = ("store_unavailable", "outcome_unknown", "node_stopping", "disk_full", "overloaded")
 _ENDED = ("execution_failed", "execution_cancelled", "execution_skipped")
-_OWN_ADDRESSES = ("not_found", "unauthorized", "internal_error", "store_unavailable")
+_OWN_ADDRESSES = ("not_found", "internal_error", "store_unavailable")
+_BEFORE_THE_RATE = ("401", "404", "405", "413")
+"""What is refused before the rate is looked at, and so tells nothing of it."""
 
 SCHEMAS: dict[str, Any] = {
     "Accepted": {
@@ -65,6 +67,14 @@ HEADERS: dict[str, Any] = {
     "Firesteel-Duplicate": ("`true`: the answer of an earlier call with the same key.", "string"),
     "Location": ("The same as `status_url`.", "string"),
     "Retry-After": ("Seconds after which to call again.", "integer"),
+    "RateLimit-Policy": (
+        "So many calls `q` may come at once, and as many again after `w` seconds.",
+        "string",
+    ),
+    "RateLimit": (
+        "So many calls `r` are left now, and there is one more in `t` seconds.",
+        "string",
+    ),
     "Allow": ("The methods that the trigger takes.", "string"),
 }
 
@@ -85,6 +95,10 @@ def call_answers(route: Route) -> dict[str, Any]:
         found |= _responses(route)
     found["202"] = _accepted(route, waits=waiting is not None)
     found |= problem_answers(call_codes(route))
+    if route.trigger.rate_limit is not None:
+        for status, answer in found.items():
+            if status not in _BEFORE_THE_RATE:
+                answer["headers"] |= _headers("RateLimit-Policy", "RateLimit")
     return found
 
 
@@ -92,7 +106,7 @@ def call_codes(route: Route) -> list[str]:
     """The codes of the problems that a call of this trigger may get."""
     trigger = route.trigger
     codes = ["bad_request", "invalid_parameters", "not_found", "method_not_allowed"]
-    codes += [] if route.open else ["unauthorized"]
+    codes += _unknown_callers(route)
     codes += ["body_invalid"] if trigger.body != "any" else []
     codes += ["missing_key"] if route.lane_path is not None else []
     codes += ["body_too_large", *(["rate_limited"] if trigger.rate_limit else []), "lane_full"]
@@ -103,7 +117,12 @@ def call_codes(route: Route) -> list[str]:
     return [*codes, "internal_error", *_UNABLE]
 
 
-def status_answers() -> dict[str, Any]:
+def _unknown_callers(route: Route) -> list[str]:
+    """What whoever shows no right credential gets, and after many wrong ones anybody there."""
+    return [] if route.open else ["unauthorized", "attempts_limited"]
+
+
+def status_answers(route: Route) -> dict[str, Any]:
     """Answers of the status route."""
     return {
         "200": {
@@ -111,11 +130,11 @@ def status_answers() -> dict[str, Any]:
             "headers": _headers("Request-Id", "Firesteel-Message-Id", "Firesteel-Sequence"),
             "content": _json("MessageStatus", _STATUS_EXAMPLE),
         },
-        **problem_answers(_OWN_ADDRESSES),
+        **problem_answers([*_OWN_ADDRESSES, *_unknown_callers(route)]),
     }
 
 
-def response_answers() -> dict[str, Any]:
+def response_answers(route: Route) -> dict[str, Any]:
     """Answers of the response route."""
     return {
         "202": {
@@ -124,7 +143,7 @@ def response_answers() -> dict[str, Any]:
             "content": _json("MessageStatus", {**_STATUS_EXAMPLE, "state": "running"}),
         },
         "default": {"description": "The response itself, as the caller would have had it."},
-        **problem_answers([*_OWN_ADDRESSES, "response_gone"]),
+        **problem_answers([*_OWN_ADDRESSES, *_unknown_callers(route), "response_gone"]),
     }
 
 

@@ -18,12 +18,13 @@ from firesteel.admin.callers.answers import (
 from firesteel.admin.callers.body_schema import as_component
 from firesteel.admin.callers.samples import body_sample, parameter_sample
 from firesteel.model.integration import BodySchema
+from firesteel.model.quantities import format_rate
 
 if TYPE_CHECKING:
     from firesteel.engine.public_address import PublicAddress
     from firesteel.engine.route import Route
     from firesteel.model.path import Path
-    from firesteel.model.trigger import QueryParameter
+    from firesteel.model.trigger import QueryParameter, RateLimit
 
 OPENAPI_VERSION = "3.1.0"
 _WITH_BODY = ("POST", "PUT", "PATCH")
@@ -104,11 +105,11 @@ def trigger_paths(route: Route) -> dict[str, Any]:
     return {
         path: {method.lower(): _call(route, method) for method in route.trigger.methods},
         f"{path}/messages/{{id}}": {
-            "get": _about_message(route, "status", "The state of a message", status_answers())
+            "get": _about_message(route, "status", "The state of a message", status_answers(route))
         },
         f"{path}/messages/{{id}}/response": {
             "get": _about_message(
-                route, "response", "The stored response of a message", response_answers()
+                route, "response", "The stored response of a message", response_answers(route)
             )
         },
     }
@@ -175,9 +176,25 @@ def _behaviour(route: Route) -> str:
         path = trigger.ordered_delivery.key
         one = "Messages run one after the other, in the order in which they were accepted"
         said.append(f"{one}{f', for each value of `{path}`' if path else ''}.")
+        most = trigger.ordered_delivery.max_length
+        if most is not None:
+            said.append(
+                f"While {most} of them have not ended{', of one value' if path else ''}, "
+                "more are refused with 429."
+            )
+    if trigger.rate_limit is not None:
+        said.append(_rate(trigger.rate_limit))
     if trigger.undeclared == "reject":
         said.append("Query parameters that are not listed here are refused.")
     return " ".join(said)
+
+
+def _rate(rule: RateLimit) -> str:
+    whose = "you" if rule.per == "consumer" else "all callers together"
+    return (
+        f"Takes `{format_rate(rule.rate)}` of {whose}: `RateLimit` tells what is left, and one "
+        "call too many is refused with 429."
+    )
 
 
 def _query(route: Route) -> list[dict[str, Any]]:

@@ -54,6 +54,13 @@ _FIELDS: Final = {
     ),
     "client_certificate": ("label", "fingerprint", "subject", "san"),
 }
+_TELLING: Final = {
+    "signature": ("preset",),
+    "basic": ("username",),
+    "jwt": ("issuer", "secret"),
+    "client_certificate": ("san", "subject", "fingerprint"),
+}
+"""What tells most of a way beside its label; the first that is there."""
 _LISTS: Final = ("secrets", "algorithms")
 _NEW: Final[dict[str, dict[str, Any]]] = {"signature": {"preset": "standard_webhooks"}}
 _FORM_MOST: Final = 100
@@ -62,10 +69,12 @@ _FORM_MOST: Final = 100
 @dataclass(frozen=True, slots=True)
 class WayView:
     """One way as its fields hold it; ``kind`` empty: there are no fields for it. ``written``: JSON
-    of it as it stands in the document. ``fault`` is of all of it."""
+    of it as it stands in the document. ``brief``: whose it is and by what, for the line that it is
+    folded into. ``fault`` is of all of it."""
 
     kind: str
     title: str
+    brief: str
     fields: dict[str, str]
     written: str
     fault: str
@@ -178,12 +187,19 @@ def _view(item: Any, fault: str) -> WayView:
     written, text = mapping(item), json.dumps(item, ensure_ascii=False)
     kind = next(iter(written)) if len(written) == 1 else ""
     if kind not in _FIELDS or not isinstance(written[kind], dict):
-        return WayView("", kind or "Another way", {}, text, fault)
+        return WayView("", kind or "Another way", "", {}, text, fault)
     way = written[kind]
     fields = {key: _text(way.get(key)) for key in _FIELDS[kind]}
     if kind == "signature" and not fields["preset"]:
         fields["preset"] = "own"
-    return WayView(kind, KINDS[kind], fields, text, fault)
+    return WayView(kind, KINDS[kind], _brief(kind, fields), fields, text, fault)
+
+
+def _brief(kind: str, fields: dict[str, str]) -> str:
+    by = next((fields[key] for key in _TELLING[kind] if fields[key]), "")
+    if kind == "signature":
+        by = fields["header"] if by == "own" else dict(PRESETS).get(by, by)
+    return ", ".join(filter(None, dict.fromkeys((fields["label"], by))))
 
 
 def _count(form: FormData) -> int:

@@ -45,6 +45,7 @@ GROUPS: Final = (
         (
             Entry("Workers", "server-2", "/workers"),
             Entry("Storage", "database", "/storage"),
+            Entry("Pause", "player-pause", "/pause"),
             Entry("Users", "user-circle", "/users", "administer"),
             Entry("Tokens", "key", "/tokens", "administer"),
             Entry("Encryption key", "lock", "/encryption", "administer"),

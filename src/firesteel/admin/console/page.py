@@ -2,8 +2,8 @@
 
 Templates get, beside what the route gives: ``access`` (who reads; ``can("edit")`` asks for a
 right), ``workspace`` and ``workspaces``, ``navigation``, ``here`` (the entry that is open),
-``note`` (what was done just now), ``csrf`` (the token for forms), ``nonce`` (for CodeMirror's
-style), ``asset(name)`` and ``path``.
+``note`` (what was done just now), ``paused`` (why nothing is run), ``csrf`` (the token for
+forms), ``nonce`` (for CodeMirror's style), ``asset(name)`` and ``path``.
 """
 
 from __future__ import annotations
@@ -97,8 +97,16 @@ def _bare(request: Request) -> dict[str, Any]:
 async def _frame(request: Request, workspace: str | None) -> dict[str, Any]:
     bare = _bare(request)
     if bare["access"] is None:
-        return {**bare, "workspaces": [], "navigation": (), "here": "", "note": None}
-    catalog = cast("Engine", request.app.state.engine).catalog
+        return {
+            **bare,
+            "workspaces": [],
+            "navigation": (),
+            "here": "",
+            "note": None,
+            "paused": None,
+        }
+    engine = cast("Engine", request.app.state.engine)
+    catalog = engine.catalog
     workspaces = await catalog.workspaces()
     named = workspace or bare["workspace"]
     own = await catalog.setting(WORKSPACE_SETTING) or ""
@@ -111,6 +119,7 @@ async def _frame(request: Request, workspace: str | None) -> dict[str, Any]:
         "navigation": navigation.GROUPS,
         "here": navigation.current(request.url.path, chosen),
         "note": notes.take(request.query_params.get("note")),
+        "paused": engine.pausing.now,
     }
 
 

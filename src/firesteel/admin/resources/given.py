@@ -10,6 +10,7 @@ from firesteel.admin.access import Access, Right
 from firesteel.admin.accounts.accounts import Accounts
 from firesteel.admin.visitor import VISITOR_KEY, Visitor
 from firesteel.engine.engine import Engine
+from firesteel.engine.owned_keys import KeysOf
 from firesteel.engine.publishing import Publisher
 from firesteel.errors import CallerError
 
@@ -74,3 +75,25 @@ UserName = Annotated[str, Path(description="Name of the user.", examples=["anna"
 TokenName = Annotated[str, Path(description="Name of the API token.", examples=["deployment"])]
 SessionId = Annotated[str, Path(description="Id of the session.")]
 MessageId = Annotated[str, Path(description="Id of the message, as Firesteel-Message-Id gave it.")]
+
+
+async def keys_of_trigger(
+    request: Request, workspace: WorkspaceName, name: IntegrationName
+) -> None:
+    """For the routes of a router: their keys are those of the integration's trigger."""
+    request.state.keys_of = KeysOf("trigger", workspace, name)
+
+
+async def keys_of_consumer(
+    request: Request, workspace: WorkspaceName, consumer: ConsumerName
+) -> None:
+    """For the routes of a router: their keys are those of the consumer."""
+    request.state.keys_of = KeysOf("consumer", workspace, consumer)
+
+
+async def _keys_of(request: Request) -> KeysOf:
+    return cast("KeysOf", request.state.keys_of)
+
+
+KeysOfGiven = Annotated[KeysOf, Depends(_keys_of)]
+"""Whose API keys a route is about, by the dependency of its router."""

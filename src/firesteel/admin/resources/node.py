@@ -1,10 +1,9 @@
-"""The node itself and the others: workspaces, workers, backup, statistics, schema."""
+"""The node itself and the others: workspaces, workers, statistics, schema."""
 
 from __future__ import annotations
 
 import math
 from importlib.metadata import version as package_version
-from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter
@@ -19,7 +18,6 @@ from firesteel.admin.resources.given import (
 )
 from firesteel.admin.times import written
 from firesteel.engine.connection_publishing import require_workspace
-from firesteel.errors import CallerError
 
 router = APIRouter(tags=["node"])
 
@@ -37,6 +35,7 @@ async def show_node(engine: EngineGiven, _access: Viewer) -> shapes.NodeShape:
         public_url=engine.settings.public_url,
         accepting=engine.accepting,
         refusal=engine.refusal,
+        paused=engine.pausing.now is not None,
         waiting_callers=engine.waiting_callers,
         store_bytes=await engine.history.size_bytes(),
     )
@@ -105,42 +104,6 @@ async def restart_workers(engine: EngineGiven, access: Administrator) -> None:
     """New worker processes, with the Python code as it is now; running attempts end first."""
     await engine.catalog.note(access.name, "workers.restart", "node")
     await engine.restart_workers()
-
-
-@router.post(
-    "/backup",
-    status_code=201,
-    responses=responses("target_exists", "backup_failed", "backup_unsupported"),
-)
-async def make_backup(
-    target: shapes.BackupShape, engine: EngineGiven, access: Administrator
-) -> shapes.BackupDoneShape:
-    """Write a copy of the store to a file on the node's machine, while the node goes on. It holds
-    every message accepted before this call."""
-    if engine.settings.store_path is None:
-        raise CallerError(
-            "the store is a PostgreSQL database: back it up with its own tools, such as pg_dump",
-            code="backup_unsupported",
-        )
-    path = Path(target.path)
-    if "\0" in target.path or not path.is_absolute():
-        raise CallerError("the path must be absolute", code="invalid_request")
-    # One look at a local path each, no more than the log's.
-    try:
-        exists, has_folder = path.exists(), path.parent.is_dir()  # noqa: ASYNC240
-    except OSError as error:
-        raise CallerError(f"no such path: {error.strerror}", code="invalid_request") from error
-    if not has_folder:
-        raise CallerError("there is no folder for the file to be in", code="invalid_request")
-    if exists:
-        raise CallerError(f"{path.name} exists already", code="target_exists")
-    await engine.catalog.note(access.name, "store.backup", str(path))
-    try:
-        await engine.history.backup(path)
-    except OSError as error:
-        raise CallerError(f"the copy failed: {error.strerror}", code="backup_failed") from error
-    size_bytes = path.stat().st_size  # noqa: ASYNC240 - as above
-    return shapes.BackupDoneShape(path=str(path), size_bytes=size_bytes)
 
 
 @router.get("/schema/integration", responses=responses())

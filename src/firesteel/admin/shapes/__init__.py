@@ -23,6 +23,7 @@ from firesteel.admin.shapes.editing import KeyOfTrigger as KeyOfTrigger
 from firesteel.admin.shapes.editing import LinePairShape as LinePairShape
 from firesteel.admin.shapes.editing import NewIntegrationShape as NewIntegrationShape
 from firesteel.admin.shapes.editing import NewKeyShape as NewKeyShape
+from firesteel.admin.shapes.figures import ArchiveShape as ArchiveShape
 from firesteel.admin.shapes.figures import DurationsShape as DurationsShape
 from firesteel.admin.shapes.figures import IntegrationTrafficShape as IntegrationTrafficShape
 from firesteel.admin.shapes.figures import KeptShape as KeptShape
@@ -95,6 +96,8 @@ class NodeShape(Shape):
     accepting: bool
     refusal: str | None
     """Why calls get 503 now."""
+    paused: bool
+    """Whether nothing is run, of no integration, until a person says so."""
     waiting_callers: int
     store_bytes: int
 
@@ -248,10 +251,27 @@ class BackupShape(Shape):
 
 
 class BackupDoneShape(Shape):
-    """A finished copy."""
+    """A finished copy, which was read through after it was written."""
 
     path: str
     size_bytes: int
+    sha256: str
+    """Of the file, to be given to ``firesteel restore --sha256``."""
+    messages: int
+    executions: dict[StateName, int]
+    """In the copy, by state."""
+    encryption_key: str
+    """Id of the encryption key that opens the secrets in it, and is not in it."""
+
+
+class BackupStateShape(Shape):
+    """Whether a copy is being made, and how far it has come."""
+
+    under_way: bool
+    doing: Literal["", "copying", "checking", "summing"]
+    done_bytes: int
+    total_bytes: int
+    """0: nobody knows."""
 
 
 class StatisticsShape(Shape):

@@ -91,6 +91,8 @@ class KeptShape(Shape):
     history_days: float
     payloads_days: float
     """Never longer than the history."""
+    archive: bool
+    """Whether what goes is archived before."""
 
 
 class RetentionShape(Shape):
@@ -100,12 +102,27 @@ class RetentionShape(Shape):
 
     history: str | None = Field(default=None, max_length=20, examples=["90d"])
     payloads: str | None = Field(default=None, max_length=20, examples=["7d"])
+    archive: bool | None = None
+    """Whether messages are archived before they go; null: as the node's ``archive`` says."""
 
 
 class WorkspaceRetentionShape(RetentionShape):
     """The same of one of several."""
 
     workspace: str
+
+
+class ArchiveShape(Shape):
+    """Files of this node's machine, into which messages are written before they go."""
+
+    directory: str
+    by_default: bool
+    """Also those of integrations of which neither they nor their workspace say so."""
+    files: int
+    size_bytes: int
+    fault: str
+    """Why the last attempt to write failed, and nothing is purged that is to be archived; empty
+    where it did not."""
 
 
 class StorageShape(Shape):
@@ -121,6 +138,7 @@ class StorageShape(Shape):
     server's, which looks after its own disk."""
     retention_days: int
     """Where neither an integration nor its workspace says anything else."""
+    archive: ArchiveShape
     workspaces: list[WorkspaceRetentionShape]
     integrations: list[KeptShape]
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from firesteel.admin.shapes.base import Shape
 from firesteel.admin.shapes.editing import KeyOfTrigger
 from firesteel.admin.shapes.scalars import Day, KeyText, LabelText, Number
-from firesteel.engine.granting import OVERLAP_LIMIT_S, OVERLAP_S
+from firesteel.engine.owned_keys import OVERLAP_LIMIT_S, OVERLAP_S
 
 ExpiryName = Literal["valid", "expires_soon", "expired"]
 

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 PAGE_BYTES = 8192
 """Rows with a body of about 1 KiB fill such a page well (docs/decisions/0013)."""
 
-HEAD = "0007"
+_VERSIONS = Path(__file__).parent / "versions"
+HEAD = "0009"
 """The revision that this release works with; a test holds it to the newest file in versions/."""
 
 
@@ -85,6 +86,11 @@ def revision(connection: sqlite3.Connection) -> str | None:
         return None
     row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     return None if row is None else str(row[0])
+
+
+def known_revisions() -> frozenset[str]:
+    """Those of this release and of all before it."""
+    return frozenset(file.name[:4] for file in _VERSIONS.glob("[0-9]*.py"))
 
 
 def configuration(connection: Connection) -> Config:

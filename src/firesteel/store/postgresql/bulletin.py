@@ -41,7 +41,8 @@ log = structlog.get_logger(__name__)
 
 
 class PostgresqlBulletin:
-    """Implements ``store.bulletin.Bulletin``. ``start`` is called once, before all else."""
+    """Implements ``store.bulletin.Bulletin``. ``connect`` and ``start`` are called once, in this
+    order."""
 
     def __init__(self, address: Address) -> None:
         self._address = address
@@ -53,10 +54,13 @@ class PostgresqlBulletin:
         self._waker.setblocking(False)
         self._thread = threading.Thread(target=self._run, name="firesteel-bulletin", daemon=True)
 
-    async def start(self) -> None:
-        """Begin to listen. Raises what ``connect`` raises."""
-        self._loop = asyncio.get_running_loop()
+    async def connect(self) -> None:
+        """Have news kept for this node from now on. Raises what ``connect`` raises."""
         self._connection = await asyncio.to_thread(self._connect)
+
+    def start(self) -> None:
+        """Begin to tell and to hear."""
+        self._loop = asyncio.get_running_loop()
         self._thread.start()
 
     async def close(self) -> None:
@@ -65,6 +69,7 @@ class PostgresqlBulletin:
         self._wake()
         if self._thread.is_alive():
             await asyncio.to_thread(self._thread.join)
+        self._leave()
         self._woken.close()
         self._waker.close()
 

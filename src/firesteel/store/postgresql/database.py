@@ -8,6 +8,7 @@ before they write is so still right when they write it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,7 @@ import psycopg
 
 from firesteel.errors import OutcomeUnknown, StoreUnavailable
 from firesteel.store.postgresql.connection import Address, PostgresqlConnection, Session, connect
-from firesteel.store.postgresql.failures import is_conflict, translated
+from firesteel.store.postgresql.failures import is_conflict, is_full, translated
 from firesteel.store.postgresql.locks import CHANGES
 from firesteel.store.sql.database import LONG_READ_TIMEOUT_S, READ_TIMEOUT_S, Connection
 
@@ -28,6 +29,8 @@ READERS: Final = 4
 CHANGERS: Final = 2
 WRITE_TIMEOUT_S: Final = 10.0
 _STATEMENT_TIMEOUT_S = 4.0
+# Who waits for a connection of the pool looks so often whether the server has room again.
+_ROOM_S = 0.5
 # Who comes when so many wait is told at once that there is no room.
 _MOST_WAITING = 1000
 _CONFLICT_RETRIES = 2
@@ -71,13 +74,19 @@ class _Patience:
                 self._connection.abort()
             return self._committing
 
+    def look(self) -> None:
+        """Raises StoreUnavailable once over."""
+        with self._lock:
+            self._look()
+
     def _look(self) -> None:
         if self._over:
             raise StoreUnavailable("the store did not answer in time")
 
 
 class Pool:
-    """A bounded number of connections, each used by one of as many threads at a time."""
+    """A bounded number of connections, each used by one of as many threads at a time. Where the
+    server has no room for so many, the threads share those that there are."""
 
     def __init__(self, address: Address, session: Session, size: int) -> None:
         self._address = address
@@ -86,6 +95,14 @@ class Pool:
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="firesteel-postgresql")
         self._waiting = 0
         self._closed = False
+        # Connections that there are, lent ones too: counted under the lock.
+        self._open = 0
+        self._counting = threading.Lock()
+
+    async def connect(self) -> None:
+        """Have a connection from now on. Raises what ``connect`` raises."""
+        loop = asyncio.get_running_loop()
+        self._free.put(await loop.run_in_executor(self._threads, self._connect))
 
     async def run(
         self,
@@ -134,7 +151,7 @@ class Pool:
 
     def _run(self, work: Callable[[PostgresqlConnection, _Patience], T], patience: _Patience) -> T:
         while True:
-            connection, is_new = self._take()
+            connection, is_new = self._take(patience)
             try:
                 patience.hold(connection)
                 return work(connection, patience)
@@ -146,18 +163,33 @@ class Pool:
                 patience.let_go()
                 self._give_back(connection)
 
-    def _take(self) -> tuple[PostgresqlConnection, bool]:
+    def _take(self, patience: _Patience) -> tuple[PostgresqlConnection, bool]:
         """A free connection, and whether it is new; there are never more than threads."""
-        try:
+        with contextlib.suppress(Empty):
             return self._free.get_nowait(), False
-        except Empty:
-            return connect(self._address, self._session), True
+        while True:
+            try:
+                return self._connect(), True
+            except StoreUnavailable as error:
+                if not self._open or not is_full(error.__cause__):
+                    raise
+            with contextlib.suppress(Empty):
+                return self._free.get(timeout=_ROOM_S), False
+            patience.look()
+
+    def _connect(self) -> PostgresqlConnection:
+        connection = connect(self._address, self._session)
+        with self._counting:
+            self._open += 1
+        return connection
 
     def _give_back(self, connection: PostgresqlConnection) -> None:
-        if connection.broken:
-            connection.close()
-        else:
+        if not connection.broken:
             self._free.put(connection)
+            return
+        connection.close()
+        with self._counting:
+            self._open -= 1
 
 
 class PostgresqlReading:
@@ -165,6 +197,7 @@ class PostgresqlReading:
 
     def __init__(self, address: Address, size: int = READERS) -> None:
         self._pool = Pool(address, _READING, size)
+        self.connect = self._pool.connect
 
     async def read(
         self, work: Callable[[Connection], T], *, timeout_s: float = READ_TIMEOUT_S
@@ -195,6 +228,12 @@ class PostgresqlDatabase:
         self._reading = PostgresqlReading(address)
         self._changing = Pool(address, _CHANGING, CHANGERS)
         self.read = self._reading.read
+
+    async def connect(self) -> None:
+        """Have a connection to read and one to change from now on. Raises what ``connect``
+        raises."""
+        await self._reading.connect()
+        await self._changing.connect()
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """As ``Database.write``. Where it was rolled back because of others it is tried again."""

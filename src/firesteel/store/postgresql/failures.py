@@ -38,6 +38,15 @@ _REFUSALS = (
 )
 
 
+# Of the server, the database or the role, or all but the places kept for the administrator.
+_FULL = ("too many", "remaining connection slots are reserved")
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Whether a connection was not made since there are as many as there may be."""
+    return isinstance(error, psycopg.Error) and any(text in str(error) for text in _FULL)
+
+
 def is_conflict(error: BaseException) -> bool:
     """Whether the transaction was rolled back only because of others that ran beside it: a
     deadlock or a serialization failure. It may be tried again."""

@@ -6,6 +6,7 @@ The locks belong to one connection, and the server gives them back when it ends,
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -33,6 +34,13 @@ class PostgresqlJobs:
         # Job -> the connection that holds its lock; the server would give it to one twice.
         self._mine: dict[str, PostgresqlConnection] = {}
 
+    async def connect(self) -> None:
+        """Have a connection from now on. Raises what ``connect`` raises."""
+        loop = asyncio.get_running_loop()
+        self._connection = await loop.run_in_executor(
+            self._thread, connect, self._address, _SESSION
+        )
+
     @asynccontextmanager
     async def only_here(self, job: str) -> AsyncIterator[bool]:
         """As ``Jobs.only_here``."""
@@ -46,10 +54,11 @@ class PostgresqlJobs:
                 await asyncio.shield(loop.run_in_executor(self._thread, self._give_back, job))
 
     async def close(self) -> None:
-        """Give all jobs back. Safe to repeat."""
-        self._closed = True
+        """Give all jobs back: others have them when this returns. Safe to repeat."""
+        if not self._closed:
+            self._closed = True
+            self._thread.submit(self._give_all_back)
         await asyncio.to_thread(self._thread.shutdown)
-        self._leave()
 
     def _take(self, job: str) -> bool:
         if job in self._mine and not self._mine[job].broken:
@@ -73,6 +82,12 @@ class PostgresqlJobs:
                 self._ask(connection, "pg_advisory_unlock", job)
             except psycopg.Error:
                 self._leave()
+
+    def _give_all_back(self) -> None:
+        if self._mine and self._connection is not None:
+            with contextlib.suppress(psycopg.Error):  # the server gives them back, a little later
+                self._connection.command("SELECT pg_advisory_unlock_all()")
+        self._leave()
 
     def _ask(self, connection: PostgresqlConnection, function: str, job: str) -> bool:
         row = connection.execute(f"SELECT {function}(?::BIGINT)", (number_of(f"job {job}"),))

@@ -27,6 +27,7 @@ from firesteel.store.sql.clock import Clocks
 from firesteel.store.sql.database import Reading
 from firesteel.store.sql.dialects import POSTGRESQL
 from firesteel.store.sql.lanes import LaneReader
+from firesteel.telemetry.meter import CommitMeter
 
 # What is ready and left to others is told at once, and then gathered for so long.
 _TELL_S: Final = 0.005
@@ -101,6 +102,13 @@ class PostgresqlJournal(LedgerJournal):
 
     def recover(self) -> Pending[int]:
         return self.writer.put(Kind.ACT, Act(self._ledger.recover, recovers=True))
+
+    @property
+    def meter(self) -> CommitMeter:
+        return self.writer.meter
+
+    def unwritten(self) -> int:
+        return self.writer.waiting
 
     def backlog(self, trigger_no: int) -> tuple[int, int]:
         return self._ledger.mirror.backlog(trigger_no)

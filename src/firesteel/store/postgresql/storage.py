@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from firesteel.errors import OperatorError
+from firesteel.store.copies import Copied, CopyProgress
 from firesteel.store.sql.database import LONG_READ_TIMEOUT_S, Connection, Reading
 
 # Rows that have gone and are still in the way; the server does not tell what vacuum has freed.
@@ -20,7 +21,9 @@ class PostgresqlStorage:
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
 
-    async def backup(self, target: Path) -> None:
+    async def backup(
+        self, target: Path, progress: CopyProgress | None = None, reserve_bytes: int = 0
+    ) -> Copied:
         """Raises OperatorError ``backup_unsupported``: PostgreSQL's own tools do it."""
         raise OperatorError(
             "a store on PostgreSQL is backed up with PostgreSQL's own tools: pg_dump, or "

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
+from firesteel.errors import StoreUnavailable
 from firesteel.store.migrations.postgresql import migrate
 from firesteel.store.postgresql.bulletin import PostgresqlBulletin
 from firesteel.store.postgresql.connection import Address
 from firesteel.store.postgresql.database import PostgresqlDatabase, PostgresqlReading
+from firesteel.store.postgresql.failures import is_full
 from firesteel.store.postgresql.jobs import PostgresqlJobs
 from firesteel.store.postgresql.journal import PostgresqlJournal, open_journal
 from firesteel.store.postgresql.nodes import PostgresqlNodes
@@ -23,6 +27,40 @@ from firesteel.store.sql.clock import Clocks
 from firesteel.store.sql.figures import SqlFigures
 from firesteel.store.sql.history import SqlHistory
 from firesteel.store.sql.people import SqlPeople
+
+NEEDED: Final = 5
+"""Connections that a node does not do without: to read, to change, and those of journal, jobs and
+bulletin."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """The connections beside the journal's."""
+
+    database: PostgresqlDatabase
+    scans: PostgresqlReading
+    jobs: PostgresqlJobs
+    bulletin: PostgresqlBulletin
+
+    @classmethod
+    def of(cls, address: Address) -> _Ground:
+        return cls(
+            PostgresqlDatabase(address),
+            PostgresqlReading(address, 1),
+            PostgresqlJobs(address),
+            PostgresqlBulletin(address),
+        )
+
+    async def connect(self) -> None:
+        """Have all that a node does not do without, or it would begin a session again and again,
+        and end it. Raises what ``connect`` raises."""
+        for part in (self.database, self.jobs, self.bulletin):
+            await part.connect()
+
+    async def close(self) -> None:
+        """Safe to repeat."""
+        for part in (self.jobs, self.scans, self.database, self.bulletin):
+            await part.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +76,23 @@ class PostgresqlStore:
     bulletin: PostgresqlBulletin
     jobs: PostgresqlJobs
     nodes: PostgresqlNodes
-    _database: PostgresqlDatabase
-    _scans: PostgresqlReading
+    _ground: _Ground
 
     async def close(self) -> None:
         """Do what was begun, end the session, let go of the database. Safe to repeat."""
         await self.journal.close()
-        await self.jobs.close()
-        await self._scans.close()
-        await self._database.close()
-        await self.bulletin.close()
+        await self._ground.close()
+
+
+@contextlib.contextmanager
+def _telling_how_many() -> Iterator[None]:
+    """Let an operator whose database is full see what a node needs."""
+    try:
+        yield
+    except StoreUnavailable as error:
+        if is_full(error.__cause__):
+            raise StoreUnavailable(f"{error.detail} ({NEEDED} are needed)") from error
+        raise
 
 
 def _wall_us() -> int:
@@ -74,21 +119,25 @@ async def open_store(  # noqa: PLR0913  # all but the first are named at the cal
     clocks = Clocks(wall_us or _wall_us, monotonic_s, boot)
     await asyncio.to_thread(check_server, address)
     await asyncio.to_thread(migrate, address)
-    database = PostgresqlDatabase(address)
-    scans = PostgresqlReading(address, 1)
-    storage = PostgresqlStorage(database)
-    bulletin = PostgresqlBulletin(address)
-    identity, own_clock = Identity(node, role, version), wall_us is not None
+    ground = _Ground.of(address)
+    database, bulletin = ground.database, ground.bulletin
+    identity = Identity(node, role, version)
     try:
-        journal = await open_journal(
-            address, clocks, identity, database, bulletin, own_clock=own_clock
-        )
+        with _telling_how_many():
+            await ground.connect()
+            journal = await open_journal(
+                address, clocks, identity, database, bulletin, own_clock=wall_us is not None
+            )
     except BaseException:
-        await scans.close()
-        await database.close()
-        await bulletin.close()
+        await ground.close()
         raise
-    history = SqlHistory(database, scans, storage, clocks=clocks, steady_us=journal.steady_us)
+    history = SqlHistory(
+        database,
+        ground.scans,
+        PostgresqlStorage(database),
+        clocks=clocks,
+        steady_us=journal.steady_us,
+    )
     store = PostgresqlStore(
         journal,
         SqlCatalog(database, clocks=clocks, rules_changed=journal.rules_changed),
@@ -97,14 +146,13 @@ async def open_store(  # noqa: PLR0913  # all but the first are named at the cal
         SqlBulkActs(database, clocks=clocks),
         SqlPeople(database, clocks=clocks),
         bulletin,
-        PostgresqlJobs(address),
+        ground.jobs,
         PostgresqlNodes(database),
-        database,
-        scans,
+        ground,
     )
     try:
+        bulletin.start()
         await history.begin()
-        await bulletin.start()
     except BaseException:
         await store.close()
         raise

@@ -36,6 +36,7 @@ from firesteel.store.postgresql.ledger import Command, Done, Kind, Refused, Shar
 from firesteel.store.postgresql.mirror import NotHeld
 from firesteel.store.postgresql.pen import meaning
 from firesteel.store.postgresql.sessions import LEASE_S, Replaced
+from firesteel.telemetry.meter import CommitMeter
 
 # Commands in one transaction at most, and bytes of bodies, and acts, each of which asks much.
 _BATCH: Final = 1000
@@ -67,6 +68,7 @@ class Writer:
     def __init__(
         self, address: Address, ledger: SharedLedger, *, queue_limit: int = QUEUE_LIMIT
     ) -> None:
+        self.meter = CommitMeter()
         self._address = address
         self._ledger = ledger
         self._queue_limit = queue_limit
@@ -129,6 +131,11 @@ class Writer:
         thread, self._thread = self._thread, None
         if thread is not None:
             await asyncio.to_thread(thread.join)
+
+    @property
+    def waiting(self) -> int:
+        """Commands that are not done yet."""
+        return self._open
 
     # --- the loop's side ------------------------------------------------------------------------
 
@@ -327,6 +334,7 @@ class Writer:
             commit = connection.committing()
         flushed = connection.committed(commit)
         self._unknown = None
+        self.meter.committed(time.monotonic() - asked_s, max(len(commands), 1))
         ledger.committed()
         if ledger.renewed:
             self.holds_until_s = asked_s + LEASE_S - _MARGIN_S
@@ -351,6 +359,7 @@ class Writer:
 
     def _fail(self, commands: list[Command], error: Exception) -> bool:
         """One command's defect must not fail its neighbours: each again, alone."""
+        self.meter.fail()
         if self._unknown is not None:
             with self._lock:  # they are told when it is known
                 self._batch, self._in_doubt = [], self._unknown[0]

@@ -59,6 +59,7 @@ class Publication:
             "on_failure": rules.on_failure,
             "history_s": None if rules.history_s is None else round(rules.history_s),
             "payloads_s": None if rules.payloads_s is None else round(rules.payloads_s),
+            "archive": rules.archive,
         }
 
 
@@ -142,7 +143,7 @@ def _current(connection: Connection, own: int, name: str) -> _Current | None:
     c = integration.c
     rules = (
         *(c.concurrency, c.max_waiting, c.lane_limit),
-        *(c.on_failure, c.history_s, c.payloads_s),
+        *(c.on_failure, c.history_s, c.payloads_s, c.archive),
     )
     found = (
         select(c.no, version.c.number, version.c.document, c.enabled, c.managed_by, *rules)
@@ -154,7 +155,7 @@ def _current(connection: Connection, own: int, name: str) -> _Current | None:
         return None
     names = (
         *("managed_by", "concurrency", "max_waiting", "lane_limit"),
-        *("on_failure", "history_s", "payloads_s"),
+        *("on_failure", "history_s", "payloads_s", "archive"),
     )
     kept = {"enabled": bool(row[3]), **dict(zip(names, row[4:], strict=True))}
     return _Current(row[0], row[1], row[2], kept)

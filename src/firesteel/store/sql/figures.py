@@ -50,7 +50,11 @@ class _Statements:
             return Prepared.of(statement, dialect)
 
         return cls(
-            totals=prepared(select(own.no, own.last_sequence, own.replayed, own.purged)),
+            totals=prepared(
+                select(
+                    own.no, own.last_sequence, own.replayed, own.purged, own.waiting, own.running
+                )
+            ),
             one=prepared(select(*_COLUMNS).where(this)),
             put=prepared(
                 put.on_conflict_do_update(index_elements=[minute, trigger_no], set_=changed)

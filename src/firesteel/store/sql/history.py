@@ -12,10 +12,12 @@ from typing import Protocol
 import msgspec
 from sqlalchemy import insert, select, update
 
-from firesteel.errors import CallerError
+from firesteel.errors import CallerError, OperatorError
 from firesteel.model.execution import MessageStatus, Response, State
+from firesteel.store.copies import Copied, CopyProgress
 from firesteel.store.history import (
     Activity,
+    Archive,
     ExecutionDetail,
     FailureGroups,
     MessageFilter,
@@ -24,14 +26,17 @@ from firesteel.store.history import (
     TextScan,
 )
 from firesteel.store.journal import Actor
+from firesteel.store.pause import Interrupted, Unfinished
 from firesteel.store.schema import result, setting
 from firesteel.store.sql import (
     activity,
+    archiving,
     erasing,
     message_rows,
     message_search,
     payload_scan,
     retention,
+    unfinished,
 )
 from firesteel.store.sql.clock import Clocks
 from firesteel.store.sql.database import LONG_READ_TIMEOUT_S, Connection, Database, Reading
@@ -64,7 +69,9 @@ _RESPONSE = "SELECT response FROM result WHERE execution_no = ?"
 class Storage(Protocol):
     """What only the database itself can tell, as the History port says."""
 
-    async def backup(self, target: Path) -> None: ...
+    async def backup(
+        self, target: Path, progress: CopyProgress | None = None, reserve_bytes: int = 0
+    ) -> Copied: ...
     async def size_bytes(self) -> int: ...
     async def reusable_bytes(self) -> int: ...
     async def empty_log(self) -> bool: ...
@@ -185,28 +192,63 @@ class SqlHistory:
     async def executions(self, message_id: str) -> list[ExecutionDetail]:
         return await self._database.read(partial(message_rows.details, message_id=message_id))
 
-    async def purge(self, *, default_history_s: float, batch: int = 500) -> int:
+    async def unfinished(self) -> list[Unfinished]:
+        return await self._database.read(unfinished.unfinished, timeout_s=LONG_READ_TIMEOUT_S)
+
+    async def interrupted(self) -> tuple[int, list[Interrupted]]:
+        return await self._database.read(unfinished.interrupted, timeout_s=LONG_READ_TIMEOUT_S)
+
+    async def purge(
+        self, *, default_history_s: float, batch: int = 500, archive: Archive | None = None
+    ) -> int:
         default_us = int(default_history_s * _US)
         longest_us = await self._database.read(
             partial(retention.longest_retention_us, default_history_us=default_us),
             timeout_s=LONG_READ_TIMEOUT_S,
         )
         now_us = await self._retention_us(longest_us)
+        defaults = retention.Defaults(default_us, archive is not None and archive.by_default)
 
         def find(connection: Connection) -> list[retention.Expired]:
-            rules = retention.rules(connection, now_us, default_us)
+            rules = retention.rules(connection, now_us, defaults)
             return retention.find(connection, rules, self._progress, batch)
 
         expired = await self._database.read(find, timeout_s=LONG_READ_TIMEOUT_S)
+        going, failed = expired, None
+        if archive is not None:
+            going, failed = await self._archived(expired, archive)
         gone = 0
-        for piece in retention.pieces(expired):
+        for piece in retention.pieces(going):
             gone += await self._database.write(partial(retention.delete_piece, piece=piece))
         gone += await self._database.write(
             partial(retention.delete_idempotency, now_us=self._steady_us(), most=batch)
         )
+        if failed is not None:
+            self._progress = retention.Progress()  # what stayed must be found again
+            raise failed
         if len(expired) < batch:
             self._progress.end_round()
         return gone
+
+    async def _archived(
+        self, expired: list[retention.Expired], archive: Archive
+    ) -> tuple[list[retention.Expired], OperatorError | None]:
+        """Those that may go now, and why the others may not."""
+        # Once, also where both the message and its payload may go.
+        wanted = list({one.message_no: one for one in expired if one.rule.archive}.values())
+        try:
+            for piece in retention.pieces(wanted):
+                work = partial(archiving.going, message_nos=[one.message_no for one in piece])
+                read = self._database.read(work, timeout_s=LONG_READ_TIMEOUT_S)
+                await archive.add(await read)
+            if wanted:
+                await archive.finish()
+        except OperatorError as error:
+            archive.drop()
+            if error.code != "archive_failed":
+                raise
+            return [one for one in expired if not one.rule.archive], error
+        return expired, None
 
     async def erase(self, message_ids: Sequence[str], actor: Actor | None = None) -> dict[str, int]:
         going = await self._database.read(partial(erasing.measure, message_ids=message_ids))

@@ -24,6 +24,7 @@ from firesteel.store.schema import (
 )
 from firesteel.store.sql.database import Connection
 from firesteel.store.sql.dialects import Dialect
+from firesteel.store.sql.message_rows import everything_is_paused
 from firesteel.store.sql.statements import ONE, ZERO, Statements
 
 _Name = tuple[int, str]
@@ -115,9 +116,10 @@ class LaneReader:
             for no, because in paused_triggers.items()
             if trigger_no in (None, no)
         ]
+        everything = everything_is_paused(connection)
         longest = sorted(lanes.values(), key=lambda lane: (-lane.waiting, -lane.running, lane.key))
         for lane in longest:
-            lane.trigger_paused = lane.trigger_no in paused_triggers
+            lane.trigger_paused = everything or lane.trigger_no in paused_triggers
         of_lanes = [self._status(connection, lane) for lane in longest[:limit]]
         return [*whole, *of_lanes][:limit]
 

@@ -12,6 +12,7 @@ from firesteel.model.execution import JournalEntry, Reason, State
 from firesteel.model.message import Message
 from firesteel.store.history import Attempt, ExecutionDetail, MessageSummary, Target
 from firesteel.store.journal import Edit
+from firesteel.store.pause import PAUSE_SETTING, Pause
 from firesteel.store.schema import (
     IN_LANE,
     REPLAYS,
@@ -26,6 +27,7 @@ from firesteel.store.schema import (
     payload,
     replay_edit,
     result,
+    setting,
     version,
     workspace,
 )
@@ -41,7 +43,8 @@ def summaries(connection: Connection, numbers: Sequence[int]) -> list[MessageSum
     if not numbers:
         return []
     found = _summaries().where(_e.no.in_(numbers)).order_by(_e.no.desc())
-    return [_summary(row) for row in fetch_all(connection, found)]
+    paused = everything_is_paused(connection)
+    return [_summary(row, paused=paused) for row in fetch_all(connection, found)]
 
 
 def targets(connection: Connection, numbers: Sequence[int]) -> list[Target]:
@@ -71,6 +74,13 @@ def details(connection: Connection, message_id: str) -> list[ExecutionDetail]:
     return [replace(detail, erased_at_us=erased_at_us) for detail in details]
 
 
+def everything_is_paused(connection: Connection) -> bool:
+    """Whether nothing at all is run now."""
+    row = fetch_one(connection, select(setting.c.value).where(setting.c.name == PAUSE_SETTING))
+    pause = None if row is None else Pause.parse(row[0])
+    return pause is not None and not pause.over
+
+
 def _summaries() -> Select[Any]:
     lane = paused_lane.c
     its_lane = and_(lane.trigger_no == _e.trigger_no, lane.lane_key == _e.lane_key)
@@ -92,12 +102,12 @@ def _summaries() -> Select[Any]:
     ).select_from(joined)
 
 
-def _summary(row: Row) -> MessageSummary:
+def _summary(row: Row, *, paused: bool) -> MessageSummary:
     state = State(row[7])
     trigger_paused, lane_paused, turn, due_at_us = row[14:18]
     reason = None
     if state is State.WAITING:
-        reason = _reason(bool(trigger_paused or lane_paused), bool(turn), due_at_us)
+        reason = _reason(bool(paused or trigger_paused or lane_paused), bool(turn), due_at_us)
     return MessageSummary(
         execution_no=row[0],
         message_id=row[1],

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 from sqlalchemy import Select, bindparam, func, literal_column, or_, select
@@ -40,11 +40,12 @@ _US = 1_000_000
 @dataclass(frozen=True, slots=True)
 class Rule:
     """Messages of a trigger whose executions ended before ``ended_before_us`` go; ``whole`` False:
-    only their payloads."""
+    only their payloads. ``archive``: they are archived before."""
 
     trigger_no: int
     ended_before_us: int
     whole: bool
+    archive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,31 +75,45 @@ class Progress:
         self.kept = {}
 
 
-def rules(connection: Connection, now_us: int, default_history_us: int) -> list[Rule]:
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What the node says, where neither an integration nor its workspace does."""
+
+    history_us: int
+    archive: bool = False
+
+
+def rules(connection: Connection, now_us: int, defaults: Defaults) -> list[Rule]:
     """The rules of all triggers, removed ones too, at this time."""
     found: list[Rule] = []
-    for number, history_s, payloads_s in fetch_all(connection, _kept().order_by(integration.c.no)):
-        history_us = default_history_us if history_s is None else history_s * _US
-        found.append(Rule(number, now_us - history_us, whole=True))
+    rows = fetch_all(connection, _kept().order_by(integration.c.no))
+    for number, history_s, payloads_s, archived in rows:
+        history_us = defaults.history_us if history_s is None else history_s * _US
+        archive = defaults.archive if archived is None else bool(archived)
+        found.append(Rule(number, now_us - history_us, whole=True, archive=archive))
         if payloads_s is not None and payloads_s * _US < history_us:
-            found.append(Rule(number, now_us - payloads_s * _US, whole=False))
+            until_us = now_us - payloads_s * _US
+            found.append(Rule(number, until_us, whole=False, archive=archive))
     return found
 
 
 def longest_retention_us(connection: Connection, default_history_us: int) -> int:
     """How long the trigger that keeps longest keeps its messages."""
     longest_s = max(
-        (history_s or 0 for _, history_s, _ in fetch_all(connection, _kept())), default=0
+        (history_s or 0 for _, history_s, *_ in fetch_all(connection, _kept())), default=0
     )
     return max(default_history_us, longest_s * _US)
 
 
-def _kept() -> Select[tuple[int, int | None, int | None]]:
-    """How long each trigger keeps messages and payloads, where it or its workspace says so."""
+def _kept() -> Select[Any]:
+    """How long each trigger keeps messages and payloads, and whether it archives them, where it or
+    its workspace says so."""
     i, w = integration.c, workspace.c
     joined = integration.join(workspace, w.no == i.workspace_no)
     history_s = func.coalesce(i.history_s, w.history_s)
-    return select(i.no, history_s, func.coalesce(i.payloads_s, w.payloads_s)).select_from(joined)
+    payloads_s = func.coalesce(i.payloads_s, w.payloads_s)
+    columns: tuple[Any, ...] = (i.no, history_s, payloads_s, func.coalesce(i.archive, w.archive))
+    return select(*columns).select_from(joined)
 
 
 def find(
@@ -187,7 +202,7 @@ S = TypeVar("S", bound=Sized)
 
 
 def pieces(going: Sequence[S]) -> Iterator[list[S]]:
-    """Cut into what the writer does in one go."""
+    """Cut into what the writer, or a reader, does in one go."""
     piece: list[S] = []
     size_bytes = 0
     for one in going:

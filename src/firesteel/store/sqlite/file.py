@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from firesteel.store.copies import Copied, CopyProgress
 from firesteel.store.sql.database import Connection, Reading
 from firesteel.store.sqlite.backup import back_up
 from firesteel.store.sqlite.writer import Writer
@@ -21,8 +22,10 @@ class StoreFile:
         self._readers = readers
         self._writer = writer
 
-    async def backup(self, target: Path) -> None:
-        await asyncio.to_thread(back_up, self._path, target)
+    async def backup(
+        self, target: Path, progress: CopyProgress | None = None, reserve_bytes: int = 0
+    ) -> Copied:
+        return await asyncio.to_thread(back_up, self._path, target, progress, reserve_bytes)
 
     async def size_bytes(self) -> int:
         return await asyncio.to_thread(_size_bytes, self._path)

@@ -29,6 +29,7 @@ from firesteel.store.sqlite.connection import StoreLock
 from firesteel.store.sqlite.ledger import JournalLedger
 from firesteel.store.sqlite.readers import Readers
 from firesteel.store.sqlite.writer import QUEUE_LIMIT, Writer
+from firesteel.telemetry.meter import CommitMeter
 
 T = TypeVar("T")
 
@@ -106,6 +107,13 @@ class SqliteJournal(LedgerJournal):
 
     def recover(self) -> Pending[int]:
         return self._act(self._ledger.sessions.recover)
+
+    @property
+    def meter(self) -> CommitMeter:
+        return self.writer.meter
+
+    def unwritten(self) -> int:
+        return self.writer.waiting
 
     def backlog(self, trigger_no: int) -> tuple[int, int]:
         trigger = self._ledger.mirror.triggers.get(trigger_no)

@@ -26,6 +26,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -40,6 +41,7 @@ from firesteel.store.sqlite.connection import (
 )
 from firesteel.store.sqlite.safety import is_damaged
 from firesteel.store.sqlite.sessions import Replaced
+from firesteel.telemetry.meter import CommitMeter
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -107,6 +109,7 @@ class Writer:
     thread; what they return completes in the order in which they were called."""
 
     def __init__(self, path: Path, ledger: Ledger, *, queue_limit: int = QUEUE_LIMIT) -> None:
+        self.meter = CommitMeter()
         self._path = path
         self._ledger = ledger
         self._queue: SimpleQueue[list[_Command]] = SimpleQueue()
@@ -150,6 +153,11 @@ class Writer:
         thread, self._thread = self._thread, None
         if thread is not None:
             await asyncio.to_thread(thread.join)
+
+    @property
+    def waiting(self) -> int:
+        """Commands that are not done yet."""
+        return self._open
 
     # --- the loop's side ------------------------------------------------------------------------
 
@@ -273,6 +281,7 @@ class Writer:
 
     def _apply(self, commands: list[_Command]) -> bool:
         """One transaction. False: the store is lost."""
+        began_s = time.perf_counter()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             self._ledger.begin()
@@ -289,6 +298,7 @@ class Writer:
                 return self._undo(commands, error)
             return self._lose(commands, error)
         self._back_off_s = 0.0
+        self.meter.committed(time.perf_counter() - began_s, len(commands))
         self._call(self._complete, commands, answers, claims)
         if self._told_when_empty:
             self._empty_log()
@@ -323,6 +333,7 @@ class Writer:
 
     def _undo(self, commands: list[_Command], error: Exception) -> bool:
         """Roll back. One command's defect must not fail its neighbours: each again, alone."""
+        self.meter.fail()
         try:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
@@ -347,6 +358,7 @@ class Writer:
 
     def _lose(self, commands: list[_Command], error: Exception) -> bool:
         self._lost = error
+        self.meter.fail()
         told: FiresteelError = OutcomeUnknown("the commit failed: the call may have been stored")
         if isinstance(error, Replaced):
             self._connection.close()

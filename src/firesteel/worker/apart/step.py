@@ -57,6 +57,7 @@ class Around:
     def __init__(self, folder: Path | None, called: dict[str, bytes]) -> None:
         self.folder = folder
         self.threads = Threads()
+        self.traces = None
         self._called = called
 
     async def find_function(self, reference: str) -> Found:

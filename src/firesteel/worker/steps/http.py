@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -20,6 +19,7 @@ from firesteel.worker.failures import StepError, status_is_transient
 from firesteel.worker.http_call import HttpAnswer, HttpCall
 from firesteel.worker.mapping import as_text, compile_document
 from firesteel.worker.steps.run import Work
+from firesteel.worker.trace_context import step_span_id, trace_of
 
 if TYPE_CHECKING:
     from firesteel.model.execution import ErrorKind
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from firesteel.worker.mapping import Template
     from firesteel.worker.steps.scope import Scope
 
-_TRACEPARENT = re.compile(rb"00-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})")  # W3C Trace Context
 _STRUCTURED = re.compile("json|xml", re.IGNORECASE)
 _BODIES = ("json_", "form", "text", "base64")
 _CONTENT_TYPES = {
@@ -105,7 +104,7 @@ class HttpWork(Work):
         body = self._content(context)
         headers = [
             ("idempotency-key", f"{scope.attempt.execution}:{place}"),
-            ("traceparent", traceparent(scope, place)),
+            *trace_headers(scope, place),
         ]
         if self._body_kind is not None:
             headers.append(("content-type", _CONTENT_TYPES[self._body_kind]))
@@ -147,16 +146,14 @@ class HttpWork(Work):
         }
 
 
-def traceparent(scope: Scope, place: str) -> str:
-    """The caller's trace where there is one, else one of the execution's own; the step is the
-    parent of what it calls."""
-    received = scope.attempt.request.header(b"traceparent")
-    match = _TRACEPARENT.fullmatch(received) if received is not None else None
-    seed = f"{scope.attempt.execution}:{place}".encode()
-    trace, flags = hashlib.sha256(scope.attempt.execution.encode()).hexdigest()[:32], "01"
-    if match is not None:
-        trace, flags = match.group(1).decode(), match.group(2).decode()
-    return f"00-{trace}-{hashlib.sha256(seed).hexdigest()[:16]}-{flags}"
+def trace_headers(scope: Scope, place: str) -> list[tuple[str, str]]:
+    """The caller's trace where there is one, else the message's own; the step is the parent of what
+    it calls."""
+    attempt = scope.attempt
+    trace = trace_of(attempt.request, attempt.message.id)
+    span_id = step_span_id(attempt.execution, attempt.message.attempt, place)
+    headers = [("traceparent", f"00-{trace.trace_id}-{span_id}-{trace.sampled:02d}")]
+    return [*headers, ("tracestate", trace.state)] if trace.state else headers
 
 
 def _status_failure(answer: HttpAnswer, place: str) -> Failure:

@@ -84,7 +84,16 @@ async def _result(step: CompiledStep, scope: Scope, place: str) -> Any:
 
 
 async def _tried(step: CompiledStep, scope: Scope, place: str) -> Any:
-    """The step's work, repeated as its ``retry`` says while the attempt has time left."""
+    """The step's work, with a span where somebody traces."""
+    spans = scope.attempt.spans
+    if spans is None:
+        return await _repeated(step, scope, place)
+    with spans.step(place, step.work.kind):
+        return await _repeated(step, scope, place)
+
+
+async def _repeated(step: CompiledStep, scope: Scope, place: str) -> Any:
+    """The step's work, again as its ``retry`` says while the attempt has time left."""
     if step.retry is None:
         return await _once(step, scope, place)
     started = asyncio.get_running_loop().time()

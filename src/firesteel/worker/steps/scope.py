@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from firesteel.worker.journal import AttemptJournal
     from firesteel.worker.python_steps import PythonSteps
     from firesteel.worker.threads import Threads
+    from firesteel.worker.traces import AttemptSpans, Traces
 
 
 class Called(Protocol):
@@ -32,6 +33,11 @@ class Surroundings(Protocol):
     threads: Threads
     folder: Path | None
 
+    @property
+    def traces(self) -> Traces | None:
+        """Where spans go; None: nobody traces."""
+        ...
+
     async def find_function(self, reference: str) -> Found:
         """The Python function, imported once. Raises FunctionInvalid."""
         ...
@@ -43,7 +49,8 @@ class Surroundings(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Surrounded:
-    """One attempt, as its steps know it. ``deadline`` is the event loop's time."""
+    """One attempt, as its steps know it. ``deadline`` is the event loop's time. ``spans``
+    None: nobody traces."""
 
     surroundings: Surroundings
     connections: WorkspaceConnections
@@ -54,6 +61,7 @@ class Surrounded:
     request: Request
     message: Message
     deadline: float
+    spans: AttemptSpans | None = None
 
     def left_s(self) -> float:
         """Seconds until the attempt's time is over."""

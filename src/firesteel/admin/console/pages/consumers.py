@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
-from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 from starlette.datastructures import FormData
 from starlette.responses import HTMLResponse
 
-from firesteel.admin import shapes
 from firesteel.admin.access import Access
-from firesteel.admin.console.page import redirect, render
-from firesteel.admin.console.pages.key_values import OVERLAPS
-from firesteel.admin.resources import consumer_keys as keys
-from firesteel.admin.resources import consumers
+from firesteel.admin.console.page import quoted, redirect, render
+from firesteel.admin.console.pages.key_values import key_values
+from firesteel.admin.resources import consumers, expiring_keys
 from firesteel.admin.resources.given import (
     ConsumerName,
     Editor,
@@ -25,6 +21,8 @@ from firesteel.admin.resources.given import (
     WorkspaceName,
 )
 from firesteel.engine.engine import Engine
+from firesteel.engine.owned_keys import KeysOf
+from firesteel.engine.publishing import Publisher
 from firesteel.errors import CallerError
 
 router = APIRouter(prefix="/w/{workspace}/consumers", include_in_schema=False)
@@ -61,53 +59,31 @@ async def show_consumer(
     workspace: WorkspaceName,
     consumer: ConsumerName,
     engine: EngineGiven,
+    publisher: PublisherGiven,
     access: Viewer,
 ) -> HTMLResponse:
     """Its keys and what they open."""
-    return await _page(request, workspace, consumer, engine=engine, access=access)
+    return await consumer_page(request, workspace, consumer, (engine, publisher, access))
 
 
-@router.post("/{consumer}/keys/{act}")
-async def act_on_key(
+@router.post("/{consumer}/rename")
+async def rename_consumer(
     request: Request,
     workspace: WorkspaceName,
     consumer: ConsumerName,
-    act: str,
     publisher: PublisherGiven,
     engine: EngineGiven,
-    access: Viewer,
-) -> HTMLResponse:
-    """Add, rotate, end the overlap of, delete or reveal a key; a new secret is shown this once."""
-    access.require("reveal" if act == "reveal" else "edit")
-    form = await request.form()
-    label, shown = _text(form, "label"), dict[str, Any]()
-    where = (workspace, consumer)
+    access: Editor,
+) -> Response:
+    """Another name; its page is at another address then."""
+    name = _text(await request.form(), "name")
     try:
-        if act == "add":
-            new = shapes.NewConsumerKeyShape(
-                label=label or None, value=_text(form, "value") or None, expires=_day(form)
-            )
-            shown = {"added": await keys.add_consumer_key(*where, new, publisher, engine, access)}
-        elif act == "rotate":
-            rotation = shapes.RotationShape(
-                expires=_day(form), overlap_s=float(_text(form, "overlap_s"))
-            )
-            rotated = await keys.rotate_consumer_key(
-                *where, label, rotation, publisher, engine, access
-            )
-            shown = {"added": rotated}
-        elif act == "end-overlap":
-            await keys.end_consumer_key_overlap(*where, label, publisher, access)
-        elif act == "delete":
-            await keys.delete_consumer_key(*where, label, publisher, access)
-        elif act == "reveal":
-            shown = {"revealed": await keys.reveal_consumer_key(*where, label, publisher, access)}
-        else:
-            raise CallerError(code="not_found")
-    except (CallerError, ValueError) as error:
-        fault = error.detail if isinstance(error, CallerError) else "That is not a key or a day."
-        shown = {"fault": fault}
-    return await _page(request, *where, engine=engine, access=access, **shown)
+        renamed = await publisher.granting.rename(workspace, consumer, name, actor=access.actor())
+    except CallerError as error:
+        given, wrong = (engine, publisher, access), {"name": name, "name_fault": error.detail}
+        return await consumer_page(request, workspace, consumer, given, status=422, **wrong)
+    note = f"{consumer} is now {renamed.name}."
+    return redirect(request, _path(workspace, renamed.name), note=note)
 
 
 @router.post("/{consumer}/grants")
@@ -129,8 +105,8 @@ async def set_grants(
         for name in sorted(held - wanted):
             await publisher.granting.revoke(workspace, consumer, name, actor=access.actor())
     except CallerError as error:
-        where = (workspace, consumer)
-        return await _page(request, *where, engine=engine, access=access, fault=error.detail)
+        given, fault = (engine, publisher, access), error.detail
+        return await consumer_page(request, workspace, consumer, given, status=422, fault=fault)
     note = f"{consumer} may call {', '.join(sorted(wanted)) or 'nothing'}."
     return redirect(request, _path(workspace, consumer), note=note)
 
@@ -157,41 +133,39 @@ async def _list(
         "consumers/consumers.html",
         status=422 if values["fault"] else 200,
         consumers=await consumers.list_consumers(workspace, engine, access),
-        expiring=await keys.list_expiring_keys(workspace, engine, access),
+        expiring=await expiring_keys.list_expiring_keys(workspace, engine, access),
         **values,
     )
 
 
-async def _page(
+async def consumer_page(
     request: Request,
     workspace: str,
     consumer: str,
+    given: tuple[Engine, Publisher, Access],
     *,
-    engine: Engine,
-    access: Access,
+    status: int = 200,
     **shown: Any,
 ) -> HTMLResponse:
-    """``shown``: what an act has to say."""
-    values: dict[str, Any] = {"fault": "", "added": None, "revealed": None, **shown}
+    """The page of one; ``shown``: what an act has to say."""
+    engine, _publisher, access = given
+    found = await consumers.show_consumer(workspace, consumer, engine, access)
+    values: dict[str, Any] = {"fault": "", "name": consumer, "name_fault": ""}
+    if found.registered:
+        values |= await key_values(KeysOf("consumer", workspace, consumer), *given)
     return await render(
         request,
         "consumers/consumer.html",
-        status=422 if values["fault"] else 200,
-        consumer=await consumers.show_consumer(workspace, consumer, engine, access),
+        status=status,
+        consumer=found,
         integrations=await engine.catalog.integrations(workspace),
-        overlaps=OVERLAPS,
-        **values,
+        **{**values, **shown},
     )
 
 
 def _path(workspace: str, consumer: str) -> str:
-    return f"/w/{quote(workspace, safe='')}/consumers/{quote(consumer, safe='')}"
+    return f"/w/{quoted(workspace)}/consumers/{quoted(consumer)}"
 
 
 def _text(form: FormData, name: str) -> str:
     return str(form.get(name) or "").strip()
-
-
-def _day(form: FormData) -> date | None:
-    text = _text(form, "expires")
-    return date.fromisoformat(text) if text else None

@@ -1,169 +1,156 @@
-"""API keys on the trigger page: added, copied, relabelled, deleted. Each acts at once.
+"""API keys on the page of a trigger and of a consumer: added, copied, relabelled, rotated, deleted.
+Each acts at once.
 
 With htmx only the list and its dialogs are put in anew, so that what stands unsaved in the page's
-form is left alone; without scripts the whole page comes. Who adds a key while "Add authentication"
-is not saved yet means both: the authentication is kept in the draft with it.
+form is left alone; without scripts the whole page comes. Who adds a key of a trigger while "Add
+authentication" is not saved yet means both: the authentication is kept in the draft with it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
-from pydantic import ValidationError
+from fastapi import APIRouter, Depends, Request, Response
 
 from firesteel.admin import shapes
+from firesteel.admin.access import Access, Right
 from firesteel.admin.console.draft import Editing, keep, load
 from firesteel.admin.console.page import fragment, from_htmx
+from firesteel.admin.console.pages.consumers import consumer_page
 from firesteel.admin.console.pages.key_values import key_values
 from firesteel.admin.console.pages.trigger import trigger_page
 from firesteel.admin.console.selected import shaped
 from firesteel.admin.console.trigger_form import with_authentication
+from firesteel.admin.resources import keys
 from firesteel.admin.resources.given import (
-    ACCESS_KEY,
-    Editor,
+    Anybody,
     EngineGiven,
-    IntegrationName,
+    KeysOfGiven,
+    Needs,
     PublisherGiven,
-    Viewer,
-    WorkspaceName,
+    keys_of_consumer,
+    keys_of_trigger,
 )
-from firesteel.admin.resources.keys import (
-    add_key,
-    change_key,
-    delete_key,
-    end_key_overlap,
-    reveal_key,
-    rotate_key,
-)
+from firesteel.engine.engine import Engine
+from firesteel.engine.owned_keys import KeysOf
+from firesteel.engine.publishing import Publisher
 from firesteel.errors import CallerError
+from firesteel.model.api_key import check_label
 from firesteel.model.held_keys import asks_for_keys
 
-router = APIRouter(prefix="/w/{workspace}/integrations/{name}/keys", include_in_schema=False)
-
-ADD, CHANGE, ROTATE = "add-key", "change-key", "rotate-key"
+Form = Mapping[str, Any]
 
 
-@router.post("")
-async def add(
-    request: Request,
-    workspace: WorkspaceName,
-    name: IntegrationName,
-    engine: EngineGiven,
-    publisher: PublisherGiven,
-    access: Editor,
-) -> Response:
-    """A key that is generated, pasted or another trigger's; a new secret is shown this once."""
-    form = await request.form()
-    try:
-        new = _new_key(form)
-        added = await add_key(workspace, name, new, publisher, engine, access)
-    except CallerError as error:
-        return await _keys(request, key_fault=error.detail, key_form=dict(form), key_dialog=ADD)
-    kept = await _with_authentication(request, form)
-    return await _keys(request, kept, added=added)
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where an act is done: on whose page, with what, by whom."""
+
+    request: Request
+    owner: KeysOf
+    publisher: Publisher
+    engine: Engine
+    access: Access
 
 
-@router.post("/change")
-async def change(
-    request: Request,
-    workspace: WorkspaceName,
-    name: IntegrationName,
-    engine: EngineGiven,
-    publisher: PublisherGiven,
-    access: Editor,
-) -> Response:
+Act = Callable[[Desk, Form, str], Awaitable[dict[str, Any]]]
+"""Of the form and the key's label; it gives what the page has to say of it."""
+
+
+async def _add(desk: Desk, form: Form, _label: str) -> dict[str, Any]:
+    """A key that is generated, pasted or a trigger's; a new secret is shown this once."""
+    new = _new_key(desk.owner, form)
+    given = (desk.publisher, desk.engine, desk.access)
+    added = await keys.add_wanted(desk.owner, new, given, close=False)
+    return {"added": added, "kept": await _with_authentication(desk.request, desk.owner, form)}
+
+
+async def _change(desk: Desk, form: Form, label: str) -> dict[str, Any]:
     """Another label or expiry."""
-    form = await request.form()
-    label = str(form.get("label") or "")
-    try:
-        changes = shaped(
-            shapes.KeyChangesShape,
-            label=_label(form, "new_label"),
-            expires=_day(str(form.get("expires") or "")),
-        )
-        await change_key(workspace, name, label, changes, publisher, engine, access)
-    except CallerError as error:
-        return await _keys(
-            request, key_fault=error.detail, key_form=dict(form), key_dialog=f"{CHANGE} {label}"
-        )
-    return await _keys(request)
+    wanted = {"label": check_label(_text(form, "new_label")), "expires": _day(form)}
+    changes = shaped(shapes.KeyChangesShape, **wanted)
+    await keys.change_key(desk.owner, label, changes, desk.publisher, desk.engine, desk.access)
+    return {}
 
 
-@router.post("/rotate")
-async def rotate(
-    request: Request,
-    workspace: WorkspaceName,
-    name: IntegrationName,
-    engine: EngineGiven,
-    publisher: PublisherGiven,
-    access: Editor,
-) -> Response:
+async def _rotate(desk: Desk, form: Form, label: str) -> dict[str, Any]:
     """A new secret, shown this once; the old one is taken for a while."""
-    form = await request.form()
-    label = str(form.get("label") or "")
-    try:
-        rotation = shapes.RotationShape(
-            expires=_day(str(form.get("expires") or "")),
-            overlap_s=float(str(form.get("overlap_s") or "0")),
-        )
-        rotated = await rotate_key(workspace, name, label, rotation, publisher, engine, access)
-    except (CallerError, ValueError) as error:
-        fault = error.detail if isinstance(error, CallerError) else "That is no time."
-        return await _keys(request, key_fault=fault, key_form=dict(form), key_dialog=ROTATE)
-    return await _keys(request, added=rotated)
+    wanted = {"expires": _day(form), "overlap_s": _seconds(form, "overlap_s")}
+    rotation = shaped(shapes.RotationShape, **wanted)
+    rotated = await keys.rotate_key(
+        desk.owner, label, rotation, desk.publisher, desk.engine, desk.access
+    )
+    return {"added": rotated}
 
 
-@router.post("/end-overlap")
-async def end_overlap(
-    request: Request,
-    workspace: WorkspaceName,
-    name: IntegrationName,
-    publisher: PublisherGiven,
-    access: Editor,
-) -> Response:
+async def _end_overlap(desk: Desk, _form: Form, label: str) -> dict[str, Any]:
     """The secrets that rotation has replaced get 401 from now on."""
-    label = str((await request.form()).get("label") or "")
-    await end_key_overlap(workspace, name, label, publisher, access)
-    return await _keys(request)
+    await keys.end_key_overlap(desk.owner, label, desk.publisher, desk.access)
+    return {}
 
 
-@router.post("/delete")
-async def delete(
-    request: Request,
-    workspace: WorkspaceName,
-    name: IntegrationName,
-    publisher: PublisherGiven,
-    access: Editor,
-) -> Response:
+async def _delete(desk: Desk, _form: Form, label: str) -> dict[str, Any]:
     """Calls with it get 401 from now on."""
-    label = str((await request.form()).get("label") or "")
-    await delete_key(workspace, name, label, publisher, access)
-    return await _keys(request)
+    await keys.delete_key(desk.owner, label, desk.publisher, desk.access)
+    return {}
 
 
-@router.post("/reveal")
-async def reveal(
-    request: Request,
-    workspace: WorkspaceName,
-    name: IntegrationName,
-    publisher: PublisherGiven,
-    access: Viewer,
-) -> Response:
+async def _reveal(desk: Desk, _form: Form, label: str) -> dict[str, Any]:
     """The secret, to be copied; the audit log says who asked."""
-    access.require("reveal")
-    label = str((await request.form()).get("label") or "")
-    revealed = await reveal_key(workspace, name, label, publisher, access)
-    return await _keys(request, revealed=revealed)
+    return {"revealed": await keys.reveal_key(desk.owner, label, desk.publisher, desk.access)}
 
 
-async def _with_authentication(request: Request, form: Mapping[str, Any]) -> Editing | None:
+def _route(act: Act, dialog: str) -> Callable[..., Awaitable[Response]]:
+    """The route of an act. ``dialog``: the one that its faults belong into."""
+
+    async def route(
+        request: Request,
+        owner: KeysOfGiven,
+        engine: EngineGiven,
+        publisher: PublisherGiven,
+        access: Anybody,
+    ) -> Response:
+        form = await request.form()
+        label = _text(form, "label")
+        try:
+            shown = await act(Desk(request, owner, publisher, engine, access), form, label)
+        except CallerError as error:
+            shown = {"key_fault": error.detail, "key_form": dict(form)}
+            shown["key_dialog"] = dialog.format(label=label)
+        return await _keys(request, owner, (engine, publisher, access), **shown)
+
+    return route
+
+
+async def _keys(
+    request: Request,
+    owner: KeysOf,
+    given: tuple[Engine, Publisher, Access],
+    *,
+    kept: Editing | None = None,
+    **values: Any,
+) -> Response:
+    """The list; with ``kept``, a draft that was just saved, also what the page says of it."""
+    editing = None
+    if owner.kind == "trigger":
+        editing = kept or await load(request, owner.workspace, owner.name)
+    if from_htmx(request):
+        found = {**await key_values(owner, *given), **values}
+        return fragment(request, "keys/changed.html", editing=editing, kept=kept, **found)
+    status = 422 if values.get("key_fault") else 200
+    if editing is not None:
+        return await trigger_page(request, editing, given, status=status, **values)
+    return await consumer_page(request, owner.workspace, owner.name, given, status=status, **values)
+
+
+async def _with_authentication(request: Request, owner: KeysOf, form: Form) -> Editing | None:
     """The draft that asks for keys now, as the page already showed it; None where it did before, or
     the page shows none."""
-    workspace, name = (request.path_params[part] for part in ("workspace", "name"))
-    editing = await load(request, workspace, name)
+    if owner.kind == "consumer":
+        return None
+    editing = await load(request, owner.workspace, owner.name)
     wanted = form.get("authentication") == "api_key" and editing.may_edit
     if not wanted or asks_for_keys(editing.document):
         return None
@@ -171,52 +158,66 @@ async def _with_authentication(request: Request, form: Mapping[str, Any]) -> Edi
     return await keep(request, editing, with_authentication(editing.document), sent)
 
 
-async def _keys(request: Request, kept: Editing | None = None, **values: Any) -> Response:
-    """The list; with ``kept``, a draft that was just saved, also what the page says of it."""
-    workspace, name = (request.path_params[part] for part in ("workspace", "name"))
-    engine, publisher = request.app.state.engine, request.app.state.publisher
-    access = request.scope[ACCESS_KEY]
-    editing = kept or await load(request, workspace, name)
-    if not from_htmx(request):
-        return await trigger_page(request, editing, (engine, publisher, access), **values)
-    found = {**await key_values(editing, engine, publisher, access), **values}
-    return fragment(request, "trigger/keys_changed.html", editing=editing, kept=kept, **found)
-
-
-def _new_key(form: Mapping[str, Any]) -> shapes.NewKeyShape:
-    """Raises CallerError where something is missing."""
-    how, value, same_as = str(form.get("how") or "generate"), None, None
-    if how == "paste":
-        value = str(form.get("value") or "").strip()
-        if not value:
-            raise CallerError("paste the key, or let one be generated", code="key_invalid")
-    elif how == "same":
+def _new_key(owner: KeysOf, form: Form) -> shapes.NewKeyShape | shapes.NewConsumerKeyShape:
+    """Raises CallerError where something is missing. Who pastes a key without saying how means
+    it."""
+    value, same_as = _text(form, "value"), None
+    how = str(form.get("how") or ("paste" if value else "generate"))
+    if how == "paste" and not value:
+        raise CallerError("paste the key, or let one be generated", code="key_invalid")
+    if how == "same":
         integration, _, label = str(form.get("same_as") or "").partition("/")
         if not label:
             raise CallerError("choose the key whose secret is used", code="unknown_key")
         same_as = shaped(shapes.KeyOfTrigger, integration=integration, label=label)
-    return shaped(
-        shapes.NewKeyShape,
-        label=_label(form, "label"),
-        value=value,
-        same_as=same_as,
-        expires=_day(str(form.get("expires") or "")),
-        close=False,
-    )
+    given = {
+        "value": value if how == "paste" else None,
+        "same_as": same_as,
+        "expires": _day(form),
+    }
+    label = _text(form, "label")
+    if owner.kind == "trigger":
+        return shaped(shapes.NewKeyShape, label=check_label(label), **given)
+    return shaped(shapes.NewConsumerKeyShape, label=check_label(label) if label else None, **given)
 
 
-def _label(form: Mapping[str, Any], name: str) -> str:
-    label = str(form.get(name) or "").strip()
+def _seconds(form: Form, name: str) -> float:
     try:
-        shapes.KeyChangesShape(label=label)
-    except ValidationError:
-        raise CallerError("a label has 1 to 100 characters", code="name_invalid") from None
-    return label
+        return float(_text(form, name) or "0")
+    except ValueError as error:
+        raise CallerError("that is no number of seconds", code="invalid_request") from error
 
 
-def _day(text: str) -> date | None:
+def _text(form: Form, name: str) -> str:
+    return str(form.get(name) or "").strip()
+
+
+def _day(form: Form) -> date | None:
+    text = _text(form, "expires")
     try:
         return date.fromisoformat(text) if text else None
     except ValueError as error:
         detail = "an expiry is a date such as 2027-06-30"
         raise CallerError(detail, code="expiry_invalid") from error
+
+
+def _router(prefix: str, names: Callable[..., Any], adding: str) -> APIRouter:
+    """The acts on the keys of one kind of owner; ``names`` tells whose they are."""
+    router = APIRouter(prefix=prefix, include_in_schema=False, dependencies=[Depends(names)])
+    acts: tuple[tuple[str, Act, Right, str], ...] = (
+        (adding, _add, "edit", "add-key"),
+        ("/change", _change, "edit", "change-key {label}"),
+        ("/rotate", _rotate, "edit", "rotate-key {label}"),
+        ("/end-overlap", _end_overlap, "edit", ""),
+        ("/delete", _delete, "edit", ""),
+        ("/reveal", _reveal, "reveal", ""),
+    )
+    for path, act, right, dialog in acts:
+        needs = [Depends(Needs(right))]
+        router.add_api_route(path, _route(act, dialog), methods=["POST"], dependencies=needs)
+    return router
+
+
+router = APIRouter()
+router.include_router(_router("/w/{workspace}/integrations/{name}/keys", keys_of_trigger, ""))
+router.include_router(_router("/w/{workspace}/consumers/{consumer}/keys", keys_of_consumer, "/add"))

@@ -8,12 +8,12 @@ from starlette.responses import HTMLResponse
 from firesteel.admin import shapes
 from firesteel.admin.console.page import redirect, render
 from firesteel.admin.console.selected import read_fields, shaped
+from firesteel.admin.resources.backups import download_backup, make_backup
 from firesteel.admin.resources.figures import list_settings, put_retention, show_storage
 from firesteel.admin.resources.given import Administrator, EngineGiven, Viewer, WorkspaceName
 from firesteel.admin.resources.node import (
     list_nodes,
     list_workers,
-    make_backup,
     restart_workers,
     show_node,
 )
@@ -62,7 +62,17 @@ async def back_up(request: Request, engine: EngineGiven, access: Administrator) 
     except CallerError as error:
         storage = await show_storage(engine, access)
         return await _storage_page(request, storage, 409, fault=error.detail, path_given=path)
-    return redirect(request, "/storage", note=f"The copy is complete: {done.path}")
+    note = f"The copy is complete and was read through: {done.path}, SHA-256 {done.sha256}."
+    return redirect(request, "/storage", note=note)
+
+
+@router.post("/storage/download")
+async def download(request: Request, engine: EngineGiven, access: Administrator) -> Response:
+    """A copy of the store for the browser to keep."""
+    try:
+        return await download_backup(engine, access)
+    except CallerError as error:
+        return redirect(request, "/storage", note=error.detail, tone="danger")
 
 
 @router.post("/storage/retention/{workspace}")
@@ -72,7 +82,10 @@ async def save_retention(
     """How long a workspace keeps its messages; what is wrong is said at the field."""
     form = {name: str(value).strip() for name, value in (await request.form()).items()}
     index = form.get("index", "")
-    given = {name: form.get(f"{name}-{index}") or None for name in ("history", "payloads")}
+    given: dict[str, str | bool | None] = {
+        name: form.get(f"{name}-{index}") or None for name in ("history", "payloads")
+    }
+    given["archive"] = {"on": True, "off": False}.get(form.get(f"archive-{index}", ""))
     try:
         await put_retention(workspace, read_fields(given, shapes.RetentionShape), engine, access)
     except CallerError as error:

@@ -23,6 +23,7 @@ from firesteel.admin.resources.given import (
     WorkspaceName,
 )
 from firesteel.engine.engine import Engine
+from firesteel.engine.owned_keys import KeysOf
 from firesteel.engine.publishing import Publisher
 
 router = APIRouter(prefix="/w/{workspace}/integrations/{name}", include_in_schema=False)
@@ -93,7 +94,8 @@ async def trigger_page(
     """The page as it is edited; ``values``: what an act has to say."""
     engine, publisher, access = given
     more = {"unsaved": editing.conflict is not None, "act": ""}
-    keys = await key_values(editing, engine, publisher, access)
+    owner = KeysOf("trigger", editing.workspace, editing.name)
+    keys = await key_values(owner, engine, publisher, access)
     return await render(
         request,
         "trigger/trigger.html",

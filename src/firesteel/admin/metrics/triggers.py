@@ -1,0 +1,119 @@
+"""The metrics of each integration. The 500 that were made first have labels of their own, all later
+ones share one: what a scrape costs is bounded, and no name changes its labels when others come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from firesteel.admin.metrics.readings import ACCEPTED, Readings
+from firesteel.store.figures import Tally, Totals
+from firesteel.telemetry.meter import STATUS_CLASSES, TriggerMeter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from firesteel.engine.engine import Engine
+    from firesteel.engine.route import Route
+
+LABELLED: Final = 500
+OTHER: Final = ("(other)", "(other)")
+"""No workspace or integration can have that name."""
+_NONE_YET: Final = Totals(0, 0, 0)
+
+
+@dataclass(slots=True)
+class _Standing:
+    """How an integration stands by the store, or several together."""
+
+    accepted: int = 0
+    replayed: int = 0
+    settled: int = 0
+    waiting: int = 0
+    running: int = 0
+    oldest_s: float = 0.0
+
+    def merge(self, other: _Standing) -> None:
+        self.accepted += other.accepted
+        self.replayed += other.replayed
+        self.settled += other.settled
+        self.waiting += other.waiting
+        self.running += other.running
+        self.oldest_s = max(self.oldest_s, other.oldest_s)
+
+
+@dataclass(slots=True)
+class _Counted:
+    """What this node has counted of an integration, or of several together."""
+
+    meter: TriggerMeter = field(default_factory=TriggerMeter)
+    tally: Tally = field(default_factory=Tally)
+
+
+def labelled(engine: Engine) -> Iterator[tuple[tuple[str, str], Route]]:
+    """Every integration with its labels, those that were made first first."""
+    routes = sorted(engine.routes, key=lambda route: route.trigger_no)
+    for place, route in enumerate(routes):
+        yield ((route.workspace, route.name) if place < LABELLED else OTHER), route
+
+
+async def read_standing(engine: Engine, readings: Readings) -> None:
+    """What the store says. Raises StoreUnavailable."""
+    totals = await engine.figures.totals()
+    standing: dict[tuple[str, str], _Standing] = {}
+    for labels, route in labelled(engine):
+        found = await _standing(engine, route, totals)
+        standing.setdefault(labels, _Standing()).merge(found)
+    for labels, one in standing.items():
+        readings.add("messages_accepted", one.accepted, *labels)
+        readings.add("executions_replayed", one.replayed, *labels)
+        readings.add("executions_settled", one.settled, *labels)
+        readings.add("executions_waiting", one.waiting, *labels)
+        readings.add("executions_running", one.running, *labels)
+        readings.add("oldest_waiting_seconds", one.oldest_s, *labels)
+
+
+async def _standing(engine: Engine, route: Route, totals: Mapping[int, Totals]) -> _Standing:
+    so_far = totals.get(route.trigger_no, _NONE_YET)
+    waiting, running = so_far.waiting, so_far.running
+    if engine.settings.store_path is not None:
+        waiting, running = engine.backlog(route.trigger_no)
+    oldest_us = await engine.journal.oldest_waiting_us(route.trigger_no) if waiting else None
+    return _Standing(
+        so_far.accepted,
+        so_far.replayed,
+        max(so_far.accepted + so_far.replayed - waiting - running, 0),
+        waiting,
+        running,
+        0.0 if oldest_us is None else max(engine.now_us() - oldest_us, 0) / 1e6,
+    )
+
+
+def read_counted(engine: Engine, readings: Readings) -> None:
+    """What this node has counted; needs no store."""
+    counted: dict[tuple[str, str], _Counted] = {}
+    for labels, route in labelled(engine):
+        one = counted.setdefault(labels, _Counted())
+        one.tally.add(engine.traffic.since_start(route.trigger_no))
+        meter = engine.meter.triggers.get(route.trigger_no)
+        if meter is not None:
+            one.meter.merge(meter)
+    for labels, one in counted.items():
+        _add(readings, labels, one)
+
+
+def _add(readings: Readings, labels: tuple[str, str], one: _Counted) -> None:
+    meter, tally = one.meter, one.tally
+    for number, status in enumerate(STATUS_CLASSES, 1):
+        if number > 1:
+            readings.add("calls", meter.answers[number], *labels, status)
+    for reason, count in sorted(meter.refused.items()):
+        readings.add("calls_refused", count, *labels, reason)
+    readings.add_distribution("accept_seconds", meter.accept_us, ACCEPTED, *labels, per_unit=1e6)
+    readings.add_durations("answer_seconds", tally.answer, tally.answer_us, *labels)
+    readings.add_durations("settle_seconds", tally.settle, tally.settle_us, *labels)
+    readings.add("executions_ended", tally.succeeded, *labels, "succeeded")
+    readings.add("executions_ended", tally.failed, *labels, "failed")
+    readings.add("retries", tally.retried, *labels)
+    for kind in ("transient", "permanent", "unknown"):
+        readings.add("attempts_failed", meter.failed_attempts[kind], *labels, kind)

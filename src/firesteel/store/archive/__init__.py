@@ -1,0 +1,1 @@
+"""Archives: what retention let go, kept in files that need neither node nor database."""

@@ -1,0 +1,86 @@
+"""Nothing is purged that was not archived, whenever the engine is killed (decision 0060)."""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+
+from firesteel.store.archive.reading import Wanted, find
+from tests.conftest import Size
+from tests.fault.defects import PLANTED, together
+from tests.fault.report import Report
+from tests.support.node import RunningNode, running_node, wait_until
+
+HASTY = Path(__file__).parents[1] / "support" / "hasty_retention"
+CYCLES = {"quick": 2, "full": 200, "soak": 1_000}
+CALLS = 40
+LATEST_S = 0.4
+DOCUMENT = {
+    "name": "Kept",
+    "trigger": {"authentication": []},
+    "retention": {"history": "1h", "archive": True},
+}
+
+
+def hasty(folder: Path, *defects: str) -> tuple[str, str]:
+    """Messages go 3.6 s after they have ended."""
+    return together(folder / "joined", HASTY, *(PLANTED / name for name in defects))
+
+
+def call(node: RunningNode) -> set[str]:
+    return {node.call("Kept", json={"n": n}).json()["id"] for n in range(CALLS)}
+
+
+def stored(node: RunningNode) -> set[str]:
+    found: set[str] = set()
+    query: dict[str, str | int] = {"limit": 200}
+    while True:
+        page = node.admin("GET", "/workspaces/test/messages", params=query)
+        found |= {item["id"] for item in page["items"]}
+        if page["next"] is None:
+            return found
+        query["cursor"] = page["next"]
+
+
+def archived(folder: Path) -> set[str]:
+    return {record["id"] for record in find(folder / "data" / "archive", Wanted())}
+
+
+def test_killed_at_any_moment_of_a_purge_no_message_is_in_neither_place(
+    size: Size, tmp_path: Path, report: Report
+) -> None:
+    chance = random.Random(60)
+    sent: set[str] = set()
+    with running_node(tmp_path / "data", **dict([hasty(tmp_path)])) as node:
+        node.admin("PUT", "/workspaces/test/integrations/Kept", json=DOCUMENT)
+        for _ in range(CYCLES[size]):
+            sent |= call(node)
+            before = len(archived(tmp_path))
+            wait_until(lambda before=before: len(archived(tmp_path)) > before)
+            time.sleep(chance.random() * LATEST_S)
+            pid = node.engine_pid
+            node.kill_engine()
+            wait_until(lambda pid=pid: node.engine_pid != pid)
+            node.wait_ready()
+            lost = sent - stored(node) - archived(tmp_path)
+            assert lost == set()
+        wait_until(lambda: not stored(node))
+        lost = sent - archived(tmp_path)
+    report.row(
+        "0060", "killed in purges", cycles=CYCLES[size], acknowledged=len(sent), lost=len(lost)
+    )
+    assert lost == set()
+
+
+def test_it_fails_when_messages_go_before_they_are_archived(tmp_path: Path, report: Report) -> None:
+    environment = hasty(tmp_path, "purged_before_archived")
+    with running_node(tmp_path / "data", **dict([environment])) as node:
+        node.admin("PUT", "/workspaces/test/integrations/Kept", json=DOCUMENT)
+        sent = call(node)
+        wait_until(lambda: not stored(node))
+        node.kill_engine()
+        node.wait_ready()
+        lost = sent - archived(tmp_path)
+    report.defect("0060", "purged_before_archived", found=bool(lost))
+    assert lost
