@@ -199,8 +199,10 @@ class Walkthrough:
     def _here(self, text: str) -> str:
         for written, meant in self.replaced.items():
             text = text.replace(written, meant)
-        public = re.search(r"Public +https?://(127\.0\.0\.1:\d+)", "".join(self._printed))
-        return text.replace("127.0.0.1:8080", public[1]) if public else text
+        for port, written in (("Public", "127.0.0.1:8080"), ("Admin", "127.0.0.1:8081")):
+            found = re.search(rf"{port} +https?://(127\.0\.0\.1:\d+)", "".join(self._printed))
+            text = text.replace(written, found[1]) if found else text
+        return text
 
     def _environment(self) -> dict[str, str]:
         kept = {

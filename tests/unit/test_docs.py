@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import shlex
@@ -258,3 +259,39 @@ def test_every_example_of_an_expression_has_the_value_that_is_written() -> None:
     for row in examples:
         value = compile_expression(row.names[0]).evaluate(context)
         assert value == json.loads(row.cells[1].strip("`")), row.names[0]
+
+
+# --- the log ---
+
+LOG_LEVELS = {"exception": "error"} | {
+    name: name for name in ("debug", "info", "warning", "error", "critical")
+}
+
+
+def logged_events() -> Iterator[tuple[str, str]]:
+    """Event and level of each line that the product writes."""
+    for path in (ROOT / "src/firesteel").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.Call(
+                    func=ast.Attribute(value=ast.Name("log"), attr=level), args=[event, *_]
+                ) if level in LOG_LEVELS:
+                    names = [
+                        part.value
+                        for part in ast.walk(event)
+                        if isinstance(part, ast.Constant) and isinstance(part.value, str)
+                    ]
+                    assert names, f"{path}: an event without a fixed name"
+                    yield from ((name, LOG_LEVELS[level]) for name in names)
+
+
+def described_events() -> Iterator[tuple[str, str]]:
+    """The same of the page."""
+    for events, level in re.findall(
+        r"^\| (`[a-z_`, ]+) \| (\w+) \|", (REFERENCE / "logs.md").read_text(), re.MULTILINE
+    ):
+        yield from ((event, level) for event in re.findall(r"`(\w+)`", events))
+
+
+def test_every_event_is_described_with_its_level_and_no_other_is() -> None:
+    assert sorted({*described_events()}) == sorted({*logged_events()})

@@ -23,11 +23,13 @@ PAGES = sorted(HOW_TO.glob("*.md"))
 READ = [page.stem for page in PAGES if page.stem not in ON_THEIR_OWN and blocks(page, "console")]
 # Why a block of shell is only parsed; its files are held to their schemas in tests/unit/deploy.
 REASONS = (
+    "a node with other settings",
     "another machine",
     "Docker",
     "it makes the environment that runs this page",
     "Kubernetes",
     "PostgreSQL's own programs",
+    "Prometheus",
     "several nodes",
     "systemd",
     "the console, in tests/browser/test_greet.py",
