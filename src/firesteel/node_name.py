@@ -1,8 +1,9 @@
 """The name by which nodes that share a store know a node: made once, kept in its data directory.
 
 Whoever holds the lock on it is the only engine of that node, so its sessions before this one have
-surely ended and what they ran can be taken over at once, not only when their leases are over. The
-host's name is part of it: a copy of a data directory on another machine is another node.
+surely ended and what they ran can be taken over at once, not only when their leases are over. So a
+copy of a data directory must be another node, or the two would end each other's sessions in turn:
+the host's name is part of the name, and the file says which file it is.
 """
 
 from __future__ import annotations
@@ -53,13 +54,16 @@ class NodeName:
 
 
 def _own_part(descriptor: int) -> str:
-    """What the file says; written where it says nothing."""
-    kept = os.pread(descriptor, _LIMIT_BYTES, 0).decode("ascii", "replace").strip()
-    if kept.isalnum():
-        return kept
-    own = secrets.token_hex(_BYTES)
+    """What the file says, where it was written there and not copied; else it is written anew."""
+    kept = os.pread(descriptor, _LIMIT_BYTES, 0).decode("ascii", "replace").split()
+    status = os.fstat(descriptor)
+    itself = f"{status.st_dev}:{status.st_ino}"
+    if len(kept) == 2 and kept[0].isalnum() and kept[1] == itself:
+        return kept[0]
+    # A release before this one wrote the name alone.
+    own = kept[0] if len(kept) == 1 and kept[0].isalnum() else secrets.token_hex(_BYTES)
     os.truncate(descriptor, 0)
-    os.pwrite(descriptor, f"{own}\n".encode(), 0)
+    os.pwrite(descriptor, f"{own} {itself}\n".encode(), 0)
     os.fsync(descriptor)
     return own
 

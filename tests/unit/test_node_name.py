@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 from pathlib import Path
 
@@ -29,6 +30,35 @@ def test_a_data_directory_has_one_engine_at_a_time(tmp_path: Path) -> None:
         NodeName.take(tmp_path)
     assert caught.value.code == "data_dir_in_use"
     os.close(held.descriptor)
+
+
+def test_a_copy_on_the_same_machine_is_another_node_and_keeps_its_own_name(tmp_path: Path) -> None:
+    data, copy = tmp_path / "data", tmp_path / "copy"
+    data.mkdir()
+    original = NodeName.take(data)
+    shutil.copytree(data, copy)  # also while the original runs
+    other = NodeName.take(copy)
+    assert other.text != original.text
+    for name in (original, other):
+        os.close(name.descriptor)
+    for folder, name in ((data, original), (copy, other)):
+        again = NodeName.take(folder)
+        assert again.text == name.text
+        os.close(again.descriptor)
+
+
+def test_a_moved_directory_keeps_its_name_and_so_does_that_of_an_older_release(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / FILE).write_text("3fa9c2d0\n")
+    old = NodeName.take(tmp_path / "data")
+    os.close(old.descriptor)
+    assert old.text.endswith("-3fa9c2d0")
+    (tmp_path / "data").rename(tmp_path / "moved")
+    moved = NodeName.take(tmp_path / "moved")
+    os.close(moved.descriptor)
+    assert moved.text == old.text
 
 
 def test_a_copy_on_another_machine_is_another_node(

@@ -43,7 +43,7 @@ def status(session: Session) -> None:
             ("node", "role", "version", "since", "lease", "running"),
             [
                 (
-                    one["name"],
+                    f"{one['name']} (answers)" if one["answers"] else one["name"],
                     one["role"],
                     one["version"],
                     one["since"],

@@ -16,6 +16,7 @@ import structlog
 from firesteel.engine.expiring import warn_of_expiring
 from firesteel.errors import OperatorError, OutcomeUnknown, StoreUnavailable
 from firesteel.model.lease_clock import now_s
+from firesteel.sparing import Sparing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -37,6 +38,7 @@ BETWEEN_BATCHES_S = 0.05
 _OF_THE_LOG = 4
 
 log = structlog.get_logger(__name__)
+_sparing = Sparing()
 
 
 class Housekeeper:
@@ -218,4 +220,6 @@ async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         try:
             await work()
         except Exception as error:  # noqa: BLE001  # the next round is due all the same
-            log.warning("round_failed", round=work.__name__, error=type(error).__name__)
+            if times := _sparing.times(work.__name__):
+                told = {"error": type(error).__name__, "times": times}
+                log.warning("round_failed", round=work.__name__, **told)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, assert_never
 import structlog
 
 from firesteel.errors import OperatorError, StoreUnavailable
+from firesteel.sparing import Sparing
 from firesteel.store.bulletin import CancelAsked, CatalogChanged, Missed, Ready, Settled
 from firesteel.store.journal import Actor
 
@@ -29,6 +30,7 @@ CATALOG_S = 15.0
 RETRY_S = 0.5
 
 log = structlog.get_logger(__name__)
+_sparing = Sparing()
 
 
 class OtherNodes:
@@ -156,5 +158,7 @@ async def _again_and_again(work: Callable[[], Awaitable[None]]) -> None:
         except StoreUnavailable:  # the log is told of it elsewhere
             await asyncio.sleep(RETRY_S)
         except Exception as error:  # noqa: BLE001  # the next round is due all the same
-            log.warning("round_failed", round=work.__name__, error=type(error).__name__)
+            if times := _sparing.times(work.__name__):
+                told = {"error": type(error).__name__, "times": times}
+                log.warning("round_failed", round=work.__name__, **told)
             await asyncio.sleep(RETRY_S)

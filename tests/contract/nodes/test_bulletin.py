@@ -32,14 +32,23 @@ async def test_the_others_hear_what_a_node_tells(nodes: Nodes, open_node: OpenNo
         Settled(tuple(range(10**12, 10**12 + 1000))),
     ]
     of_a, of_b, of_c = heard_by(a), heard_by(b), heard_by(await open_node("c"))
-    for news in told:
-        a.bulletin.tell(news)
 
     def numbers(heard: list[News]) -> list[int]:
         return [no for news in heard if isinstance(news, Settled) for no in news.numbers]
 
+    def all_have_heard() -> bool:
+        return all(len(numbers(heard)) == 1000 for heard in (of_b, of_c))
+
+    def something_was_lost() -> bool:
+        return any(Missed() in heard for heard in (of_a, of_b, of_c))
+
+    while not all_have_heard():  # where a busy machine has lost a connection, once more
+        for heard in (of_a, of_b, of_c):
+            heard.clear()
+        for news in told:
+            a.bulletin.tell(news)
+        await until(lambda: all_have_heard() or something_was_lost(), within_s=60.0)
     for heard in (of_b, of_c):
-        await until(lambda heard=heard: len(numbers(heard)) == 1000)  # type: ignore[misc]
         assert numbers(heard) == [*told[2].numbers]  # type: ignore[union-attr]
         assert told[0] in heard
         assert told[1] in heard

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -323,3 +326,16 @@ def test_p28_what_a_stopping_worker_cannot_finish_another_node_does(
     leaving.running.client.close()
     del place.cluster.members["leaving"]
     assert {answer.status_code for answer in answers} == {200}
+
+
+def test_status_tells_which_of_the_nodes_answers(place: Place) -> None:
+    environment = {**os.environ, "FIRESTEEL_DATA_DIR": str(place.worker.running.data_dir)}
+    shown = subprocess.run(
+        [sys.executable, "-m", "firesteel", "status", "--workspace", "test"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    (line,) = [line for line in shown.splitlines() if "(answers)" in line]
+    assert "worker" in line

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from firesteel.store.journal import Actor
 from firesteel.store.ledger.acts import Acts
 
 _LIVES: Final = """
@@ -17,3 +18,10 @@ class SharedActs(Acts):
 
     def _runs_elsewhere(self, execution_no: int) -> bool:
         return self._one(_LIVES, execution_no) is not None
+
+    def resume(self, trigger_no: int, lane_key: str | None, actor: Actor) -> None:
+        """As ``Acts.resume``. What may run now and finds no slot here, others are told of."""
+        super().resume(trigger_no, lane_key, actor)
+        trigger = self._mirror.trigger(trigger_no)
+        if lane_key is None and trigger.ready:
+            self._claims.ready(trigger)

@@ -130,6 +130,12 @@ class PostgresqlConnection:
         cursor.executemany(numbered(text), rows)
         return cursor
 
+    def ask_each(self, text: str, rows: Sequence[Sequence[Any]], /) -> list[Any]:
+        """As ``Connection.ask_each``."""
+        with self.raw.pipeline():
+            asked = [self.execute(text, row) for row in rows]
+            return [cursor.fetchone() for cursor in asked]
+
     def beginning_of_body(self, message_no: int, size_bytes: int) -> bytes:
         """As ``Connection.beginning_of_body``."""
         row = self.execute(

@@ -15,6 +15,7 @@ import psycopg
 import structlog
 
 from firesteel.errors import OperatorError
+from firesteel.sparing import Sparing
 from firesteel.store.postgresql.connection import Address, PostgresqlConnection, Session, connect
 from firesteel.store.postgresql.locks import number_of
 
@@ -30,6 +31,7 @@ class PostgresqlJobs:
         self._address = address
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="firesteel-jobs")
         self._closed = False
+        self._sparing = Sparing()
         self._connection: PostgresqlConnection | None = None
         # Job -> the connection that holds its lock; the server would give it to one twice.
         self._mine: dict[str, PostgresqlConnection] = {}
@@ -68,7 +70,8 @@ class PostgresqlJobs:
                 self._connection = connect(self._address, _SESSION)
             taken = self._ask(self._connection, "pg_try_advisory_lock", job)
         except (psycopg.Error, OperatorError) as error:
-            log.warning("job_not_taken", job=job, error=type(error).__name__)
+            if times := self._sparing.times(job):
+                log.warning("job_not_taken", job=job, error=type(error).__name__, times=times)
             self._leave()
             return False
         if taken:

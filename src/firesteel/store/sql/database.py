@@ -51,6 +51,10 @@ class Connection(Protocol):
         """So much of a message's body, without reading all of it."""
         ...
 
+    def ask_each(self, text: str, rows: Sequence[Sequence[Any]], /) -> list[Any]:
+        """The first row that a query finds for each of these, or None, on one journey."""
+        ...
+
     def executemany(self, text: str, rows: Sequence[Sequence[Any]], /) -> Any:
         """Run it for each of the rows."""
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,7 +120,7 @@ class LaneReader:
         longest = sorted(lanes.values(), key=lambda lane: (-lane.waiting, -lane.running, lane.key))
         for lane in longest:
             lane.trigger_paused = everything or lane.trigger_no in paused_triggers
-        of_lanes = [self._status(connection, lane) for lane in longest[:limit]]
+        of_lanes = self._statuses(connection, longest[:limit])
         return [*whole, *of_lanes][:limit]
 
     def _found(
@@ -132,45 +132,40 @@ class LaneReader:
         for no, key, waiting in connection.execute(longest, (*of, limit)):
             lanes[no, key] = _Lane(no, key, waiting)
         running = sql.running if trigger_no is None else sql.running_of
-        for no, key in connection.execute(running, of):
-            self._lane(connection, lanes, (no, key)).running = 1
+        that_run = [(no, key) for no, key in connection.execute(running, of)]
         paused = sql.paused if trigger_no is None else sql.paused_of
-        for no, key, because, stopped_at_no in connection.execute(paused, (*of, limit)):
+        stand = connection.execute(paused, (*of, limit)).fetchall()
+        self._complete(connection, lanes, [*that_run, *((no, key) for no, key, *_ in stand)])
+        for name in that_run:
+            lanes[name].running = 1
+        for no, key, because, stopped_at_no in stand:
             whys = (None if stopped_at_no is None else _STOPPED, because)
-            self._lane(connection, lanes, (no, key)).because = "; ".join(filter(None, whys))
+            lanes[no, key].because = "; ".join(filter(None, whys))
         return lanes
 
-    def _lane(self, connection: Connection, lanes: dict[_Name, _Lane], name: _Name) -> _Lane:
-        if name not in lanes:
-            (waiting,) = connection.execute(self._sql.waiting, name).fetchone()
+    def _complete(
+        self, connection: Connection, lanes: dict[_Name, _Lane], names: Sequence[_Name]
+    ) -> None:
+        """Count those of these lanes that are not among the longest."""
+        others = [name for name in names if name not in lanes]
+        for name, (waiting,) in zip(
+            others, connection.ask_each(self._sql.waiting, others), strict=True
+        ):
             lanes[name] = _Lane(*name, waiting)
-        return lanes[name]
 
-    def _status(self, connection: Connection, lane: _Lane) -> LaneStatus:
-        name = (lane.trigger_no, lane.key)
-        first = connection.execute(self._sql.first_waiting, name).fetchone()
-        oldest = None if first is None else first[1]
-        head, reason = None, None
-        if lane.running:
-            head, oldest_running = connection.execute(self._sql.first_running, name).fetchone()
-            oldest = oldest_running if oldest is None else min(oldest, oldest_running)
-        elif first is not None:
-            head, reason = first[0], _reason(lane, first[2])
-        stopped = (
-            connection.execute(self._sql.stopped_at, name).fetchone() if lane.because else None
-        )
-        if stopped is not None:
-            (head,), reason = stopped, Reason.PAUSED
-        return LaneStatus(
-            *name,
-            lane.waiting,
-            lane.running,
-            lane.because is not None,
-            lane.because or "",
-            head,
-            reason,
-            oldest,
-        )
+    def _statuses(self, connection: Connection, lanes: Sequence[_Lane]) -> list[LaneStatus]:
+        """What stands at their heads is asked for all of them at once."""
+        sql, ask_each = self._sql, connection.ask_each
+        named = [(lane.trigger_no, lane.key) for lane in lanes]
+        first = dict(zip(named, ask_each(sql.first_waiting, named), strict=True))
+        busy = [name for name, lane in zip(named, lanes, strict=True) if lane.running]
+        running = dict(zip(busy, ask_each(sql.first_running, busy), strict=True))
+        held = [name for name, lane in zip(named, lanes, strict=True) if lane.because]
+        stopped = dict(zip(held, ask_each(sql.stopped_at, held), strict=True))
+        return [
+            _status(lane, first[name], running.get(name), stopped.get(name))
+            for name, lane in zip(named, lanes, strict=True)
+        ]
 
     def _counts(self, connection: Connection, trigger_no: int) -> TriggerCounts:
         sql, of = self._sql, (trigger_no,)
@@ -185,6 +180,30 @@ class LaneReader:
         running = count(sql.now_running)
         terminal = count(sql.total) - waiting - running
         return TriggerCounts(accepted, replayed, waiting, running, terminal, purged)
+
+
+def _status(lane: _Lane, first: Any, running: Any, stopped: Any) -> LaneStatus:
+    """Of what waits first, what runs, and where it stands: rows, or None."""
+    oldest = None if first is None else first[1]
+    head, reason = None, None
+    if running is not None:
+        head, oldest_running = running
+        oldest = oldest_running if oldest is None else min(oldest, oldest_running)
+    elif first is not None:
+        head, reason = first[0], _reason(lane, first[2])
+    if stopped is not None:
+        (head,), reason = stopped, Reason.PAUSED
+    return LaneStatus(
+        lane.trigger_no,
+        lane.key,
+        lane.waiting,
+        lane.running,
+        lane.because is not None,
+        lane.because or "",
+        head,
+        reason,
+        oldest,
+    )
 
 
 def _reason(lane: _Lane, due_at_us: int | None) -> Reason:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from firesteel.errors import OperatorError
 from firesteel.store.sql.dialects import SQLITE
@@ -36,6 +38,10 @@ class SqliteConnection(sqlite3.Connection):
     """Implements ``sql.database.Connection``."""
 
     dialect = SQLITE
+
+    def ask_each(self, text: str, rows: Sequence[Sequence[Any]], /) -> list[Any]:
+        """As ``Connection.ask_each``."""
+        return [self.execute(text, row).fetchone() for row in rows]
 
     def beginning_of_body(self, message_no: int, size_bytes: int) -> bytes:
         """As ``Connection.beginning_of_body``."""
