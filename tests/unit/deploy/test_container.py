@@ -74,7 +74,7 @@ def test_every_package_comes_with_a_hash() -> None:
             assert (ROOT / file).is_file(), file
 
 
-def test_the_packages_are_those_of_a_node_and_the_driver_of_postgresql() -> None:
+def test_the_packages_are_those_of_a_node_the_driver_of_postgresql_and_traces() -> None:
     def locked(file: str) -> set[str]:
         text = (ROOT / "requirements" / file).read_text()
         return set(re.findall(r"^([a-z0-9._-]+==\S+)", text, re.MULTILINE))
@@ -83,6 +83,7 @@ def test_the_packages_are_those_of_a_node_and_the_driver_of_postgresql() -> None
     added = {each.partition("==")[0] for each in locked("postgresql.txt") - locked("run.txt")}
     assert added == {"psycopg", "psycopg-binary", "tzdata"}
     assert locked("postgresql.txt") <= locked("dev.txt")
+    assert locked("run.txt") < locked("otel.txt") <= locked("dev.txt")
 
 
 def test_the_image_runs_as_a_numbered_user_who_is_not_root() -> None:

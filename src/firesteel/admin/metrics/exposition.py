@@ -15,7 +15,7 @@ from prometheus_client.exposition import choose_encoder
 
 from firesteel.admin.metrics.node import read_disk, read_node, read_store
 from firesteel.admin.metrics.readings import Readings
-from firesteel.admin.metrics.triggers import read_counted, read_standing
+from firesteel.admin.metrics.triggers import add_counted, counted_by, read_standing
 from firesteel.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -33,17 +33,22 @@ async def exposition(engine: Engine, accept: str) -> tuple[str, bytes]:
     """Content type and body, as the Accept header of the scrape asks for."""
     readings = Readings()
     read_node(engine, readings)
-    read_counted(engine, readings)
+    counted = await counted_by(engine)
     await read_disk(engine, readings)
     answers = await _read_of_store(engine, readings)
     readings.add("store_available", answers and engine.refusal != "store_unavailable")
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(readings)
-    ProcessCollector(registry=registry)
     encode: Callable[[CollectorRegistry], bytes]
     encode, content_type = choose_encoder(accept)
+
+    def write() -> bytes:
+        add_counted(readings, counted)
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(readings)
+        ProcessCollector(registry=registry)
+        return encode(registry)
+
     # Many integrations make megabytes: not on the loop that takes calls (P27).
-    return content_type, await asyncio.to_thread(encode, registry)
+    return content_type, await asyncio.to_thread(write)
 
 
 async def _read_of_store(engine: Engine, readings: Readings) -> bool:
