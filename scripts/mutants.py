@@ -39,8 +39,9 @@ OPTIONS = [
 which is the quicker store."""
 STORE = [
     *("tests/contract/test_journal.py", "tests/contract/test_journal_acts.py"),
-    *("tests/contract/test_journal_keys.py", "tests/contract/test_history.py"),
+    *("tests/contract/test_journal_keys.py", "tests/contract/test_journal_bounds.py"),
     *("tests/unit/store/test_sqlite_writer.py", "tests/contract/test_edited_replays.py"),
+    "tests/contract/test_history.py",
     *("tests/contract/test_journal_lanes.py", "tests/contract/test_journal_after_acts.py"),
     *("tests/contract/test_journal_retries.py", "tests/contract/test_journal_restart.py"),
     *("tests/unit/store/test_crashed_session.py", "tests/unit/store/test_mirror.py"),
