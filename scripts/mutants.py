@@ -49,7 +49,17 @@ STORE = [
 ]
 ENGINE = [
     f"tests/unit/engine/test_{name}.py"
-    for name in ("engine", "commits", "waiters", "live", "pool", "retry", "traffic", "bulk")
+    for name in (
+        "engine",
+        "engine_asking",
+        "commits",
+        "waiters",
+        "live",
+        "pool",
+        "retry",
+        "traffic",
+        "bulk",
+    )
 ]
 STORE_MODULES = (
     *(f"ledger/{name}" for name in ("acts", "appends", "claims", "mirror", "outcomes")),

@@ -112,6 +112,9 @@ class Attended:
     def import_functions(self, functions: frozenset[str]) -> None:
         self.functions = functions
 
+    def free_link(self) -> Any:
+        return self.links[0] if self.links else None
+
     async def cancel(self, execution_no: int) -> None:
         self.cancelled.append(execution_no)
 
