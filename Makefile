@@ -18,7 +18,7 @@ PROMISES := tests/fault $(wildcard tests/end_to_end/test_promises_*.py) \
 
 export PYTHON
 
-.PHONY: help setup demo demo-cluster demo-clean cluster-kills check test screenshots reference docs docs-serve test-faults bench fuzz soak lock audit build clean
+.PHONY: help setup demo demo-cluster demo-clean cluster-kills check lint test screenshots reference docs docs-serve test-faults bench fuzz soak lock audit build clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -38,18 +38,20 @@ demo-clean: ## remove the data of the demos
 cluster-kills: $(VENV)/.dev ## kill one node after the other of that cluster while calls run
 	@$(BIN)/python -m scripts.cluster_kills
 
-check: $(VENV)/.dev ## the gate: format, lint, types, imports, sizes, links, fast tests
+check: lint ## the gate: lint and the fast tests
+	$(PYTEST) -n auto --dist loadfile $(wildcard tests/unit tests/contract tests/property)
+
+lint: $(VENV)/.dev ## format, lint, types, imports, sizes, links
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python scripts/check_sizes.py
 	$(BIN)/python scripts/check_links.py
-	$(PYTEST) -n auto --dist loadfile $(wildcard tests/unit tests/contract tests/property)
 
 test: $(VENV)/.dev ## every test, faults in their quick size
 	@sh scripts/install_chromium.sh
-	$(PYTEST) -n auto --dist loadfile tests
+	$(PYTEST) -n auto --dist loadfile --durations 20 --durations-min 5 tests
 
 # Hours of work: each result is kept, and the next run goes on. OPTIONS: --minutes 30 (only what
 # fits; 0 shows the table), --since COMMIT (take what was found since then), --fresh, -k p03, ...

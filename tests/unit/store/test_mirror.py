@@ -148,6 +148,26 @@ async def test_the_writer_sleeps_again_when_what_was_due_is_ready(tmp_path: Path
         assert ledger.wake_in_s() is None
 
 
+async def test_the_next_one_of_a_lane_starts_with_one_question_to_the_tables(
+    tmp_path: Path,
+) -> None:
+    """Beside the one whether another session has begun: what is known need not be asked."""
+    async with opened(tmp_path) as (store, hand):
+        trigger = await hand.trigger()
+        await hand.accept_many(2, trigger, "a")
+        (head,) = await hand.taken()
+        writer, said = store.journal.writer, list[str]()
+        await writer.submit(lambda connection: connection.set_trace_callback(said.append))
+        await hand.settle(head)
+        assert (await hand.taken())[0].message.sequence == 2
+        await writer.submit(lambda connection: connection.set_trace_callback(None))
+        begun = [number for number, text in enumerate(said) if text == "BEGIN IMMEDIATE"]
+        settling = said[begun[0] : begun[1]]
+        asked = [text for text in settling if text.startswith("SELECT")]
+        assert len(asked) == 2
+        assert "max(session.no)" in asked[0]
+
+
 @asynccontextmanager
 async def opened(
     folder: Path, *, slots: int | None = 1000, **clocks: Any
