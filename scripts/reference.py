@@ -2,7 +2,7 @@
 
 Explanations in those pages are written by hand and stay. Written from the code are: the table of
 settings, each table of a command's options (a command without a section gets one), the list of
-commands, status and meaning of every problem and fault, the JSON Schema of the integration file,
+commands, status and meaning of every problem and fault, the JSON Schemas of project files,
 and the pages of ``docs/reference/rest``.
 """
 
@@ -16,7 +16,12 @@ from typing import Final
 
 from firesteel.model.fault import CODES
 from firesteel.model.problem import FAULTS, PROBLEMS
-from firesteel.model.schema import schema_text
+from firesteel.model.schema import (
+    alerts_schema,
+    connections_schema,
+    integration_schema,
+    schema_text,
+)
 from firesteel.settings import SETTINGS
 from scripts.reference_commands import COMMAND_PAGES, commands_page
 from scripts.reference_rest import rest_pages
@@ -37,7 +42,9 @@ def pages() -> Iterator[tuple[Path, str]]:
     yield errors, errors_page(errors.read_text())
     for name in COMMAND_PAGES:
         yield REFERENCE / name, commands_page(name, (REFERENCE / name).read_text())
-    yield REFERENCE / "integration.schema.json", schema_text()
+    yield REFERENCE / "integration.schema.json", schema_text(integration_schema())
+    yield REFERENCE / "connections.schema.json", schema_text(connections_schema())
+    yield REFERENCE / "alerts.schema.json", schema_text(alerts_schema())
     for name, text in rest_pages():
         yield REFERENCE / "rest" / name, text
 

@@ -14,6 +14,7 @@ REST_PAGES: Final = {
     "consumers.md": ("consumers", ("consumers",)),
     "messages.md": ("messages and lanes", ("messages", "lanes")),
     "trying.md": ("calls and tries", ("calls", "trials")),
+    "alerts.md": ("alerts", ("alerts",)),
     "connections.md": ("connections and secrets", ("connections",)),
     "users.md": (
         "users, tokens, sessions and the audit log",

@@ -203,12 +203,7 @@ class Node:
     ) -> Node:
         """Wire everything; nothing runs yet."""
         store, settings, clock = opened.store, handover.settings, SystemClock()
-        chest = await KeyChest.open(
-            store.catalog,
-            setting=settings.encryption_key,
-            data_dir=settings.data_dir,
-            now_us=clock.now_us,
-        )
+        chest = await _open_chest(store, settings, clock)
         keyring = Keyring(await chest.keys(), chest.keys)
         definitions = Definitions(store.catalog)
         connections = Connections(store.catalog, keyring, settings)
@@ -236,6 +231,7 @@ class Node:
             journal=store.journal,
             bulk=store.bulk,
             people=store.people,
+            alerts=store.alerts,
             definitions=definitions,
             connections=connections,
             waiters=waiters,
@@ -244,6 +240,7 @@ class Node:
             questions=Questions(pool, publications.find, connections.load),
             publications=publications,
             public=doors.public,
+            console=settings.admin_url or doors.addresses["admin_url"],
             figures=store.figures,
             traffic=traffic,
             bulletin=store.bulletin,
@@ -411,6 +408,15 @@ class Node:
 
     def _described(self) -> dict[str, str]:
         return {**self._doors.addresses, "workspace": self._workspace}
+
+
+async def _open_chest(store: Store, settings: Settings, clock: SystemClock) -> KeyChest:
+    return await KeyChest.open(
+        store.catalog,
+        setting=settings.encryption_key,
+        data_dir=settings.data_dir,
+        now_us=clock.now_us,
+    )
 
 
 def share_the_interpreter() -> None:

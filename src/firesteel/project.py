@@ -1,4 +1,5 @@
-"""A project folder: its settings file, connections, integrations and Python workflows, with faults.
+"""A project folder: its settings file, connections, alerts, integrations and Python workflows, with
+faults.
 
 Reads files, and runs nothing of what is in them. What only a worker can tell (does a Python module
 import, does a connection answer) is asked of a node when the project is published.
@@ -11,9 +12,10 @@ import importlib.util
 import re
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from firesteel.model.alerts import AlertsResult, check_alerts
 from firesteel.model.connection import Connection, ConnectionsResult, check_connections
 from firesteel.model.document import CheckResult, check_integration
 from firesteel.model.expressions import ExpressionCheck
@@ -24,8 +26,10 @@ from firesteel.model.project_rules import check_together
 
 SETTINGS_FILE = "firesteel.toml"
 CONNECTIONS_FILE = "connections.yaml"
+ALERTS_FILE = "alerts.yaml"
 INTEGRATIONS = "integrations"
 WORKFLOWS = "workflows"
+_NO_INTEGRATIONS = frozenset({CONNECTIONS_FILE, ALERTS_FILE})
 _SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 
 
@@ -53,13 +57,15 @@ class Project:
     published is told by ``faults`` being empty.
 
     ``whole`` False: a folder of integration files or a single one was named, so connections are
-    known (for checking) and are not part of what is published.
+    known (for checking) and are not part of what is published. ``alerts`` None: there is no such
+    file.
     """
 
     root: Path
     whole: bool
     has_settings: bool
     connections: dict[str, Connection]
+    alerts: AlertsResult | None
     integrations: list[IntegrationFile]
     faults: list[Fault]
     warnings: list[Fault]
@@ -83,8 +89,13 @@ def load_project(
     integrations = [
         IntegrationFile(str(file), _read(file, expression_check, names)) for file in files
     ]
+    whole = path.is_dir() and root == path
+    alerts = _alerts(root, lookup, [item.name for item in integrations]) if whole else None
     faults = [*_settings_faults(root), *connections.faults]
     warnings = [*connections.warnings]
+    if alerts is not None:
+        faults += alerts.faults
+        warnings += alerts.warnings
     for integration in integrations:
         faults += integration.result.faults
         warnings += integration.result.warnings
@@ -92,9 +103,10 @@ def load_project(
     faults += _python_faults(root, integrations)
     return Project(
         root=root,
-        whole=path.is_dir() and root == path,
+        whole=whole,
         has_settings=(root / SETTINGS_FILE).exists(),
         connections=connections.connections,
+        alerts=alerts,
         integrations=integrations,
         faults=faults,
         warnings=warnings,
@@ -103,7 +115,8 @@ def load_project(
 
 def watched_files(root: Path) -> list[Path]:
     """Every file whose change is a change of the project."""
-    files = [root / SETTINGS_FILE, root / CONNECTIONS_FILE, *_documents(root / INTEGRATIONS)]
+    named = (SETTINGS_FILE, CONNECTIONS_FILE, ALERTS_FILE)
+    files = [*(root / name for name in named), *_documents(root / INTEGRATIONS)]
     files += sorted((root / WORKFLOWS).rglob("*.py"))
     return [file for file in files if file.is_file()]
 
@@ -125,7 +138,7 @@ def _documents(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     files = (file for file in folder.iterdir() if file.suffix in _SUFFIXES and file.is_file())
-    return sorted(file for file in files if file.name != CONNECTIONS_FILE)
+    return sorted(file for file in files if file.name not in _NO_INTEGRATIONS)
 
 
 def _others(root: Path, chosen: Iterable[Path]) -> list[str]:
@@ -165,6 +178,18 @@ def _connections(root: Path, lookup: Callable[[str], str | None] | None) -> Conn
     if isinstance(text, Fault):
         return ConnectionsResult({}, [text], [])
     return check_connections(text, str(file), lookup=lookup)
+
+
+def _alerts(
+    root: Path, lookup: Callable[[str], str | None] | None, integrations: list[str]
+) -> AlertsResult | None:
+    file = root / ALERTS_FILE
+    if not file.exists():
+        return None
+    text = _text(file)
+    if isinstance(text, Fault):
+        return replace(check_alerts("", str(file)), faults=[text])
+    return check_alerts(text, str(file), lookup=lookup, integrations=integrations)
 
 
 def _settings_faults(root: Path) -> list[Fault]:

@@ -293,12 +293,19 @@ def test_a_workspaces_retention_is_shown_and_set(node: RunningNode) -> None:
     shown = firesteel(node, "retention")
     assert "as the node says" in shown.stdout
     assert firesteel(node, "retention", "--history", "90d", "--payloads", "7d").returncode == 0
-    assert node.admin("GET", f"{OPERATED}/retention") == {"history": "90d", "payloads": "7d"}
+    wanted = {"history": "90d", "payloads": "7d", "archive": None}
+    assert node.admin("GET", f"{OPERATED}/retention") == wanted
     storage = node.admin("GET", "/storage")
-    assert storage["workspaces"] == [{"workspace": "test", "history": "90d", "payloads": "7d"}]
+    assert storage["workspaces"] == [{"workspace": "test", **wanted}]
     assert {(one["history_days"], one["payloads_days"]) for one in storage["integrations"]} == {
         (90.0, 7.0)
     }
     assert firesteel(node, "retention", "--payloads", "1m").returncode == 5
     assert firesteel(node, "retention", "--history", "default").returncode == 0
-    assert node.admin("GET", f"{OPERATED}/retention") == {"history": None, "payloads": "7d"}
+    assert firesteel(node, "retention", "--archive", "on").returncode == 0
+    kept = {"history": None, "payloads": "7d", "archive": True}
+    assert node.admin("GET", f"{OPERATED}/retention") == kept
+    assert {one["archive"] for one in node.admin("GET", "/storage")["integrations"]} == {True}
+    shown = firesteel(node, "storage").stdout
+    assert all(one["integration"] in shown for one in storage["integrations"])
+    assert firesteel(node, "retention", "--archive", "perhaps").returncode == 2

@@ -13,6 +13,7 @@ from firesteel.model.form_body import FormInvalid, parse_urlencoded
 from firesteel.model.json_exact import JsonInvalid
 from firesteel.model.redaction.places import Unredactable
 from firesteel.model.redaction.redaction import Redaction
+from tests.fuzz.escapes import wholly_escaped
 
 TYPES = (
     "application/json",
@@ -71,7 +72,7 @@ def any_form(data: bytes) -> None:
         fields = parse_urlencoded(data)
     except FormInvalid:
         return
-    pairs = parse_qsl(data.decode(), keep_blank_values=True, errors="strict")
+    pairs = parse_qsl(wholly_escaped(data), keep_blank_values=True, errors="strict")
     wanted: dict[str, list[str]] = {}
     for name, value in pairs:
         wanted.setdefault(name, []).append(value)

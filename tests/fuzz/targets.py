@@ -17,7 +17,7 @@ class Target(NamedTuple):
 
 JSON = (b'{"a": [1, 2.50, "\\u00e5", null, true], "secret": {"b": -1e3}}', b'[{"secret":[1]}]')
 XML = (b"<a b='1'><secret>x</secret><![CDATA[y]]>&amp;</a>", b"<?xml version='1.0'?><a/>")
-FORM = (b"a=1&secret=x+y&b=%C3%A5&a=2",)
+FORM = (b"a=1&secret=x+y&b=%C3%A5&a=2", b"a=%C3\xa5&%c3\xa5")
 MULTIPART = (
     b'--b\r\nContent-Disposition: form-data; name="secret"; filename="f"\r\n\r\nx\r\n--b--\r\n',
 )

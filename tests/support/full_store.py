@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from msgspec import structs
 
 from firesteel.model.execution import State
+from firesteel.store.alerts import Advance, Alerts, NewDelivery, RuleState, Silence
 from firesteel.store.bulk import NewBulk
 from firesteel.store.catalog import NewApiKey, OfConsumer
 from firesteel.store.figures import Tally
@@ -83,6 +84,7 @@ async def _catalog(store: SqliteStore) -> None:
     await catalog.ensure_workspace(WORKSPACE)
     await catalog.put_setting("workspace", WORKSPACE)
     await catalog.put_setting("encryption_check", CHECK)
+    await _alert(store.alerts)
     await catalog.put_draft(WORKSPACE, "orders", {"name": NUL}, base_version=0, actor="ada")
     await catalog.put_connection(
         WORKSPACE, "erp", {"sql": "sqlite://${P}"}, managed_by="console", actor="ada"
@@ -175,3 +177,11 @@ async def _interrupted(hand: Hand) -> None:
     for lane in ("a", "b", NUL):
         await hand.accept_many(2, ordered, lane)
     await hand.journal.pause(ordered, "b", ADA)
+
+
+async def _alert(alerts: Alerts) -> None:
+    document = {"channels": {"ops": {"slack": f"${{CHAT}} {NUL}"}}}
+    await alerts.put(WORKSPACE, document, rules=["r"], managed_by="console", actor="ada")
+    await alerts.silence(Silence(WORKSPACE, "r", 2**50, "ada", NUL), "ada")
+    state = RuleState(WORKSPACE, "r", NUL, 0)
+    await alerts.advance(Advance([], [state], [NewDelivery(WORKSPACE, "ops", "r", NUL)]))

@@ -61,6 +61,7 @@ class Walkthrough:
     programs: Path = Path(sys.executable).parent
     _variables: dict[str, str] = field(default_factory=dict)
     _node: subprocess.Popen[str] | None = None
+    _publishes: bool = False
     _reader: threading.Thread | None = None
     _printed: list[str] = field(default_factory=list)
 
@@ -121,7 +122,7 @@ class Walkthrough:
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(self._here(text))
-        if self._node is not None:
+        if self._node is not None and self._publishes:
             wait_until(lambda: self._bash("firesteel diff --exit-code").returncode == 0)
 
     def _do(self, command: str, expected: str, place: str) -> None:
@@ -173,6 +174,7 @@ class Walkthrough:
     def _start(self, command: str) -> None:
         self.stop()
         self._printed.clear()
+        self._publishes = command.split()[1] == "dev"
         self._node = subprocess.Popen(
             ["bash", "-c", f"exec {self._here(command)}"],
             cwd=self.folder,

@@ -16,6 +16,7 @@ import yaml
 
 from firesteel.cli.exit_codes import Exit
 from firesteel.model import authentication, connection, integration, steps, trigger
+from firesteel.model.alerts import check_alerts
 from firesteel.model.connection import check_connections
 from firesteel.model.document import check_integration
 from firesteel.settings import load_settings
@@ -214,13 +215,15 @@ def test_every_make_target_that_an_example_uses_exists() -> None:
 @pytest.mark.parametrize("block", every("yaml"), ids=str)
 def test_every_yaml_example_has_no_fault(block: Block) -> None:
     document = yaml.safe_load(block.text)
-    if isinstance(document, dict) and not set(document) & {"name", *PARTS}:
+    if isinstance(document, dict) and "channels" in document:
+        result: Any = check_alerts(block.text, str(block))
+    elif isinstance(document, dict) and not set(document) & {"name", *PARTS}:
         result = check_connections(block.text, str(block))
     else:
         checked = check_integration(
             _whole(block.text, document), str(block), expression_check=check_expression
         )
-        result = checked  # type: ignore[assignment]
+        result = checked
     assert [str(fault) for fault in result.faults] == []
 
 

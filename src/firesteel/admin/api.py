@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from firesteel.admin.openapi import openapi
 from firesteel.admin.problems import answer_errors
 from firesteel.admin.resources import (
+    alerts,
     audit,
     backups,
     bulk,
@@ -53,6 +54,7 @@ RESOURCES = (
     consumers,
     expiring_keys,
     connections,
+    alerts,
     finding,
     messages,
     bulk,

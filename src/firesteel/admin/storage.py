@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from firesteel.admin import shapes
+from firesteel.admin.times import written_or_none
 from firesteel.errors import CallerError
 from firesteel.model.quantities import format_duration, parse_duration
 from firesteel.store.archive import folder
 from firesteel.store.catalog import Kept
 from firesteel.store.figures import Totals
+from firesteel.store.kept import Asked, KeptOf
 
 if TYPE_CHECKING:
     from firesteel.engine.engine import Engine
@@ -36,14 +39,32 @@ async def storage_of(engine: Engine) -> shapes.StorageShape:
     of_workspaces = {
         name: await retention_of(engine, name) for name in await engine.catalog.workspaces()
     }
-    kept = [
-        _kept(item, totals.get(item.trigger_no, _NONE_YET), given, settings)
+    integrations = [
+        (item, _times(item, given, settings))
         for name, given in of_workspaces.items()
         for item in await engine.catalog.integrations(name)
     ]
+    now_us = engine.now_us()
+    known = await engine.history.kept([times.asked(now_us) for _, times in integrations])
+    sizes = await asyncio.to_thread(folder.sizes, engine.archive.folder)
+    kept = [
+        _kept(
+            item,
+            times,
+            totals.get(item.trigger_no, _NONE_YET),
+            known[item.trigger_no],
+            sizes.get((item.workspace, item.name), 0),
+        )
+        for item, times in integrations
+    ]
+    parts = await engine.history.parts()
     return shapes.StorageShape(
         store_bytes=await engine.history.size_bytes(),
         reusable_bytes=await engine.history.reusable_bytes(),
+        payload_bytes=(
+            sum(one.payload_bytes for one in kept) if parts is None else parts.payload_bytes
+        ),
+        index_bytes=None if parts is None else parts.index_bytes,
         disk_bytes=disk and disk.total,
         free_bytes=disk and disk.free,
         reserve_bytes=disk and min(settings.disk_reserve_bytes, disk.total // 20),
@@ -76,26 +97,64 @@ async def set_retention(
     await engine.catalog.set_kept(workspace, kept, actor)
 
 
-def _kept(
-    item: PublishedIntegration,
-    totals: Totals,
-    of_workspace: shapes.RetentionShape,
-    settings: Settings,
-) -> shapes.KeptShape:
+@dataclass(frozen=True, slots=True)
+class _Times:
+    """For how many days an integration's messages and payloads are kept, and whether archived."""
+
+    trigger_no: int
+    history_days: float
+    payloads_days: float
+    archive: bool
+
+    def asked(self, now_us: int) -> Asked:
+        """What goes within a day."""
+        soon_us = now_us + int(_DAY_S * 1e6)
+        earlier = self.payloads_days < self.history_days
+        return Asked(
+            self.trigger_no,
+            soon_us - int(self.history_days * _DAY_S * 1e6),
+            soon_us - int(self.payloads_days * _DAY_S * 1e6) if earlier else None,
+        )
+
+
+def _times(
+    item: PublishedIntegration, of_workspace: shapes.RetentionShape, settings: Settings
+) -> _Times:
     retention: dict[str, Any] = item.document.get("retention") or {}
-    default_days = settings.retention_days
     says = retention.get("archive")
     archive = of_workspace.archive if says is None else bool(says)
-    history_days = _days(retention.get("history") or of_workspace.history, default_days)
+    history_days = _days(
+        retention.get("history") or of_workspace.history, float(settings.retention_days)
+    )
     payloads_days = _days(retention.get("payloads") or of_workspace.payloads, history_days)
+    return _Times(
+        item.trigger_no,
+        history_days,
+        min(payloads_days, history_days),
+        settings.archive == "on" if archive is None else archive,
+    )
+
+
+def _kept(
+    item: PublishedIntegration,
+    times: _Times,
+    totals: Totals,
+    known: KeptOf,
+    archive_bytes: int,
+) -> shapes.KeptShape:
     return shapes.KeptShape(
         workspace=item.workspace,
         integration=item.name,
         executions=totals.accepted + totals.replayed - totals.purged,
+        oldest_received_at=written_or_none(known.oldest_received_at_us),
+        payload_bytes=known.payload_bytes,
+        archive_bytes=archive_bytes,
+        going_messages=known.going_messages,
+        going_bytes=known.going_bytes,
         purged=totals.purged,
-        history_days=history_days,
-        payloads_days=min(payloads_days, history_days),
-        archive=settings.archive == "on" if archive is None else archive,
+        history_days=times.history_days,
+        payloads_days=times.payloads_days,
+        archive=times.archive,
     )
 
 

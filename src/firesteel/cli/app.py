@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from firesteel.cli import (
+    alerts,
     archive,
     backup,
     compact,
@@ -27,6 +28,7 @@ from firesteel.cli import (
     secrets,
     send,
     serve,
+    storage,
     tokens,
     top,
     users,
@@ -95,12 +97,14 @@ def _add_node_commands(app: typer.Typer) -> None:
     app.command("top", rich_help_panel=_OPERATE)(on_node(top.top))
     app.command("pause", rich_help_panel=_OPERATE)(on_node(pausing.pause))
     app.command("resume", rich_help_panel=_OPERATE)(on_node(pausing.resume))
+    app.command("storage", rich_help_panel=_OPERATE)(on_node(storage.storage))
     app.command("retention", rich_help_panel=_OPERATE)(on_node(retention.retention))
     groups: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
         ("key", "API keys of a trigger or a consumer.", keys.COMMANDS),
         ("consumer", "Who calls: keys for several triggers.", consumers.COMMANDS),
         ("messages", "Messages and their executions.", messages.COMMANDS),
         ("lanes", "Lanes: what waits, and why.", lanes.COMMANDS),
+        ("alert", "Alerts: whom to tell of what, and what was told.", alerts.COMMANDS),
         ("workers", "Worker processes.", workers.COMMANDS),
         ("user", "Users of the console and the REST API.", users.COMMANDS),
         ("token", "API tokens of machines.", tokens.COMMANDS),

@@ -12,11 +12,14 @@ from firesteel.model.fault import Fault
 from firesteel.project import CONNECTIONS_FILE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from firesteel.cli.command import Session
     from firesteel.project import IntegrationFile, Project
 
 # What a project refers to was looked for in its own files already, and may not be published yet.
 _SETTLED_BY_FILES = frozenset({"connection_unknown", "integration_unknown"})
+_INVALID = ("integration_invalid", "connection_invalid", "alerts_invalid", "name_invalid")
 _PUT = {"managed_by": "files"}
 
 
@@ -26,8 +29,10 @@ class Applied:
 
     publications: list[dict[str, Any]] = field(default_factory=list)
     connections: list[dict[str, Any]] = field(default_factory=list)
+    alerts: dict[str, Any] | None = None
     removed: list[str] = field(default_factory=list)
     removed_connections: list[str] = field(default_factory=list)
+    removed_alerts: bool = False
 
     @property
     def changed(self) -> bool:
@@ -38,8 +43,10 @@ class Applied:
         return bool(
             any(item["changed"] for item in self.publications + self.connections)
             or any(key["act"] not in kept for key in keys)
+            or (self.alerts is not None and self.alerts["changed"])
             or self.removed
             or self.removed_connections
+            or self.removed_alerts
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -47,8 +54,10 @@ class Applied:
         return {
             "integrations": self.publications,
             "connections": self.connections,
+            "alerts": self.alerts,
             "removed": self.removed,
             "removed_connections": self.removed_connections,
+            "removed_alerts": self.removed_alerts,
         }
 
 
@@ -83,24 +92,38 @@ class Applier:
             try:
                 applied.publications.append(self._put(file, dry_run=True))
             except CommandFailed as failed:
-                faults += _placed(file, failed)
+                faults += _placed(file.fault, failed)
+        if self._project.alerts is not None:
+            try:
+                applied.alerts = self._put_alerts(dry_run=True)
+            except CommandFailed as failed:
+                faults += _placed(self._project.alerts.loaded.fault, failed)
         if faults:
             raise NodeFaults(faults)
         if self._prune and self._project.whole:
             applied.removed = self._surplus("integrations", self._names())
             applied.removed_connections = self._surplus("connections", self._project.connections)
+            applied.removed_alerts = self.surplus_alerts()
         return applied
 
     def apply(self) -> Applied:
         """Plan, then publish: connections first, what is surplus last."""
         planned = self.plan()
-        applied = Applied(removed=planned.removed, removed_connections=planned.removed_connections)
+        applied = Applied(
+            removed=planned.removed,
+            removed_connections=planned.removed_connections,
+            removed_alerts=planned.removed_alerts,
+        )
         if self._project.whole:
             for name, connection in self._project.connections.items():
                 answer = self._put_connection(name, connection_json(connection), dry_run=False)
                 applied.connections.append(answer)
         for file in self._project.integrations:
             applied.publications.append(self._put(file, dry_run=False))
+        if self._project.alerts is not None:
+            applied.alerts = self._put_alerts(dry_run=False)
+        if applied.removed_alerts:
+            self._session.client.send("DELETE", self._session.path("alerts"), parameters=_PUT)
         for kind, names in (
             ("integrations", applied.removed),
             ("connections", applied.removed_connections),
@@ -113,6 +136,23 @@ class Applier:
     def surplus(self) -> list[str]:
         """Integrations that the node has from files and this project has not."""
         return self._surplus("integrations", self._names()) if self._project.whole else []
+
+    def surplus_alerts(self) -> bool:
+        """Whether the node has alerts from files and this project has none."""
+        if not self._project.whole or self._project.alerts is not None:
+            return False
+        found = self._session.client.get(self._session.path("alerts"))
+        return bool(found["changed_at"]) and found["managed_by"] == "files"
+
+    def _put_alerts(self, *, dry_run: bool) -> dict[str, Any]:
+        assert self._project.alerts is not None
+        path = self._session.path("alerts")
+        document = self._project.alerts.loaded.document or {}
+        answer: dict[str, Any] = self._session.client.put(
+            path, document, dry_run=dry_run, take_over=self._take_over, **_PUT
+        )
+        answer["warnings"] = _own(answer["warnings"])
+        return answer
 
     def _plan_connections(self, applied: Applied) -> list[Fault]:
         faults = []
@@ -142,9 +182,7 @@ class Applier:
             take_over=self._take_over,
             **_PUT,
         )
-        answer["warnings"] = [
-            item for item in answer["warnings"] if item["code"] not in _SETTLED_BY_FILES
-        ]
+        answer["warnings"] = _own(answer["warnings"])
         return {"file": file.file, **answer}
 
     def _connection_fault(self, name: str, item: dict[str, Any]) -> Fault:
@@ -168,14 +206,18 @@ class Applier:
         ]
 
 
-def _placed(file: IntegrationFile, failed: CommandFailed) -> list[Fault]:
+def _own(warnings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [item for item in warnings if item["code"] not in _SETTLED_BY_FILES]
+
+
+def _placed(place: Callable[[str, str, str, str], Fault], failed: CommandFailed) -> list[Fault]:
     """The node's faults, at their places in the file."""
     _reraise_unless_fault(failed)
     if not failed.errors:
         hint = "--take-over makes these files its owner" if "managed" in failed.code else ""
-        return [file.fault("", failed.code, failed.detail, hint)]
+        return [place("", failed.code, failed.detail, hint)]
     return [
-        file.fault(item["pointer"], item["code"], item["detail"], _hint(item["code"]))
+        place(item["pointer"], item["code"], item["detail"], _hint(item["code"]))
         for item in failed.errors
     ]
 
@@ -188,6 +230,6 @@ def _hint(code: str) -> str:
 
 
 def _reraise_unless_fault(failed: CommandFailed) -> None:
-    invalid = failed.code in ("integration_invalid", "connection_invalid", "name_invalid")
+    invalid = failed.code in _INVALID
     if failed.exit_code is Exit.UNREACHABLE or not (invalid or "managed_by" in failed.code):
         raise failed

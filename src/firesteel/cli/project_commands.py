@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from firesteel.model.fault import Fault
     from firesteel.project import Project
 
+ALERTS = "alerts.yaml"
 FOLDER = Annotated[
     Path, typer.Argument(help="Project folder, its integrations folder, or one file.")
 ]
@@ -24,7 +25,8 @@ PRUNE = Annotated[
     bool,
     typer.Option(
         "--prune",
-        help="Also remove API keys, integrations and connections that the files do not have.",
+        help="Also remove API keys, integrations, connections and alerts that the files do not "
+        "have.",
     ),
 ]
 TAKE_OVER = Annotated[
@@ -81,6 +83,8 @@ def diff(
         show_faults(error.faults)
         raise
     surplus = applier.surplus()
+    if applier.surplus_alerts():
+        surplus.append(ALERTS)
     session.output.result({**planned.as_json(), "only_on_the_node": surplus})
     _show_differences(session, planned, surplus)
     if exit_code and planned.changed:
@@ -103,7 +107,7 @@ def apply(
         ),
     ] = False,
 ) -> None:
-    """Publish the integrations and connections of a project: all, or nothing if there is a fault.
+    """Publish what a project holds: all of it, or nothing if there is a fault.
 
     [bold]Examples[/bold]
 
@@ -132,9 +136,9 @@ def export(
     folder: Annotated[Path, typer.Argument(help="Project folder to write into.")] = Path(),
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that differ.")] = False,
 ) -> None:
-    """Write the node's integrations and connections as files. API keys stay on the node.
+    """Write the node's integrations, connections and alerts as files. API keys stay on the node.
 
-    A connection that holds a password in clear is written for who has the right to administer.
+    What holds a password in clear is written for who has the right to administer.
 
     [bold]Examples[/bold]
 
@@ -179,10 +183,21 @@ def show_applied(output: Output, applied: Applied, *, dry_run: bool = False) -> 
         _show_grants(output, item["consumers"], would)
         for warning in item["warnings"]:
             output.warn(f"{item['file']}: {warning['detail']} [{warning['code']}]")
+    _show_alerts(output, applied, would)
     for name in applied.removed:
         output.say(f"{name}: {would}{painted('removed', 'removed')}")
     for name in applied.removed_connections:
         output.say(f"connection {name}: {would}{painted('removed', 'removed')}")
+
+
+def _show_alerts(output: Output, applied: Applied, would: str) -> None:
+    if applied.alerts is not None:
+        state = would + "changed" if applied.alerts["changed"] else "unchanged"
+        output.say(f"{ALERTS}: {state}")
+        for warning in applied.alerts["warnings"]:
+            output.warn(f"{ALERTS}: {warning['detail']} [{warning['code']}]")
+    if applied.removed_alerts:
+        output.say(f"{ALERTS}: {would}{painted('removed', 'removed')}")
 
 
 def _show_keys(output: Output, keys: list[dict[str, Any]], would: str = "") -> None:
@@ -216,18 +231,25 @@ def _show_differences(session: Session, planned: Applied, surplus: list[str]) ->
         parties = [*item["keys"], *item["consumers"]]
         if not lines and any(party["act"] != "kept" for party in parties):
             output.say(f"{item['name']}: the same but for who may call")
-        for line in lines:
-            colour = {"+": "added", "-": "removed"}.get(line[:1], "")
-            output.say(painted(line, colour))
+        _show_lines(output, lines)
         _show_keys(output, item["keys"], "would be ")
         _show_grants(output, item["consumers"], "would be ")
     for item in planned.connections:
         if item["changed"]:
             output.say(f"connection {item['name']}: would be changed")
+    if planned.alerts is not None:
+        before, after = planned.alerts["previous"], planned.alerts["document"]
+        names = (f"published/{ALERTS}", ALERTS)
+        _show_lines(output, diff_text(before, after, names=names).splitlines())
     for name in surplus:
         output.say(f"{name}: only on the node (`apply --prune` removes it)")
     if not planned.changed and not surplus:
         output.say("no differences")
+
+
+def _show_lines(output: Output, lines: list[str]) -> None:
+    for line in lines:
+        output.say(painted(line, {"+": "added", "-": "removed"}.get(line[:1], "")))
 
 
 def _sound(path: Path) -> Project:
@@ -284,17 +306,27 @@ def _exported(session: Session) -> dict[str, str]:
     connections = session.client.get(session.path("connections"))
     masked = [item["name"] for item in connections if item["masked"]]
     if masked:
-        raise CommandFailed(
-            f"these connections hold secrets in clear, which are not shown: {', '.join(masked)}",
-            exit_code=Exit.REFUSED,
-            code="forbidden",
-            hint="export as an administrator, or write the secrets as ${NAME} and keep the values"
-            " as secrets of the workspace",
-        )
+        named = ", ".join(masked)
+        raise _hidden(f"these connections hold secrets in clear, which are not shown: {named}")
     if connections:
         documents = {item["name"]: item["document"] for item in connections}
         files["connections.yaml"] = write_yaml(documents)
+    alerts = session.client.get(session.path("alerts"))
+    if alerts["masked"]:
+        raise _hidden("these alerts hold secrets in clear, which are not shown")
+    if alerts["changed_at"] is not None:
+        files[ALERTS] = write_yaml(alerts["document"])
     return files
+
+
+def _hidden(detail: str) -> CommandFailed:
+    return CommandFailed(
+        detail,
+        exit_code=Exit.REFUSED,
+        code="forbidden",
+        hint="export as an administrator, or write the secrets as ${NAME} and keep the values as"
+        " secrets of the workspace",
+    )
 
 
 def _content(path: Path) -> str | None:

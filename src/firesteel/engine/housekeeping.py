@@ -1,6 +1,6 @@
 """What the engine does by the clock: renew its lease, take over from dead sessions, watch the disk
-or the database, write the last use of keys and figures for charts, warn of keys that expire, go on
-with bulk acts, purge what retention lets go."""
+or the database, write the last use of keys and figures for charts, warn of keys that expire, look
+for what alerts have to tell and send them, go on with bulk acts, purge what retention lets go."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from firesteel.engine.alerts.delivering import Deliverer
+from firesteel.engine.alerts.watching import Watcher
 from firesteel.engine.expiring import warn_of_expiring
 from firesteel.errors import OperatorError, OutcomeUnknown, StoreUnavailable
 from firesteel.model.lease_clock import now_s
@@ -34,6 +36,8 @@ KEYS_S = 5.0
 TRAFFIC_S = 10.0
 RETENTION_S = 60.0
 EXPIRING_S = 60.0
+ALERTS_S = 3.0
+DELIVERIES_S = 1.0
 BETWEEN_BATCHES_S = 0.05
 _OF_THE_LOG = 4
 
@@ -64,6 +68,8 @@ class Housekeeper:
         self._probing: asyncio.Future[bool] | None = None
         self._on_lost_lease = on_lost_lease
         self._write_uses = write_uses
+        self._watcher = Watcher(engine, parts)
+        self._deliverer = Deliverer(parts)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -74,6 +80,8 @@ class Housekeeper:
             (self._traffic, TRAFFIC_S),
             (self._retention, RETENTION_S),
             (self._expiring_keys, EXPIRING_S),
+            (self._alerts, ALERTS_S),
+            (self._alert_deliveries, DELIVERIES_S),
         ]
         if self._engine.settings.store_path is None:
             rounds += [(self._watch_store, STORE_S), (self._engine.bulk.go_on, BULK_S)]
@@ -212,6 +220,13 @@ class Housekeeper:
         async with self._jobs.only_here("expiring keys") as mine:
             if mine:
                 await warn_of_expiring(self._engine)
+
+    async def _alerts(self) -> None:
+        await self._watcher.round()
+
+    async def _alert_deliveries(self) -> None:
+        if self._watcher.active:
+            await self._deliverer.round()
 
 
 async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:

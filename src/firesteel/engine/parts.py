@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from firesteel.engine.traffic import Traffic
     from firesteel.engine.waiters import Waiters
     from firesteel.settings import Settings
+    from firesteel.store.alerts import Alerts
     from firesteel.store.bulk import BulkActs
     from firesteel.store.bulletin import Bulletin
     from firesteel.store.catalog import Catalog
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Everything that an Engine works with. ``name``: the node's among those that share the store;
+    """Everything that an Engine works with. ``console``: the address by which people reach the
+    admin port. ``name``: the node's among those that share the store;
     empty where none can."""
 
     settings: Settings
@@ -44,6 +46,7 @@ class Parts:
     journal: Journal
     bulk: BulkActs
     people: People
+    alerts: Alerts
     definitions: Definitions
     connections: Connections
     waiters: Waiters
@@ -52,6 +55,7 @@ class Parts:
     questions: Questions
     publications: Publications
     public: PublicAddress
+    console: str
     figures: Figures
     traffic: Traffic
     bulletin: Bulletin

@@ -14,6 +14,7 @@ import structlog
 from firesteel.engine.ownership import Owner
 from firesteel.engine.publication import PublishOptions
 from firesteel.errors import FiresteelError
+from firesteel.model.alerts import InvalidAlerts
 from firesteel.model.connection import InvalidConnection, connection_json
 from firesteel.model.document import InvalidDocument
 from firesteel.project import load_project
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from firesteel.engine.publishing import Publisher
+    from firesteel.model.alerts import AlertsResult
     from firesteel.model.fault import Fault
     from firesteel.project import IntegrationFile, Project
 
@@ -33,7 +35,8 @@ log = structlog.get_logger(__name__)
 
 
 async def apply_project(publisher: Publisher, folder: Path, workspace: str) -> None:
-    """Publish connections, then integrations. Raises OSError where the folder cannot be read."""
+    """Publish connections, then integrations, then alerts. Raises OSError where the folder cannot
+    be read."""
     project = load_project(folder)
     _log_faults(project.faults)
     await _apply_connections(publisher, project, workspace)
@@ -41,6 +44,19 @@ async def apply_project(publisher: Publisher, folder: Path, workspace: str) -> N
     for file in project.integrations:
         if file.file not in broken:
             await _apply(publisher, file, workspace)
+    if project.alerts is not None and project.alerts.settings is not None:
+        await _apply_alerts(publisher, project.alerts, workspace)
+
+
+async def _apply_alerts(publisher: Publisher, alerts: AlertsResult, workspace: str) -> None:
+    document = alerts.loaded.document or {}
+    try:
+        await publisher.alerts.put(workspace, document, owner=FILES.owner, actor=ACTOR)
+    except InvalidAlerts as error:
+        loaded = alerts.loaded
+        _log_faults([loaded.fault(i.pointer, i.code, i.detail, i.hint) for i in error.faults])
+    except FiresteelError as error:
+        log.error("alerts_not_published", detail=error.detail)
 
 
 async def _apply_connections(publisher: Publisher, project: Project, workspace: str) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from firesteel.engine.alerts.publishing import AlertPublisher
 from firesteel.engine.api_keys import ApiKeys
 from firesteel.engine.beside import Beside
 from firesteel.engine.checking import Checked, Checker
@@ -47,6 +48,7 @@ class Publisher:
         self.granting = Granting(self, engine, parts)
         self._beside = Beside(self.keys, self.consumers)
         self.connections = ConnectionPublisher(engine, parts)
+        self.alerts = AlertPublisher(parts)
         self.drafts = Drafts(self, parts.catalog)
 
     # --- integrations

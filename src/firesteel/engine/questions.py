@@ -28,6 +28,7 @@ WAITING_LIMIT = 1000
 APART_S = 15.0
 """More than a worker waits for a process of its own to start and end."""
 KEYS_TIMEOUT_S = 5.0
+DELIVERY_TIMEOUT_S = 15.0
 KEYS_LIMIT_BYTES = 256 * 1024
 _ANSWERS = (
     frames.Checked
@@ -35,6 +36,7 @@ _ANSWERS = (
     | frames.Redacted
     | frames.Probed
     | frames.KeysFetched
+    | frames.Delivered
     | frames.Previewed
     | frames.Tried
     | frames.FunctionsFound
@@ -113,6 +115,18 @@ class Questions:
         if answer.failure is not None:
             raise OperatorError(answer.failure.detail, code=answer.failure.code)
         return answer.document
+
+    async def deliver(
+        self, channel: bytes, alert: bytes, outgoing_allow: list[str]
+    ) -> Failure | None:
+        """Send an alert; None where it was taken. See ``frames.Deliver``."""
+        answer = await self._ask(
+            lambda number: frames.Deliver(
+                number, channel, alert, DELIVERY_TIMEOUT_S, outgoing_allow
+            ),
+            frames.Delivered,
+        )
+        return answer.failure
 
     async def preview(
         self, ground: Ground, what: dict[str, object], *, sees: bool

@@ -69,7 +69,8 @@ def _http_url(value: str) -> str:
     return value
 
 
-def _headers(value: dict[str, str]) -> dict[str, str]:
+def check_headers(value: dict[str, str]) -> dict[str, str]:
+    """Headers that a document may set on calls; a validator of pydantic."""
     for name, text in value.items():
         if not _HEADER_NAME.fullmatch(name) or name.lower() in _KEPT_BY_US:
             raise refuse("name_invalid", f"{name!r} is not the name of a header to set")
@@ -94,7 +95,7 @@ class HttpConnection(Section):
 
     http: Annotated[Text, AfterValidator(_http_url)]
     """Such as ``https://crm.example.com/api``; paths of steps come after it."""
-    headers: Annotated[dict[str, str], AfterValidator(_headers)] = Field(default_factory=dict)
+    headers: Annotated[dict[str, str], AfterValidator(check_headers)] = Field(default_factory=dict)
     """Sent with every call."""
     timeout_s: Annotated[Duration, between("1ms", "24h")] = Field(default=30.0, alias="timeout")
     """Of one call."""
@@ -238,7 +239,7 @@ def _one(
     if len(present) != 1:
         findings.fault(pointer, *_kind_fault(document, present))
         return None, findings.faults, []
-    _check_references(document, pointer, lookup, findings)
+    check_references(document, pointer, lookup, findings)
     _check_secrets(document, pointer, findings)
     reading = Reading()
     try:
@@ -281,12 +282,13 @@ def _kind_fault(document: Any, present: list[str]) -> tuple[str, str, str]:
     return "one_of", "a connection needs sql or http", hint
 
 
-def _check_references(
+def check_references(
     document: Any,
     pointer: str,
     lookup: Callable[[str], str | None] | None,
     findings: Findings,
 ) -> None:
+    """Note what is wrong with every ``${NAME}`` in the texts of a mapping."""
     for at, text in _texts(document, pointer):
         try:
             names = references(text)

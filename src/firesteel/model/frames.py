@@ -155,6 +155,17 @@ class FetchKeys(Frame, frozen=True):
     outgoing_allow: list[str]
 
 
+class Deliver(Frame, frozen=True):
+    """Send an alert. ``channel``: JSON of a channel of ``model.alerts``, its references resolved;
+    ``alert``: JSON of ``model.alert.Alert``."""
+
+    request_no: int
+    channel: bytes
+    alert: bytes
+    timeout_s: float
+    outgoing_allow: list[str]
+
+
 class Preview(Frame, frozen=True):
     """Evaluate ``what`` and touch nothing. ``what`` is JSON of an object: ``data_processing`` (an
     expression), or ``template`` (a document of expressions) as the step ``step`` would see it, or
@@ -291,6 +302,13 @@ class KeysFetched(Frame, frozen=True):
     failure: Failure | None
 
 
+class Delivered(Frame, frozen=True):
+    """Answer to Deliver; ``failure`` None when the alert was taken."""
+
+    request_no: int
+    failure: Failure | None
+
+
 class Previewed(Frame, frozen=True):
     """Answer to Preview. ``value``: JSON, at most ``VALUE_BYTES`` of its ``size_bytes``; empty
     where there is none. ``sees``: JSON of an object, shortened. ``missing``: steps whose result is
@@ -341,6 +359,7 @@ ToWorker = (
     | Redact
     | Probe
     | FetchKeys
+    | Deliver
     | Preview
     | Try
     | ListFunctions
@@ -357,6 +376,7 @@ ToEngine = (
     | Redacted
     | Probed
     | KeysFetched
+    | Delivered
     | Previewed
     | Tried
     | FunctionsFound

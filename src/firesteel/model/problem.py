@@ -241,6 +241,12 @@ PROBLEMS: Mapping[str, ProblemType] = {
     "unknown_connection": ProblemType(
         404, "Unknown connection", "The workspace has no connection of that name."
     ),
+    "unknown_channel": ProblemType(
+        404, "Unknown channel", "The workspace has no channel of alerts of that name."
+    ),
+    "unknown_rule": ProblemType(
+        404, "Unknown rule", "The workspace has no rule of alerts of that name."
+    ),
     "unknown_secret": ProblemType(
         404, "Unknown secret", "The workspace has no secret of that name."
     ),
@@ -376,6 +382,12 @@ PROBLEMS: Mapping[str, ProblemType] = {
     ),
     "connection_invalid": ProblemType(
         422, "Invalid connection", "The connection document has faults; errors lists them."
+    ),
+    "alerts_invalid": ProblemType(
+        422, "Invalid alerts", "The document of alerts has faults; errors lists them."
+    ),
+    "channel_needed": ProblemType(
+        409, "Channel needed", "A rule of alerts has no other channel than this one."
     ),
     "key_invalid": ProblemType(
         422,

@@ -1,4 +1,5 @@
-"""The JSON Schema of the integration file, for editors: docs/reference/integration.schema.json.
+"""The JSON Schemas of the integration file, connections.yaml and alerts.yaml, for editors:
+docs/reference/integration.schema.json, connections.schema.json and alerts.schema.json.
 
 It describes the shape. Rules between keys (unique names, exactly one kind) are ``firesteel
 check``'s.
@@ -9,6 +10,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from firesteel.model.alerts import (
+    MOST,
+    AlertRule,
+    EmailChannel,
+    SlackChannel,
+    WebhookChannel,
+)
+from firesteel.model.connection import HttpConnection, SqlConnection
 from firesteel.model.integration import Integration
 from firesteel.model.quantities import (
     DURATION_PATTERN,
@@ -16,6 +25,7 @@ from firesteel.model.quantities import (
     format_duration,
     format_size,
 )
+from firesteel.model.section import CONNECTION_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,9 +46,61 @@ def integration_schema() -> dict[str, Any]:
     return {"$schema": SCHEMA, "title": "Firesteel integration", **_for_editors(schema)}
 
 
-def schema_text() -> str:
+def connections_schema() -> dict[str, Any]:
+    """The schema (2020-12) of connections.yaml."""
+    kinds = (SqlConnection, HttpConnection)
+    definitions = {
+        kind.__name__: _for_editors(kind.model_json_schema(by_alias=True, mode="validation"))
+        for kind in kinds
+    }
+    connection = {"oneOf": [{"$ref": f"#/$defs/{kind.__name__}"} for kind in kinds]}
+    return {
+        "$schema": SCHEMA,
+        "title": "Firesteel connections",
+        "type": "object",
+        "propertyNames": {"pattern": CONNECTION_NAME},
+        "additionalProperties": connection,
+        "$defs": definitions,
+    }
+
+
+def alerts_schema() -> dict[str, Any]:
+    """The schema (2020-12) of alerts.yaml."""
+    kinds = (EmailChannel, SlackChannel, WebhookChannel)
+    definitions = {
+        kind.__name__: _for_editors(kind.model_json_schema(by_alias=True, mode="validation"))
+        for kind in (*kinds, AlertRule)
+    }
+    channel = {"oneOf": [{"$ref": f"#/$defs/{kind.__name__}"} for kind in kinds]}
+    return {
+        "$schema": SCHEMA,
+        "title": "Firesteel alerts",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "channels": {**_of_names(channel), "description": "The ways out, by name."},
+            "rules": {
+                **_of_names({"$ref": "#/$defs/AlertRule"}),
+                "description": "What is told; left out: failures, paused lanes, old messages and "
+                "expiring keys, over all channels.",
+            },
+        },
+        "$defs": definitions,
+    }
+
+
+def _of_names(value: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "propertyNames": {"pattern": CONNECTION_NAME},
+        "maxProperties": MOST,
+        "additionalProperties": value,
+    }
+
+
+def schema_text(schema: dict[str, Any]) -> str:
     """The published file: JSON, indented, with a line break at its end."""
-    return json.dumps(integration_schema(), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def _short_forms(definitions: dict[str, Any]) -> None:

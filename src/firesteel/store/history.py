@@ -22,6 +22,7 @@ from firesteel.model.execution import (
 from firesteel.model.message import Message
 from firesteel.store.copies import Copied, CopyProgress
 from firesteel.store.journal import Actor, Edit
+from firesteel.store.kept import Asked, KeptOf, Parts
 from firesteel.store.pause import Interrupted, Unfinished
 
 
@@ -346,6 +347,14 @@ class History(Protocol):
 
     async def size_bytes(self) -> int:
         """What the store takes on disk."""
+        ...
+
+    async def kept(self, asked: Sequence[Asked]) -> dict[int, KeptOf]:
+        """What is kept of triggers, and what of it is to go, by number."""
+        ...
+
+    async def parts(self) -> Parts | None:
+        """What payloads and indices take; None where the database does not tell."""
         ...
 
     async def reusable_bytes(self) -> int:

@@ -33,17 +33,20 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     and_,
+    false,
     literal_column,
     text,
     true,
 )
 
-from firesteel.store import columns, schema_people
+from firesteel.store import columns, schema_alerts, schema_people
 from firesteel.store.columns import Number, count, flag, numbered
 
 metadata = columns.metadata
 invitation, sign_in = schema_people.invitation, schema_people.sign_in
 token, user = schema_people.token, schema_people.user
+alerting, alert_state = schema_alerts.alerting, schema_alerts.alert_state
+alert_delivery, alert_silence = schema_alerts.alert_delivery, schema_alerts.alert_silence
 
 # --- the catalog -------------------------------------------------------------------------------
 
@@ -283,8 +286,8 @@ payload = Table(
 # repeated later; NULL when it may be claimed now. ``interruptions``: how often an engine ended
 # under it. ``failure``: of the last attempt, an encoded model.execution.Failure. ``started_at_us``:
 # of the last attempt. ``first_started_at_us`` is told by the steady clock, all other times by the
-# wall clock. No condition here is an IN list: SQLite fills a temporary table for one at
-# every insert and update, which took half of their time.
+# wall clock. ``told``: an alert of its failure was made. No condition here is an IN list: SQLite
+# fills a temporary table for one at every insert and update, which took half of their time.
 execution = Table(
     "execution",
     metadata,
@@ -311,6 +314,7 @@ execution = Table(
     Column("failure", LargeBinary()),
     Column("ended_by", Text()),
     Column("ended_why", Text()),
+    flag("told"),
     CheckConstraint(
         "state = 'running' OR state = 'succeeded' OR state = 'waiting'"
         " OR state = 'failed' OR state = 'cancelled' OR state = 'skipped'",
@@ -463,6 +467,9 @@ READY: ColumnElement[bool] = and_(
     WAITING, execution.c.turn == true(), execution.c.due_at_us.is_(None)
 )
 DUE_LATER: ColumnElement[bool] = and_(WAITING, execution.c.due_at_us.is_not(None))
+UNTOLD: ColumnElement[bool] = and_(
+    execution.c.state == literal_column("'failed'"), execution.c.told == false()
+)
 REPLAYS: ColumnElement[bool] = execution.c.run > literal_column("1")
 CURRENT_KEY: ColumnElement[bool] = api_key.c.replaced_at_us.is_(None)
 NOT_REMOVED: ColumnElement[bool] = integration.c.removed_at_us.is_(None)
@@ -530,6 +537,9 @@ _partial(
     execution.c.position,
     where=and_(WAITING, IN_LANE),
 )
+# Failures that alerts have to tell of, and no others: those of before alerts were set up stay in
+# it, and are not looked at.
+_partial("ix_execution_untold", execution.c.settled_at_us, where=UNTOLD)
 _partial("ix_execution_running", execution.c.trigger_no, execution.c.no, where=RUNNING)
 # A lane never has two running executions.
 _partial(

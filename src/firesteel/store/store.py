@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from firesteel.store.alerts import Alerts
 from firesteel.store.bulk import BulkActs
 from firesteel.store.bulletin import Bulletin
 from firesteel.store.catalog import Catalog
@@ -46,6 +47,11 @@ class Store(Protocol):
     @property
     def people(self) -> People:
         """Who uses the admin port."""
+        ...
+
+    @property
+    def alerts(self) -> Alerts:
+        """Whom to tell of what, and what was told."""
         ...
 
     @property

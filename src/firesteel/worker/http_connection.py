@@ -48,7 +48,8 @@ class AnswerTooLarge(AuthorError):
 
 
 class HttpClient:
-    """``connection`` None: for steps with a ``url`` of their own. Raises AuthorError
+    """``connection`` None: for steps with a ``url`` of their own. ``whole_urls``: targets are whole
+    URLs although there is a connection, whose certificates are taken. Raises AuthorError
     ``http_call_invalid`` where the certificates cannot be read."""
 
     def __init__(
@@ -58,8 +59,9 @@ class HttpClient:
         *,
         share: int,
         folder: Path | None,
+        whole_urls: bool = False,
     ) -> None:
-        self._base = connection.http.rstrip("/") if connection else ""
+        self._base = connection.http.rstrip("/") if connection and not whole_urls else ""
         self._headers = connection.headers if connection else {}
         self._timeout_s = connection.timeout_s if connection else DEFAULT_TIMEOUT_S
         transport = GuardedTransport(rules, verify=_tls(connection, folder), connections=share)

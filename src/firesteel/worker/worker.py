@@ -23,7 +23,7 @@ from firesteel.worker.threads import Threads
 from firesteel.worker.version import Version
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
     from pathlib import Path
 
     from firesteel.worker.functions import Found
@@ -70,6 +70,7 @@ class Worker:
             frames.Redact: self._redact,
             frames.Probe: self._probe,
             frames.FetchKeys: self._fetch_keys,
+            frames.Deliver: self._deliver,
             frames.Preview: self._preview,
             frames.Try: self._try,
             frames.ListFunctions: self._list_functions,
@@ -271,6 +272,14 @@ class Worker:
 
         self._in_background(answer())
 
+    def _deliver(self, frame: frames.Deliver) -> None:
+        async def answer() -> None:
+            deliver = await self.threads.run(_load_delivery)  # few workers ever need it
+            failure = await deliver(frame, self.folder)
+            self.link.send(frames.Delivered(frame.request_no, failure))
+
+        self._in_background(answer())
+
     def _preview(self, frame: frames.Preview) -> None:
         async def answer() -> None:
             # In a thread: an evaluation may take a second, which attempts do not wait for.
@@ -311,3 +320,9 @@ class Worker:
         self._tasks.discard(task)
         if self._draining:
             self._finish_if_idle()
+
+
+def _load_delivery() -> Callable[[frames.Deliver, Path | None], Awaitable[Failure | None]]:
+    from firesteel.worker.alert_delivery import deliver
+
+    return deliver

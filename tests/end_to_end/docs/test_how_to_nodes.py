@@ -22,6 +22,7 @@ ON_THEIR_OWN = (
     "back-up",
     "behind-caddy",
     "behind-nginx",
+    "day-two",
     "migrate-to-postgresql",
     "run-with-https",
     "test-a-workflow",
@@ -70,9 +71,14 @@ def walk_behind_a_proxy(proxy: str, folder: Path) -> None:
         )
 
 
+def test_a_node_is_run_for_days_as_the_page_says(tmp_path: Path) -> None:
+    with stopped_at_the_end(tmp_path / "my-integrations" / "receiver.pid"):
+        walk("day-two", tmp_path, PROJECT, replaced={"9099": str(free_port())})
+
+
 @contextlib.contextmanager
 def stopped_at_the_end(pid: Path) -> Iterator[None]:
-    """The proxy that a page starts does not outlive a page that is wrong."""
+    """What a page starts beside the node does not outlive a page that is wrong."""
     try:
         yield
     finally:

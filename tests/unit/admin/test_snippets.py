@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from firesteel.admin.callers.call import Call, make_call
 from firesteel.admin.callers.snippets import API_KEY, Credential, credential_of, snippets
 from firesteel.errors import CallerError
+from firesteel.model.signature_schemes import PRESETS
 from tests.support.http_server import HttpServer, Received, Reply
 
 KEY = "fsk_$HOME`id`\"'%&"
@@ -224,7 +225,7 @@ def test_a_command_sends_what_the_trigger_takes() -> None:
     key = {"api_key": {"label": "k"}}
     for ways, wanted in (
         ([], None),
-        ([signed], None),
+        ([signed], Credential("signature", scheme=PRESETS["github"])),
         ([signed, token, basic, key], API_KEY),
         ([signed, token, basic], Credential("basic", "erp")),
         ([signed, token], Credential("jwt")),

@@ -1,7 +1,7 @@
 """A call as commands to paste: curl in a POSIX shell, Python, PowerShell.
 
 Each quotes by its language's own rules, so that any value arrives as it is. No snippet holds a
-secret: it is read from an environment variable, ``API_KEY``, ``PASSWORD`` or ``TOKEN``.
+secret: it is read from an environment variable, ``API_KEY``, ``PASSWORD``, ``TOKEN`` or ``SECRET``.
 """
 
 from __future__ import annotations
@@ -12,10 +12,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from firesteel.admin.callers.call import API_KEY_HEADER, text_of
+from firesteel.admin.callers.signed_snippets import (
+    curl_arguments,
+    python_headers,
+    python_imports,
+    python_lines,
+    shell_body,
+    shell_lines,
+)
+from firesteel.admin.callers.signing import signing
+from firesteel.model.authentication import SignatureAuth
 from firesteel.model.findings import items, mapping
+from firesteel.model.signature_schemes import scheme_of
 
 if TYPE_CHECKING:
     from firesteel.admin.callers.call import Call
+    from firesteel.admin.callers.signing import Signing
+    from firesteel.model.signature_schemes import SignatureScheme
 
 KEY_VARIABLE = "API_KEY"
 PASSWORD_VARIABLE = "PASSWORD"  # noqa: S105  # its name
@@ -26,7 +39,7 @@ _POWERSHELL_QUOTES = "'\u2018\u2019\u201a\u201b"
 
 @dataclass(frozen=True, slots=True)
 class Snippets:
-    """One text for each language."""
+    """One text for each language; ``powershell`` is empty where the call has to be signed."""
 
     curl: str
     python: str
@@ -35,10 +48,11 @@ class Snippets:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What lets a call in; ``username``: of ``basic``."""
+    """What lets a call in; ``username``: of ``basic``, ``scheme``: of ``signature``."""
 
-    kind: Literal["api_key", "basic", "jwt"]
+    kind: Literal["api_key", "basic", "jwt", "signature"]
     username: str = ""
+    scheme: SignatureScheme | None = None
 
 
 API_KEY = Credential("api_key")
@@ -46,18 +60,28 @@ API_KEY = Credential("api_key")
 
 def credential_of(document: dict[str, Any]) -> Credential | None:
     """What calls of a document's trigger are let in by, as far as a command can send it: an API
-    key before a password before a token; None where none is asked for, or a signature."""
+    key before a password before a token before a signature; None where none is asked for."""
     ways = items(mapping(document.get("trigger")).get("authentication"))
     declared = {kind: way for item in reversed(ways) for kind, way in mapping(item).items()}
     if "api_key" in declared:
         return API_KEY
     if "basic" in declared:
         return Credential("basic", str(mapping(declared["basic"]).get("username", "")))
-    return Credential("jwt") if "jwt" in declared else None
+    if "jwt" in declared:
+        return Credential("jwt")
+    if "signature" not in declared:
+        return None
+    return Credential(
+        "signature", scheme=scheme_of(SignatureAuth.model_validate(declared["signature"]))
+    )
 
 
 def snippets(call: Call, base_url: str, credential: Credential | None) -> Snippets:
     """``base_url``: what the path is appended to. ``credential``: what is sent to be let in."""
+    if credential is not None and credential.scheme is not None:
+        signed = signing(credential.scheme, call, base_url)
+        url = base_url + signed.call.path
+        return Snippets(_curl(signed.call, url, signed), _python(signed.call, url, signed), "")
     url = base_url + call.path
     return Snippets(
         curl=_curl(call, url, credential),
@@ -66,26 +90,29 @@ def snippets(call: Call, base_url: str, credential: Credential | None) -> Snippe
     )
 
 
-def _curl(call: Call, url: str, credential: Credential | None) -> str:
+def _curl(call: Call, url: str, credential: Credential | Signing | None) -> str:
     before = ""
     first = "curl --globoff" if "[" in url else "curl"
     parts = [f"{first} {shlex.quote(url)}"]
     if call.method != "GET" or call.body is not None:
         parts.append(f"--request {call.method}")
-    if credential is not None:
+    lines = []
+    if isinstance(credential, Credential):
         parts.append(_curl_credential(credential))
+    elif credential is not None:
+        lines = shell_lines(credential)
+        parts += curl_arguments(credential)
     for name, value in call.headers.items():
         # curl drops a header without a value unless it ends with a semicolon.
         parts.append("--header " + shlex.quote(f"{name}: {value}" if value else f"{name};"))
     if call.body is not None:
         text = text_of(call.body)
         if text is None:
-            encoded = base64.b64encode(call.body).decode()
-            before = f"printf %s {shlex.quote(encoded)} | base64 -d | "
+            before = f"{shell_body(call.body)} | "
             parts.append("--data-binary @-")
         else:
             parts.append("--data-raw " + shlex.quote(text))
-    return before + " \\\n  ".join(parts)
+    return "\n".join([*lines, before + " \\\n  ".join(parts)])
 
 
 def _curl_credential(credential: Credential) -> str:
@@ -96,16 +123,21 @@ def _curl_credential(credential: Credential) -> str:
     return f'--header "Authorization: Bearer ${TOKEN_VARIABLE}"'
 
 
-def _python(call: Call, url: str, credential: Credential | None) -> str:
-    headers = [f"        {name!r}: {value!r}," for name, value in call.headers.items()]
-    lines = []
-    if credential is not None:
-        headers.insert(0, f"        {_python_credential(credential)},")
-        lines = ["import base64"] if credential.kind == "basic" else []
-        lines.append("import os")
-    lines += ["import urllib.error", "import urllib.request", ""]
+def _python(call: Call, url: str, credential: Credential | Signing | None) -> str:
+    sent = [f"{name!r}: {value!r}" for name, value in call.headers.items()]
+    modules: list[str] = []
+    if isinstance(credential, Credential):
+        sent.insert(0, _python_credential(credential))
+        modules = ["base64", "os"] if credential.kind == "basic" else ["os"]
+    elif credential is not None:
+        sent = python_headers(credential) + sent
+        modules = python_imports(credential)
+    headers = [f"        {item}," for item in sent]
+    lines = [f"import {name}" for name in (*modules, "urllib.error", "urllib.request")] + [""]
     if call.body is not None:
         lines += [f"body = {_python_body(call.body)}", ""]
+    if credential is not None and not isinstance(credential, Credential):
+        lines += python_lines(credential)
     lines += ["request = urllib.request.Request(", f"    {url!r},", f'    method="{call.method}",']
     if headers:
         lines += ["    headers={", *headers, "    },"]

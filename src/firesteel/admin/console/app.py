@@ -19,6 +19,7 @@ from firesteel.admin.console.notes import Notes
 from firesteel.admin.console.page import templates
 from firesteel.admin.console.pages import (
     account,
+    alerts,
     audit,
     calls,
     connections,
@@ -66,6 +67,7 @@ PAGES: Final = (
     consumers,
     consumer_api,
     connections,
+    alerts,
     node,
     pausing,
     account,

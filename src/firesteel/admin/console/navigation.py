@@ -38,6 +38,7 @@ GROUPS: Final = (
             Entry("Lanes", "list-details", "/w/{workspace}/lanes"),
             Entry("Connections", "plug-connected", "/w/{workspace}/connections"),
             Entry("Consumers", "users", "/w/{workspace}/consumers"),
+            Entry("Alerts", "mail", "/w/{workspace}/alerts"),
         ),
     ),
     Group(

@@ -112,3 +112,11 @@ async def show_integration_schema(_access: Viewer) -> dict[str, Any]:
     from firesteel.model.schema import integration_schema
 
     return integration_schema()
+
+
+@router.get("/schema/alerts", responses=responses())
+async def show_alerts_schema(_access: Viewer) -> dict[str, Any]:
+    """The JSON Schema of alerts.yaml, for editors."""
+    from firesteel.model.schema import alerts_schema
+
+    return alerts_schema()

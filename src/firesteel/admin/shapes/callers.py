@@ -117,9 +117,12 @@ class TriedCallShape(Shape):
 
 
 class SnippetsShape(Shape):
-    """The call as commands; an API key is taken from the environment variable API_KEY."""
+    """The call as commands; an API key is taken from the environment variable API_KEY, a password
+    from PASSWORD, a token from TOKEN, the secret of a signature from SECRET."""
 
     url: str
     curl: str
+    """Signed with openssl where the call has to be."""
     python: str
     powershell: str
+    """Empty where the call has to be signed."""

@@ -86,6 +86,14 @@ class KeptShape(Shape):
     integration: str
     executions: int
     """Of messages and replays that are in the store."""
+    oldest_received_at: datetime | None
+    payload_bytes: int
+    """About what requests, bodies, inputs, results and responses take, reckoned from a sample."""
+    archive_bytes: int
+    going_messages: int
+    """That retention lets go within a day, if all of them have ended by then."""
+    going_bytes: int
+    """About what their payloads take, with those of messages that only lose their payloads."""
     purged: int
     """Let go by retention so far."""
     history_days: float
@@ -131,6 +139,10 @@ class StorageShape(Shape):
     store_bytes: int
     reusable_bytes: int
     """Of these: empty after a purge; new messages take it first."""
+    payload_bytes: int
+    """About what payloads take of them: as the database tells, or reckoned from samples."""
+    index_bytes: int | None
+    """What indices take; null where the database does not tell."""
     disk_bytes: int | None
     free_bytes: int | None
     reserve_bytes: int | None

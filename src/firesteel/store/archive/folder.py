@@ -82,6 +82,16 @@ def size_bytes(folder: Path) -> tuple[int, int]:
     return len(sizes), sum(sizes)
 
 
+def sizes(folder: Path) -> dict[tuple[str, str], int]:
+    """Bytes by workspace and integration."""
+    found: dict[tuple[str, str], int] = {}
+    for one in files(folder):
+        with contextlib.suppress(FileNotFoundError):
+            name = (one.workspace, one.integration)
+            found[name] = found.get(name, 0) + one.path.stat().st_size
+    return found
+
+
 def kept(folder: Path) -> list[Kept]:
     """By workspace and integration, from the headers of all frames. Raises OSError."""
     of: dict[tuple[str, str], list[DayFile]] = {}

@@ -6,12 +6,22 @@ from pathlib import Path
 
 from firesteel.errors import OperatorError
 from firesteel.store.copies import Copied, CopyProgress
+from firesteel.store.kept import Parts
 from firesteel.store.sql.database import LONG_READ_TIMEOUT_S, Connection, Reading
 
 # Rows that have gone and are still in the way; the server does not tell what vacuum has freed.
 _DEAD = (
     "SELECT coalesce(sum(pg_table_size(relid) * n_dead_tup / (n_live_tup + n_dead_tup)), 0)::BIGINT"
     " FROM pg_stat_user_tables WHERE n_dead_tup > 0"
+)
+
+
+_PARTS = (
+    "SELECT coalesce(sum(pg_table_size(c.oid)) FILTER (WHERE c.relname IN "
+    "('payload', 'result', 'entry', 'replay_edit')), 0)::BIGINT, "
+    "coalesce(sum(pg_indexes_size(c.oid)), 0)::BIGINT "
+    "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+    "WHERE c.relkind = 'r' AND n.nspname = current_schema()"
 )
 
 
@@ -37,12 +47,20 @@ class PostgresqlStorage:
             timeout_s=LONG_READ_TIMEOUT_S,
         )
 
+    async def parts(self) -> Parts | None:
+        return await self._reading.read(_parts, timeout_s=LONG_READ_TIMEOUT_S)
+
     async def reusable_bytes(self) -> int:
         return await self._reading.read(lambda connection: _number(connection, _DEAD))
 
     async def empty_log(self) -> bool:
         """The server's log is its own: True."""
         return True
+
+
+def _parts(connection: Connection) -> Parts:
+    payload_bytes, index_bytes = connection.execute(_PARTS).fetchone()
+    return Parts(int(payload_bytes), int(index_bytes))
 
 
 def _number(connection: Connection, text: str) -> int:

@@ -21,6 +21,7 @@ from firesteel.store.postgresql.nodes import PostgresqlNodes
 from firesteel.store.postgresql.safety import check_server
 from firesteel.store.postgresql.sessions import Identity
 from firesteel.store.postgresql.storage import PostgresqlStorage
+from firesteel.store.sql.alerts import SqlAlerts
 from firesteel.store.sql.bulk import SqlBulkActs
 from firesteel.store.sql.catalog import SqlCatalog
 from firesteel.store.sql.clock import Clocks
@@ -73,6 +74,7 @@ class PostgresqlStore:
     figures: SqlFigures
     bulk: SqlBulkActs
     people: SqlPeople
+    alerts: SqlAlerts
     bulletin: PostgresqlBulletin
     jobs: PostgresqlJobs
     nodes: PostgresqlNodes
@@ -145,6 +147,7 @@ async def open_store(  # noqa: PLR0913  # all but the first are named at the cal
         SqlFigures(database),
         SqlBulkActs(database, clocks=clocks),
         SqlPeople(database, clocks=clocks),
+        SqlAlerts(database, clocks=clocks),
         bulletin,
         ground.jobs,
         PostgresqlNodes(database),

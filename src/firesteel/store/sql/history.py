@@ -26,12 +26,14 @@ from firesteel.store.history import (
     TextScan,
 )
 from firesteel.store.journal import Actor
+from firesteel.store.kept import Asked, KeptOf, Parts
 from firesteel.store.pause import Interrupted, Unfinished
 from firesteel.store.schema import result, setting
 from firesteel.store.sql import (
     activity,
     archiving,
     erasing,
+    keeping,
     message_rows,
     message_search,
     payload_scan,
@@ -73,6 +75,7 @@ class Storage(Protocol):
         self, target: Path, progress: CopyProgress | None = None, reserve_bytes: int = 0
     ) -> Copied: ...
     async def size_bytes(self) -> int: ...
+    async def parts(self) -> Parts | None: ...
     async def reusable_bytes(self) -> int: ...
     async def empty_log(self) -> bool: ...
 
@@ -95,6 +98,7 @@ class SqlHistory:
         self._scanning = 0
         self.backup = storage.backup
         self.size_bytes = storage.size_bytes
+        self.parts = storage.parts
         self.reusable_bytes = storage.reusable_bytes
         self._empty_log = storage.empty_log
         self._wall_us = clocks.wall_us
@@ -191,6 +195,10 @@ class SqlHistory:
 
     async def executions(self, message_id: str) -> list[ExecutionDetail]:
         return await self._database.read(partial(message_rows.details, message_id=message_id))
+
+    async def kept(self, asked: Sequence[Asked]) -> dict[int, KeptOf]:
+        work = partial(keeping.kept, asked=asked)
+        return await self._database.read(work, timeout_s=LONG_READ_TIMEOUT_S)
 
     async def unfinished(self) -> list[Unfinished]:
         return await self._database.read(unfinished.unfinished, timeout_s=LONG_READ_TIMEOUT_S)

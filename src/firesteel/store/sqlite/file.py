@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 from firesteel.store.copies import Copied, CopyProgress
+from firesteel.store.kept import Parts
 from firesteel.store.sql.database import Connection, Reading
 from firesteel.store.sqlite.backup import back_up
 from firesteel.store.sqlite.writer import Writer
@@ -29,6 +30,10 @@ class StoreFile:
 
     async def size_bytes(self) -> int:
         return await asyncio.to_thread(_size_bytes, self._path)
+
+    async def parts(self) -> Parts | None:
+        """Told only by reading the whole file: None."""
+        return None
 
     async def reusable_bytes(self) -> int:
         return await self._readers.read(_reusable_bytes)

@@ -10,6 +10,7 @@ from pathlib import Path
 from firesteel.store.bulletin import Alone
 from firesteel.store.jobs import OnlyNode
 from firesteel.store.nodes import NoNodes
+from firesteel.store.sql.alerts import SqlAlerts
 from firesteel.store.sql.bulk import SqlBulkActs
 from firesteel.store.sql.catalog import SqlCatalog
 from firesteel.store.sql.clock import Clocks
@@ -33,6 +34,7 @@ class SqliteStore:
     figures: SqlFigures
     bulk: SqlBulkActs
     people: SqlPeople
+    alerts: SqlAlerts
     bulletin: Alone
     jobs: OnlyNode
     nodes: NoNodes
@@ -86,6 +88,7 @@ async def open_store(
         SqlFigures(database),
         SqlBulkActs(database, clocks=clocks),
         SqlPeople(database, clocks=clocks),
+        SqlAlerts(database, clocks=clocks),
         Alone(),
         OnlyNode(),
         NoNodes(),

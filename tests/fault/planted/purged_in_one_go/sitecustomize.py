@@ -16,8 +16,8 @@ def _pieces(expired: Any) -> Iterator[Any]:
         yield list(expired)
 
 
-async def _purge(self: Any, *, default_history_s: float) -> int:
-    return await purge(self, default_history_s=default_history_s, batch=10**9)
+async def _purge(self: Any, **given: Any) -> int:
+    return await purge(self, **given, batch=10**9)
 
 
 retention.pieces = _pieces  # type: ignore[assignment]

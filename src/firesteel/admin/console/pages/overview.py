@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse
 from firesteel.admin import shapes
 from firesteel.admin.console.charts import charts_of
 from firesteel.admin.console.page import fragment, from_htmx, render
+from firesteel.admin.resources.expiring_keys import list_expiring_keys
 from firesteel.admin.resources.figures import show_traffic
 from firesteel.admin.resources.given import EngineGiven, PublisherGiven, Viewer, WorkspaceName
 from firesteel.admin.resources.integrations import list_integrations
@@ -43,4 +44,12 @@ async def show_overview(
     if from_htmx(request):
         return fragment(request, "overview/figures.html", **values)
     names = [item.name for item in await list_integrations(workspace, engine, access)]
-    return await render(request, "overview/overview.html", spans=SPANS, names=names, **values)
+    expiring = await list_expiring_keys(workspace, engine, access)
+    return await render(
+        request,
+        "overview/overview.html",
+        spans=SPANS,
+        names=names,
+        expiring=expiring,
+        **values,
+    )
