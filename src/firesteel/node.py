@@ -49,6 +49,7 @@ from firesteel.errors import OperatorError, StoreUnavailable
 from firesteel.gateway.app import Gateway
 from firesteel.gateway.asgi import AsgiHandler
 from firesteel.gateway.held_bodies import HeldBodies
+from firesteel.gateway.open_files import open_files
 from firesteel.gateway.spool import Spool
 from firesteel.handover import Handover
 from firesteel.lifeline import hold_on_to
@@ -375,6 +376,7 @@ class Node:
                 self._engine,
                 public_url=self._settings.public_url,
                 bodies=bodies,
+                calls_limit=open_files(self._settings.max_connections).public_connections,
                 access_log=self._settings.access_log == "on",
             ),
             AsgiHandler(

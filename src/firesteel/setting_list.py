@@ -214,7 +214,7 @@ SETTINGS: tuple[Setting, ...] = (
         values.path,
         "",
         "Certificates, in PEM, of the authorities that sign client certificates; the public port "
-        "then asks clients for one. Read at the start.",
+        "then asks clients for one. Read anew when the file changes.",
     ),
     Setting(
         "tls",
@@ -257,7 +257,8 @@ SETTINGS: tuple[Setting, ...] = (
         values.size(1024**2),
         "64MiB",
         "Bytes of bodies that the node holds in memory at once, received in part or not committed "
-        "yet; a call over it gets 503 overloaded. One body alone may be longer.",
+        "yet; a call over it gets 503 overloaded. One trigger may hold as much as is then left for "
+        "all others. One body alone may be longer.",
     ),
     Setting(
         "bodies_on_disk",
@@ -265,7 +266,8 @@ SETTINGS: tuple[Setting, ...] = (
         values.size(100 * 1024**2),
         "1GiB",
         "Bytes of bodies over 1 MiB that the node holds in the data directory while they come in "
-        "and until they are committed; a call over it gets 503 overloaded.",
+        "and until they are committed; a call over it gets 503 overloaded. One trigger may hold as "
+        "much as is then left for all others.",
     ),
     Setting(
         "worker_slots",

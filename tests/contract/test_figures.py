@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from firesteel.store.figures import HOURS_KEPT, MINUTES_KEPT, Figures, Tally, Totals
+from firesteel.store.journal import Actor
 from tests.support.hand import Hand
 
 NOW = 30_000_000  # a minute: the year 2027
@@ -82,3 +83,17 @@ async def test_what_happened_so_far_is_told_by_trigger(figures: Figures, hand: H
 
     totals = (await figures.totals())[trigger_no]
     assert (totals.accepted, totals.replayed, totals.purged) == (2, 0, 0)
+
+
+async def test_paused_lanes_are_counted_by_trigger(figures: Figures, hand: Hand) -> None:
+    trigger_no = await hand.trigger("orders")
+    other_no = await hand.trigger("others")
+    assert await figures.paused_lanes() == {}
+
+    for key in ("a", "b"):
+        await hand.journal.pause(trigger_no, key, Actor("me"))
+    await hand.journal.pause(other_no, None, Actor("me"))
+    assert await figures.paused_lanes() == {trigger_no: 2, other_no: 1}
+
+    await hand.journal.resume(trigger_no, "a", Actor("me"))
+    assert (await figures.paused_lanes())[trigger_no] == 1

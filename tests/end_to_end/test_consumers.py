@@ -294,3 +294,39 @@ def test_no_token_names_a_consumer_that_has_no_key_however_it_was_made_and_grant
     assert claimed(node, trigger, f"{party}-2") == 401
     node.admin("DELETE", f"{CONSUMERS}/{party}-2")
     assert claimed(node, trigger, f"{party}-2") == 202
+
+
+def test_what_triggers_have_of_a_name_is_listed_with_the_consumer(
+    node: RunningNode,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    trigger = f"W-{name}"[:60]
+    ways = [
+        {"jwt": {"label": name, "secret": "${ISSUED}"}},
+        {"jwt": {"label": "whoever", "secret": "${ISSUED}", "consumer": "sub"}},
+        {"client_certificate": {"label": "only a label", "san": "partner.example.com"}},
+    ]
+    document = {"trigger": {"authentication": ways}}
+    node.admin("PUT", f"/workspaces/test/integrations/{trigger}", json=document)
+    node.admin("POST", CONSUMERS, json={"name": name})
+    way = {"integration": trigger, "enabled": True}
+    shown = node.admin("GET", f"{CONSUMERS}/{name}")
+    assert (shown["registered"], shown["ways"]) == (True, [{**way, "kind": "jwt"}])
+    listed = {item["label"]: item for item in node.admin("GET", CONSUMERS)}
+    assert listed["only a label"]["ways"] == [{**way, "kind": "client_certificate"}]
+    assert (listed["only a label"]["registered"], "whoever" in listed) == (False, False)
+    command(node, monkeypatch, "consumer", "show", name)
+    assert f"and by jwt at {trigger}" in capsys.readouterr().out
+    address = node.address
+    pages = [
+        node.client.get(
+            f"{address['admin_url']}/w/test/consumers{path}",
+            headers={"authorization": f"Bearer {address['token']}"},
+        ).text
+        for path in ("", f"/{name}", "/only%20a%20label")
+    ]
+    assert all("JSON Web Token" in text for text in pages[:2])
+    assert "Client certificate" in pages[2]
+    node.admin("DELETE", f"/workspaces/test/integrations/{trigger}")

@@ -17,11 +17,13 @@ from firesteel.engine.route import Route, compile_route
 from firesteel.gateway.admission import Admission, Means, make_admission
 from firesteel.gateway.exchange import Exchange
 from firesteel.gateway.handshakes import Handshakes
+from firesteel.gateway.held_bodies import HeldBodies
 from firesteel.gateway.key_sets import KeySets, KeysMissing, KeysWanted, parse_keys
 from firesteel.gateway.presented import AFTER_BODY
 from firesteel.gateway.refused_call import CallRefused
 from firesteel.model.document import parse_document
 from firesteel.model.forwarded import Proxies
+from firesteel.shares import Room
 from firesteel.telemetry.meter import Meter
 
 SECRET = "a secret of 32 bytes, for the sake of HS256"
@@ -128,6 +130,8 @@ def made() -> tuple[Route, Admission]:
         KeySets(fetch, lambda: 0.0),
         "",
         Meter(),
+        HeldBodies(),
+        Room(1),
     )
     admission = make_admission(route, means)
     assert admission is not None

@@ -11,6 +11,7 @@ import typer
 from firesteel.cli import (
     alerts,
     archive,
+    archive_send,
     backup,
     compact,
     consumers,
@@ -80,6 +81,7 @@ def _add_local_commands(app: typer.Typer) -> None:
     group = typer.Typer(help="What was archived before it was let go.", no_args_is_help=True)
     for name, command in archive.COMMANDS.items():
         group.command(name)(local(command))
+    group.command("send")(on_node(archive_send.send))
     app.add_typer(group, name="archive", rich_help_panel=_OPERATE)
     app.command("restore", rich_help_panel=_RUN)(local(restore.restore))
     app.command("init", rich_help_panel=_PROJECT)(local(init.init))

@@ -137,7 +137,7 @@ def show(
     """
     from firesteel.cli.message_text import message_lines
 
-    record = _one(archive_dir, id)
+    record = record_of_id(archive_dir, id)
     output.result(record)
     for line in message_lines(record, full=full):
         output.say(line)
@@ -233,7 +233,8 @@ def _found(archive_dir: Path | None, wanted: Wanted) -> Iterator[dict[str, Any]]
         yield from find(folder, wanted)
 
 
-def _one(archive_dir: Path | None, message_id: str) -> dict[str, Any]:
+def record_of_id(archive_dir: Path | None, message_id: str) -> dict[str, Any]:
+    """Raises CommandFailed ``unknown_message``."""
     from firesteel.store.archive.reading import Wanted
 
     record = next(_found(archive_dir, Wanted(message_id=message_id)), None)

@@ -60,17 +60,19 @@ def add(
 
 
 def list_consumers(session: Session) -> None:
-    """List who calls: consumers with their keys and triggers, and the labels of triggers' keys."""
+    """List who calls: consumers with their keys and triggers, and the labels of triggers' keys and
+    other ways to authenticate."""
     found = session.client.get(session.path("consumers"))
     session.output.result(found)
     session.output.columns(
-        ("consumer", "own keys", "granted", "keys of triggers", "last used"),
+        ("consumer", "own keys", "granted", "keys of triggers", "other ways", "last used"),
         [
             (
                 item["label"],
                 len(item["keys"]) if item["registered"] else "",
                 ", ".join(grant["integration"] for grant in item["grants"]),
                 ", ".join(trigger["integration"] for trigger in item["triggers"]),
+                ", ".join(_way(way) for way in item["ways"]),
                 (item["last_used_at"] or "never")[:19],
             )
             for item in found
@@ -84,6 +86,8 @@ def show(session: Session, consumer: CONSUMER) -> None:
     session.output.result(found)
     granted = ", ".join(grant["integration"] for grant in found["grants"])
     session.output.say(f"{found['label']} may call: {granted or 'nothing yet'}")
+    for way in found["ways"]:
+        session.output.say(f"and by {_way(way)}")
     session.output.columns(key_columns(), [row for key in found["keys"] for row in key_row(key)])
 
 
@@ -130,6 +134,10 @@ def key_of(named: str | None) -> dict[str, str] | None:
         return None
     integration, _, label = named.partition("/")
     return {"integration": integration, "label": label}
+
+
+def _way(way: dict[str, str]) -> str:
+    return f"{way['kind'].replace('_', ' ')} at {way['integration']}"
 
 
 COMMANDS = {

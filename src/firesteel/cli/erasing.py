@@ -62,11 +62,22 @@ def erase(
         act.ask("1 message")
         done = session.client.post(session.path("messages", id, "erase"), {"why": why})
         session.output.result(done, f"{id}: erased")
+        _note_archive(session)
         return
     bulk = run_bulk(session, "erase", given, act)
     session.output.result(bulk, _told(bulk))
+    _note_archive(session)
     if bulk["passed_over"] or bulk["state"] != "done":
         raise typer.Exit(Exit.FAILED)
+
+
+def _note_archive(session: Session) -> None:
+    """What was archived is no part of the store."""
+    archive = session.client.get("/storage")["archive"]
+    if archive["files"]:
+        session.output.note(
+            f"the archive in {archive['directory']} may hold them still: firesteel archive erase"
+        )
 
 
 def _told(bulk: dict[str, Any]) -> str:

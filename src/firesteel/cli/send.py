@@ -63,12 +63,17 @@ def send(
     integration = session.client.get(session.path("integrations", name))
     call = Call(
         method=(method or _method(integration, data)).upper(),
-        url=_address(session, public_url) + integration["path"],
+        url=address_of(session, public_url) + integration["path"],
         query=[_pair(item, "=", "--query") for item in query or []],
         headers=[_pair(item, ":", "--header") for item in header or []],
         body=None if data is None else _body(data),
     )
-    call = _with_defaults(call, _secret(session, name, key))
+    call = _with_defaults(call, secret_of(session, name, key))
+    answered(session, call)
+
+
+def answered(session: Session, call: Call) -> None:
+    """Call, and print the answer. Raises typer.Exit unless that is a success."""
     response = _exchange(session, call)
     _print(session, response)
     if not response.is_success:
@@ -83,7 +88,8 @@ def _method(integration: dict[str, Any], data: str | None) -> str:
     return wanted if wanted in methods else methods[0]
 
 
-def _address(session: Session, public_url: str | None) -> str:
+def address_of(session: Session, public_url: str | None) -> str:
+    """Of the public port. Raises CommandFailed ``usage`` where it is not known."""
     found = public_url or session.client.node.public_url
     found = found or session.client.get("/node")["public_url"]
     if not found:
@@ -96,7 +102,7 @@ def _address(session: Session, public_url: str | None) -> str:
     return str(found).rstrip("/")
 
 
-def _secret(session: Session, name: str, key: str | None) -> str | None:
+def secret_of(session: Session, name: str, key: str | None) -> str | None:
     """The secret of a label, which the node reveals, or else what was given."""
     if key is None:
         return None

@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from firesteel.engine.route import Route, RouteKey
     from firesteel.gateway.engine_port import KeyDigests
     from firesteel.gateway.exchange import Exchange
+    from firesteel.gateway.held_bodies import HeldBodies
     from firesteel.gateway.key_sets import KeySets
     from firesteel.gateway.presented import Way
     from firesteel.model.authentication import Authentication
     from firesteel.model.forwarded import IPAddress
+    from firesteel.shares import Room
     from firesteel.telemetry.meter import Meter
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -101,12 +103,15 @@ class Admission:
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What admissions are made with. ``public_url``: empty where it is not known."""
+    """What targets are made with. ``public_url``: empty where it is not known. ``bodies`` and
+    ``calls``: what triggers share."""
 
     keyring: KeyDigests
     key_sets: KeySets
     public_url: str
     meter: Meter
+    bodies: HeldBodies
+    calls: Room
 
 
 def make_admission(route: Route, means: Means) -> Admission | None:

@@ -7,14 +7,14 @@ body is read, and ``100 Continue`` is not sent, before the checks that do not ne
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from firesteel.gateway.admission import Means
 from firesteel.gateway.authentication import key_of
 from firesteel.gateway.caller import HttpCaller
 from firesteel.gateway.cross_origin_caller import CrossOriginCaller
 from firesteel.gateway.failed_attempts import FailedAttempts
-from firesteel.gateway.held_bodies import HeldBodies
+from firesteel.gateway.held_bodies import HeldBodies, overloaded
 from firesteel.gateway.key_sets import KeySets, KeysMissing
 from firesteel.gateway.logged_caller import LoggedCaller, LoggedCrossOriginCaller
 from firesteel.gateway.presented import AFTER_BODY
@@ -24,6 +24,7 @@ from firesteel.gateway.request_id import RequestIds
 from firesteel.gateway.spool import SPOOLED_FROM_BYTES
 from firesteel.gateway.target import Targets
 from firesteel.model.problem import Problem
+from firesteel.shares import Room
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +37,11 @@ if TYPE_CHECKING:
     from firesteel.gateway.target import MessageTarget, Target
 
 
+CALLS_LIMIT: Final = 10_000
+# One trigger alone may have three quarters of all calls in hand, two of them three sevenths each.
+CALLS_OF_ONE: Final = 3
+
+
 def wall_clock_us() -> int:
     """Microseconds since 1970."""
     return time.time_ns() // 1000
@@ -43,8 +49,9 @@ def wall_clock_us() -> int:
 
 class Gateway:
     """Implements ``protocol.Handler``. ``public_url``: FIRESTEEL_PUBLIC_URL, what shown URLs begin
-    with; None: paths are shown. ``bodies``: where those that come in are kept. ``access_log``: each
-    answer is logged. ``now_us``: the wall clock, for the expiry of keys."""
+    with; None: paths are shown. ``bodies``: where those that come in are kept. ``calls_limit``: how
+    many calls may be in hand at once, of all triggers. ``access_log``: each answer is logged.
+    ``now_us``: the wall clock, for the expiry of keys."""
 
     def __init__(  # noqa: PLR0913  # all but the first are named at the call
         self,
@@ -53,6 +60,7 @@ class Gateway:
         public_url: str | None = None,
         bodies: HeldBodies | None = None,
         access_log: bool = False,
+        calls_limit: int = CALLS_LIMIT,
         now_us: Callable[[], int] = wall_clock_us,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -64,6 +72,7 @@ class Gateway:
             LoggedCrossOriginCaller if access_log else CrossOriginCaller
         )
         self.bodies = bodies or HeldBodies()
+        self.calls = Room(calls_limit, times=CALLS_OF_ONE)
         self._now_us = now_us
         self._rates = RateLimiter(monotonic)
         self._failed = FailedAttempts(monotonic)
@@ -72,6 +81,8 @@ class Gateway:
             KeySets(engine.fetch_keys, monotonic),
             (public_url or "").rstrip("/"),
             engine.meter,
+            self.bodies,
+            self.calls,
         )
         self._targets = Targets(engine.routes, self._means)
 
@@ -174,8 +185,10 @@ class Gateway:
 
     def _check_load(self, target: Target, length_bytes: int | None) -> None:
         self.check_healthy()
-        if self.bodies.held_bytes or (length_bytes or 0) > SPOOLED_FROM_BYTES:
-            self.bodies.check(length_bytes, on_disk=target.on_disk)
+        if not self.calls.fits(target.calls, 1):
+            raise overloaded()
+        if self.bodies.memory.held or (length_bytes or 0) > SPOOLED_FROM_BYTES:
+            target.bodies.check(length_bytes, on_disk=target.on_disk)
 
     def _check_address(self, exchange: Exchange, target: Target) -> None:
         """Raises CallRefused where a call may not come from there, or not now."""

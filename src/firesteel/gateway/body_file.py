@@ -11,12 +11,13 @@ import errno
 import os
 from typing import TYPE_CHECKING, Final, Protocol
 
+from firesteel.gateway.held_bodies import overloaded
 from firesteel.gateway.pieces import append
 from firesteel.gateway.refused_call import CallRefused
 from firesteel.model.problem import Problem
 
 if TYPE_CHECKING:
-    from firesteel.gateway.held_bodies import HeldBodies
+    from firesteel.gateway.held_bodies import TriggerBodies
     from firesteel.gateway.spool import Spool
 
 # So much is worth a turn of a thread; with so much more waiting no more is read.
@@ -53,19 +54,22 @@ class BodyFile:
         "_complete",
         "_descriptor",
         "_dropped",
+        "_held_bytes",
         "_loaded",
         "_loop",
+        "_on_disk_bytes",
         "_owner",
         "_patience",
         "_paused",
         "_pieces",
         "_pieces_bytes",
+        "_read_back_bytes",
         "_size_bytes",
         "_spool",
         "_working_bytes",
     )
 
-    def __init__(self, spool: Spool, bodies: HeldBodies, owner: Owner) -> None:
+    def __init__(self, spool: Spool, bodies: TriggerBodies, owner: Owner) -> None:
         self._spool = spool
         self._bodies = bodies
         self._owner = owner
@@ -73,7 +77,10 @@ class BodyFile:
         self._descriptor: int | None = None
         self._pieces: list[bytes | bytearray] = []
         self._pieces_bytes = 0
+        self._held_bytes = 0
         self._size_bytes = 0
+        self._on_disk_bytes = 0
+        self._read_back_bytes = 0
         self._working_bytes: int | None = None
         self._paused = False
         self._complete = False
@@ -89,9 +96,12 @@ class BodyFile:
     def add(self, piece: bytes) -> None:
         """More of the body. Raises CallRefused where there is no room."""
         size_bytes = len(piece)
-        self._spool.take(size_bytes)
+        taken_bytes = self._spool.disk.take(self._bodies.on_disk, size_bytes, self._on_disk_bytes)
+        if taken_bytes is None:
+            raise overloaded()
+        self._on_disk_bytes += taken_bytes
         self._size_bytes += size_bytes
-        self._bodies.take(size_bytes)
+        self._held_bytes += self._bodies.take(size_bytes, self._held_bytes)
         append(self._pieces, piece)
         self._pieces_bytes += size_bytes
         if self._working_bytes is not None:
@@ -111,12 +121,11 @@ class BodyFile:
         """The body is stored, or nobody wants it any more; safe to repeat."""
         if self._loaded:
             self._loaded = False
-            self._spool.stored(self._size_bytes)
+            self._spool.loads.give_back(self._bodies.read_back, self._read_back_bytes)
         if self._dropped:
             return
-        self._dropped = True
-        self._spool.give_back(self._size_bytes)
-        self._bodies.give_back(self._pieces_bytes)
+        self._drop()
+        self._give_back(self._held_bytes - (self._working_bytes or 0))
         self._pieces, self._pieces_bytes = [], 0
         if self._patience is not None:
             self._patience.cancel()
@@ -140,7 +149,7 @@ class BodyFile:
                 left = left[os.write(self._descriptor, left) :]
 
     def _written(self, work: asyncio.Future[None]) -> None:
-        self._bodies.give_back(self._working_bytes or 0)
+        self._give_back(self._working_bytes or 0)
         self._working_bytes = None
         error = work.exception()
         if self._dropped:
@@ -151,19 +160,20 @@ class BodyFile:
             self._write()
         elif self._complete:
             self._patience = self._loop.call_later(PATIENCE_S, self._lose_patience)
-            self._spool.load_in_turn(self._size_bytes, self._load)
+            self._spool.loads.wait(self._bodies.read_back, self._size_bytes, self._load)
         if self._paused and self._pieces_bytes < _PAUSED_FROM_BYTES:
             self._paused = False
             self._owner.resume_body()
 
     # Reading back
 
-    def _load(self) -> bool:
+    def _load(self, read_back_bytes: int) -> bool:
         if self._patience is not None:
             self._patience.cancel()
         if self._dropped:
             return False
         self._loaded = True
+        self._read_back_bytes = read_back_bytes
         self._working_bytes = 0
         work = self._loop.run_in_executor(self._spool.threads, self._read_back)
         work.add_done_callback(self._told)
@@ -184,13 +194,22 @@ class BodyFile:
         elif error is not None:
             self._owner.unloadable(_refused(error))
         else:
-            self._dropped = True
-            self._spool.give_back(self._size_bytes)
+            self._drop()
             self._close()
             self._owner.loaded(work.result())
 
     def _lose_patience(self) -> None:
-        self._owner.unloadable(CallRefused(Problem("overloaded")))
+        self._owner.unloadable(overloaded())
+
+    def _drop(self) -> None:
+        self._dropped = True
+        self._spool.disk.give_back(self._bodies.on_disk, self._on_disk_bytes)
+
+    def _give_back(self, size_bytes: int) -> None:
+        """So much less is in memory; not all of it may count."""
+        counted_bytes = min(max(size_bytes, 0), self._held_bytes)
+        self._held_bytes -= counted_bytes
+        self._bodies.give_back(counted_bytes)
 
     def _close(self) -> None:
         """In a thread: to give back the room of a long file takes time."""

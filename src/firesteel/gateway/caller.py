@@ -60,9 +60,11 @@ class HttpCaller:
         "_consumer",
         "_exchange",
         "_gateway",
+        "_in_hand",
         "_preference",
         "_request_id",
         "_stage",
+        "_storing",
         "_target",
     )
 
@@ -75,6 +77,8 @@ class HttpCaller:
         self._answers = gateway.answers
         self._exchange = exchange
         self._stage = _BEGUN
+        self._in_hand = 0
+        self._storing = False
         self._request_id = gateway.request_ids.taken_over(exchange.named.get(b"request-id"))
         self._consumer: str | None = None
         self._preference: Preference | None = None
@@ -113,7 +117,8 @@ class HttpCaller:
                     self._answer(answer)
                     return
             self._consumer = gateway.admit(exchange, target)
-            exchange.read_body(target.limit_bytes, self, gateway.bodies, on_disk=target.on_disk)
+            self._in_hand = gateway.calls.take(target.calls, 1) or 0
+            exchange.read_body(target.limit_bytes, self, target.bodies, on_disk=target.on_disk)
         elif isinstance(target, MessageTarget):
             self._answers = target.trigger.answers
             cross_origin = target.trigger.cross_origin
@@ -229,6 +234,7 @@ class HttpCaller:
 
     def _accept(self, headers: Headers, raw_query: bytes, body: bytes, *, keys: Keys) -> None:
         exchange, target = self._exchange, self._target
+        self._storing = True
         path = exchange.raw_path.decode("ascii")
         request = Request(exchange.method, path, raw_query, headers)
         call = Call(target.route, request, body, self._consumer, *keys)
@@ -250,7 +256,10 @@ class HttpCaller:
         """The message is committed: 202, or wait for its execution."""
         self._acceptance = acceptance
         self._stage = _ACCEPTED
+        self._storing = False
         self._exchange.let_go()
+        if self._exchange.lost:
+            self._leave()
         try:
             self._accepted(acceptance)
         except Exception as error:  # noqa: BLE001  # the edge: the caller gets an answer
@@ -303,6 +312,8 @@ class HttpCaller:
         same."""
         if self._stage == _ACCEPTED:
             self._gateway.engine.forget(self._acceptance, self)
+        if not self._storing:
+            self._leave()
 
     def known(self) -> dict[str, Any]:
         """What the log may tell of the call so far: ids and names."""
@@ -329,8 +340,19 @@ class HttpCaller:
         return MessageRef(message_id, acceptance.sequence, url, acceptance.duplicate)
 
     def _answer(self, answer: Answer) -> None:
-        self._answers[answer[0] // 100] += 1
-        self._exchange.answer(*answer)
+        self._leave()
+        self._answers[answer.status // 100] += 1
+        self._exchange.answer(*self._dressed(answer))
+
+    def _dressed(self, answer: Answer) -> Answer:
+        """The answer with what belongs to all answers of the trigger."""
+        return answer
+
+    def _leave(self) -> None:
+        """The call is in nobody's hand any more; safe to repeat."""
+        if self._in_hand:
+            self._gateway.calls.give_back(self._target.calls, self._in_hand)
+            self._in_hand = 0
 
     def _fail(self, error: Exception) -> None:
         self._exchange.let_go()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from firesteel.gateway.head import Framing, Headers
-    from firesteel.gateway.held_bodies import HeldBodies
+    from firesteel.gateway.held_bodies import TriggerBodies
     from firesteel.gateway.protocol import GuardedProtocol
     from firesteel.model.forwarded import Client, IPAddress
 
@@ -111,7 +111,7 @@ class Exchange:
         self.lost = False
         self.told = b""
         self._recipient: Recipient | None = None
-        self._bodies: HeldBodies | None = None
+        self._bodies: TriggerBodies | None = None
         self._file: BodyFile | None = None
         self._held_bytes = 0
         self._limit_bytes = _UNWANTED
@@ -142,7 +142,7 @@ class Exchange:
         self,
         limit_bytes: int,
         recipient: Recipient,
-        bodies: HeldBodies | None = None,
+        bodies: TriggerBodies | None = None,
         *,
         on_disk: bool = False,
     ) -> None:
@@ -260,8 +260,7 @@ class Exchange:
             if self._size_bytes > self._limit_bytes:
                 raise too_large(self._limit_bytes)
             if self._bodies is not None:
-                self._bodies.take(size_bytes, self._held_bytes)
-                self._held_bytes += size_bytes
+                self._held_bytes += self._bodies.take(size_bytes, self._held_bytes)
         except CallRefused as error:
             self._refuse_body(error)
             return False

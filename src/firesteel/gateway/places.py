@@ -6,7 +6,7 @@ closed. An address of IPv6 counts with all others of its /64, which one customer
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from firesteel.model.forwarded import Proxies, address_of
 
@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 TURNED_AWAY_LIMIT: Final = 256
 _UNLIMITED: Final = 1_000_000_000
 _UNCOUNTED: Final = b""
+
+
+class Entry(NamedTuple):
+    """``key``: by which its place is given back; None: it has none, and is ``told`` so or not."""
+
+    key: bytes | None
+    told: bool = False
 
 
 class Places:
@@ -38,6 +45,18 @@ class Places:
         self.turned_away = 0
         self._proxies = proxies or Proxies()
         self._of_each: dict[bytes, int] = {}
+
+    def enter(self, peer: str | None) -> Entry:
+        """A connection from there has come; ``leave`` must follow."""
+        key = self.take(peer)
+        return Entry(key) if key is not None else Entry(None, self.turn_away())
+
+    def leave(self, entry: Entry) -> None:
+        """It has gone."""
+        if entry.key is not None:
+            self.give_back(entry.key)
+        elif entry.told:
+            self.turned()
 
     def take(self, peer: str | None) -> bytes | None:
         """A place for a connection from there, by which it is given back; None: there is none."""

@@ -44,6 +44,7 @@ from firesteel.model.problem import Problem
 if TYPE_CHECKING:
     from firesteel.gateway.connections import Connections
     from firesteel.gateway.head import Headers
+    from firesteel.gateway.places import Entry
 
 _METHODS: Final = {
     method.encode(): method for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
@@ -91,8 +92,11 @@ class GuardedProtocol(asyncio.Protocol):
     server: tuple[str, int] | None
     scheme: str
 
-    def __init__(self, state: Connections) -> None:
+    def __init__(self, state: Connections, entry: Entry | None = None) -> None:
+        """``entry``: with which it came in already. It is ``opened`` when bytes can come."""
         self.state = state
+        self._entry = entry
+        self.opened = False
         self.loop = asyncio.get_running_loop()
         self.headers: Headers = []
         self.url = b""
@@ -115,8 +119,6 @@ class GuardedProtocol(asyncio.Protocol):
         self._refused: Refused | None = None
         self._left = b""
         self._sends_no_more = False
-        self._place: bytes | None = None
-        self._turned_away = False
         self._unsent: Unsent | None = None
         self._unsent_bytes = 0
         self._unsent_since = 0.0
@@ -125,6 +127,7 @@ class GuardedProtocol(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The head of the first request is due, where there is a place for its connection."""
+        self.opened = True
         self.transport = stream = cast("asyncio.Transport", transport)
         self.flow = Flow(stream)
         self.client = _address(transport, "peername")
@@ -132,11 +135,12 @@ class GuardedProtocol(asyncio.Protocol):
         self.scheme = "https" if transport.get_extra_info("sslcontext") else "http"
         self.state.guarded.add(self)
         self._since = self.loop.time()
-        places = self.state.places
-        self._place = places.take(None if self.client is None else self.client[0])
-        if self._place is None:
-            self._turned_away = places.turn_away()
-            if self._turned_away:
+        entry = self._entry
+        if entry is None:
+            peer = None if self.client is None else self.client[0]
+            self._entry = entry = self.state.places.enter(peer)
+        if entry.key is None:
+            if entry.told:
                 self._refuse(Refused("too_many_connections"))
             else:
                 self._reading = _CLOSED
@@ -151,10 +155,8 @@ class GuardedProtocol(asyncio.Protocol):
             active.lose()
         self.flow.resume_writing()
         self.state.closed(self)
-        if self._place is not None:
-            self.state.places.give_back(self._place)
-        elif self._turned_away:
-            self.state.places.turned()
+        if self._entry is not None:
+            self.state.places.leave(self._entry)
 
     def eof_received(self) -> bool:
         """The client sends no more; over TLS it then hears no more either. Whoever has gone looks

@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from socket import SHUT_RDWR
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from firesteel.gateway.connections import Connections
 from firesteel.gateway.deadlines import SWEEP_S
 from firesteel.gateway.protocol import GuardedProtocol
 from firesteel.gateway.rules import Rules
+from firesteel.gateway.tls_door import TlsDoor
 from firesteel.telemetry.meter import PortFigures
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ class Listener:
         self._sockets = sockets
         self._tls = tls
         self._connections = Connections(handler, rules or Rules())
-        self._tls_options: dict[str, Any] = {}
         self._servers: list[asyncio.Server] = []
+        self._doors: list[TlsDoor] = []
         self._ticking: asyncio.TimerHandle | None = None
         self._stopped = False
 
@@ -61,14 +62,16 @@ class Listener:
         """Accept connections. Raises OperatorError ``tls_invalid`` for an unusable certificate."""
         loop = asyncio.get_running_loop()
         if self._tls is not None:
-            self._tls_options["ssl"] = self._tls.start_watching()
-            self._tls_options["ssl_handshake_timeout"] = self._connections.deadlines.handshake_s
-            self._tls_options["ssl_shutdown_timeout"] = self._connections.deadlines.linger_s
+            self._tls.start_watching()
         for sock in self._sockets:
-            server = await loop.create_server(
-                self._new_connection, sock=sock, backlog=BACKLOG, **self._tls_options
-            )
-            self._servers.append(server)
+            if self._tls is None:
+                self._servers.append(
+                    await loop.create_server(self._new_connection, sock=sock, backlog=BACKLOG)
+                )
+            else:
+                door = TlsDoor(sock, self._connections, self._tls)
+                door.open(BACKLOG)
+                self._doors.append(door)
         self._tick()
 
     def replace(self, handler: Handler) -> None:
@@ -83,13 +86,9 @@ class Listener:
         # What the kernel has accepted for us is taken first: its requests are answered too.
         last = [accepted for sock in self._sockets for accepted in _close_door(sock)]
         self._close()
-        loop = asyncio.get_running_loop()
-        for accepted in last:
-            with contextlib.suppress(OSError):
-                await loop.connect_accepted_socket(
-                    self._new_connection, accepted, **self._tls_options
-                )
-        await self._end(grace_s)
+        deadline_s = asyncio.get_running_loop().time() + grace_s
+        await self._take(last, grace_s)
+        await self._end(max(deadline_s - asyncio.get_running_loop().time(), 0.0))
 
     async def leave(self, grace_s: float) -> None:
         """As ``stop``, but who comes later waits for the next process that has the sockets."""
@@ -97,10 +96,25 @@ class Listener:
             self._close()
             await self._end(grace_s)
 
+    async def _take(self, last: Sequence[socket.socket], grace_s: float) -> None:
+        """Let these in: over TLS those whose handshakes end in time."""
+        loop = asyncio.get_running_loop()
+        if self._tls is None:
+            for accepted in last:
+                with contextlib.suppress(OSError):
+                    await loop.connect_accepted_socket(self._new_connection, accepted)
+            return
+        taken = [self._doors[0].take(accepted) for accepted in last]
+        handshakes = [task for task in taken if task is not None]
+        if handshakes:
+            await asyncio.wait(handshakes, timeout=grace_s)
+
     def _close(self) -> None:
         self._stopped = True
         for server in self._servers:
             server.close()
+        for door in self._doors:
+            door.close()
 
     async def _end(self, grace_s: float) -> None:
         await self._connections.stop(grace_s)

@@ -24,6 +24,8 @@ from firesteel.model.redaction.redaction import Redaction
 
 if TYPE_CHECKING:
     from firesteel.engine.route import Route, Routes
+    from firesteel.gateway.held_bodies import TriggerBodies
+    from firesteel.shares import Share
 
 HEALTH_PATH: Final = b"/-/health"
 # Escapes write one path in many ways; the table of those seen is emptied past this.
@@ -35,9 +37,12 @@ class Target:
     """A trigger. ``status_base``: what ``status_url`` begins with, before the message's id, as it
     stands in a header and in JSON. ``timeout_s``: None without Request-Response. ``on_disk``:
     whether a long body may lie there while it comes in. ``admission``: None where every call is let
-    in. ``answers``: how many there were, by the first digit of their status."""
+    in. ``bodies`` and ``calls``: the trigger's share of what the node holds at once. ``answers``:
+    how many there were, by the first digit of their status."""
 
     route: Route
+    bodies: TriggerBodies
+    calls: Share
     limit_bytes: int
     timeout_s: float | None
     accepted_on_timeout: bool
@@ -70,6 +75,8 @@ def make_target(route: Route, means: Means) -> Target:
     path = f"/{quote(route.workspace, safe='')}/{quote(route.name, safe='')}/messages/"
     return Target(
         route=route,
+        bodies=means.bodies.of(route.trigger_no),
+        calls=means.calls.share_of(route.trigger_no),
         limit_bytes=trigger.max_body_bytes,
         timeout_s=waiting.timeout_s if waiting else None,
         accepted_on_timeout=waiting is not None and waiting.on_timeout == "accepted",

@@ -49,8 +49,10 @@ class TlsInvalid(OperatorError):
 @dataclass(slots=True)
 class TlsFiles:
     """A certificate chain and its key as PEM files. ``client_ca``: who signs certificates of
-    clients, which are then asked for one and may have none. ``start_watching`` gives the context
-    of a listener: new handshakes use what stands in the files, a few seconds after they change."""
+    clients, which are then asked for one and may have none. Between ``start_watching`` and
+    ``stop_watching`` new handshakes use what stands in the files, a few seconds after they change.
+    A session of before cannot be resumed then, so that a client whose authority has gone is asked
+    anew."""
 
     certificate: Path
     key: Path
@@ -61,15 +63,20 @@ class TlsFiles:
     _watching: asyncio.Task[None] | None = field(default=None, init=False)
     _users: int = field(default=0, init=False)
 
-    def start_watching(self) -> ssl.SSLContext:
-        """The context, one for all listeners. Raises TlsInvalid."""
+    @property
+    def context(self) -> ssl.SSLContext:
+        """What a handshake that begins now uses; while it is watched."""
+        assert self._context is not None
+        return self._context
+
+    def start_watching(self) -> None:
+        """To be called by each listener. Raises TlsInvalid."""
         if self._context is None:
             self._stamp = self._stamped()
             self._context = self._load()
         if self._users == 0:
             self._watching = asyncio.get_running_loop().create_task(self._watch())
         self._users += 1
-        return self._context
 
     async def stop_watching(self) -> None:
         """To be called once for each ``start_watching``."""
@@ -83,16 +90,13 @@ class TlsFiles:
 
     def reload(self) -> bool:
         """Take over changed files; True where there was a change that could be used. One that
-        cannot is logged, once, and the old certificate stays."""
+        cannot (a key that does not fit, a half-written file) is logged, once, and all stays."""
         stamp = self._stamped()
         if stamp == self._stamp or self._context is None:
             return False
         self._stamp = stamp
         try:
-            # Into a context of its own first: a key that does not fit, or a half-written file,
-            # would leave the context in use without a whole certificate.
-            self._load()
-            self._context.load_cert_chain(self.certificate, self.key, password="")
+            self._context = self._load()
         except (TlsInvalid, OSError) as error:
             log.error("certificate_not_reloaded", reason=str(error))
             return False
@@ -133,7 +137,8 @@ class TlsFiles:
 
     def _stamped(self) -> _Stamp:
         try:
-            stats = [path.stat() for path in (self.certificate, self.key)]
+            files = (self.certificate, self.key, self.client_ca)
+            stats = [path.stat() for path in files if path is not None]
         except OSError:
             return ()
         return tuple((stat.st_mtime_ns, stat.st_size, stat.st_ino) for stat in stats)

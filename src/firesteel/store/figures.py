@@ -82,6 +82,11 @@ class Figures(Protocol):
         """What happened so far, by trigger, removed ones too; one row of each is read."""
         ...
 
+    async def paused_lanes(self) -> dict[int, int]:
+        """How many lanes of each trigger are paused, by a person or at a failed message; a pause of
+        the whole trigger counts as one."""
+        ...
+
     async def add(self, minute: int, tallies: dict[int, Tally]) -> None:
         """Add to the minute's row of each trigger, in one transaction; states replace what was
         there, the oldest age only by a greater one."""

@@ -35,6 +35,7 @@ class Authority:
     """An authority with two clients, and one that nobody knows."""
 
     ca: trustme.CA
+    other: trustme.CA
     partner: trustme.LeafCert
     stranger: trustme.LeafCert
 
@@ -42,7 +43,8 @@ class Authority:
     def made(cls) -> Authority:
         ca = trustme.CA()
         partner = ca.issue_cert("partner.example.com", common_name="partner")
-        return cls(ca, partner, trustme.CA().issue_cert("partner.example.com"))
+        other = trustme.CA()
+        return cls(ca, other, partner, other.issue_cert("partner.example.com"))
 
 
 @pytest.fixture(scope="module")
@@ -181,14 +183,20 @@ async def test_a_certificate_is_taken_in_its_time_only(
 
 
 @pytest.fixture
-async def direct(engine: MemoryEngine, authority: Authority, tmp_path: Path) -> AsyncIterator[Call]:
-    """Calls over TLS with a client certificate, or with none."""
+def files(authority: Authority, tmp_path: Path) -> TlsFiles:
     server = authority.ca.issue_cert("127.0.0.1")
     server.private_key_pem.write_to_path(tmp_path / "key.pem")
     for blob in server.cert_chain_pems:
         blob.write_to_path(tmp_path / "cert.pem", append=True)
     authority.ca.cert_pem.write_to_path(tmp_path / "ca.pem")
-    files = TlsFiles(tmp_path / "cert.pem", tmp_path / "key.pem", client_ca=tmp_path / "ca.pem")
+    return TlsFiles(tmp_path / "cert.pem", tmp_path / "key.pem", client_ca=tmp_path / "ca.pem")
+
+
+@pytest.fixture
+async def direct(
+    engine: MemoryEngine, authority: Authority, files: TlsFiles
+) -> AsyncIterator[Call]:
+    """Calls over TLS with a client certificate, or with none."""
     bound = bound_socket()
     listener = Listener(Gateway(engine), [bound], tls=files)
     await listener.start()
@@ -226,6 +234,21 @@ async def test_a_certificate_of_an_unknown_authority_ends_the_connection(
     with pytest.raises((ssl.SSLError, ConnectionError, asyncio.IncompleteReadError)):
         await direct(authority.stranger)
     assert engine.calls == []
+
+
+async def test_authorities_are_read_anew_when_their_file_changes(
+    engine: MemoryEngine, direct: Call, authority: Authority, files: TlsFiles
+) -> None:
+    publish(engine, item(authority.partner, "fingerprint"), item(authority.stranger, "fingerprint"))
+    assert files.client_ca is not None
+    authority.other.cert_pem.write_to_path(files.client_ca)
+    assert files.reload()
+    assert (await direct(authority.stranger)).status == 202
+    with pytest.raises((ssl.SSLError, ConnectionError, asyncio.IncompleteReadError)):
+        await direct(authority.partner)
+    files.client_ca.write_text("half-written")
+    assert not files.reload()
+    assert (await direct(authority.stranger)).status == 202
 
 
 async def test_authorities_that_cannot_be_read_are_refused_at_the_start(

@@ -16,6 +16,7 @@ from firesteel.gateway.app import Gateway
 from firesteel.gateway.held_bodies import HeldBodies
 from firesteel.gateway.server import Listener
 from firesteel.gateway.spool import Spool
+from firesteel.shares import Share
 from tests.support.memory_engine import MemoryEngine
 from tests.support.raw_http import RawConnection, request
 from tests.unit.gateway.conftest import Served, bound_socket
@@ -44,7 +45,7 @@ async def served(engine: MemoryEngine, spool: Spool) -> AsyncIterator[Served]:
     await listener.start()
     yield Served(engine, gateway, listener, bound.getsockname()[1])
     await listener.stop(5.0)
-    await until(lambda: spool.held_bytes == spool.loaded_bytes == gateway.bodies.held_bytes == 0)
+    await until(lambda: spool.disk.held == spool.loads.room.held == gateway.bodies.memory.held == 0)
 
 
 def chunked(body: bytes, size_bytes: int = 100_000) -> bytes:
@@ -99,7 +100,7 @@ async def test_its_bytes_lie_in_a_file_without_a_name_that_only_its_owner_may_re
     original = spool.open
     spool.open = lambda: opened.append(original()) or opened[-1]  # type: ignore[method-assign, func-returns-value]
     connection = await begun(served, 5 * MIB, 4 * MIB)
-    await until(lambda: spool.held_bytes == 4 * MIB and not served.gateway.bodies.held_bytes)
+    await until(lambda: spool.disk.held == 4 * MIB and not served.gateway.bodies.memory.held)
     found = os.fstat(opened[0])
     assert found.st_size == 4 * MIB
     assert (stat.S_IMODE(found.st_mode), found.st_nlink) == (0o600, 0)
@@ -118,7 +119,7 @@ async def test_a_body_in_which_something_is_redacted_is_never_on_disk(
     body = b'{"card":"4111","padding":"%b"}' % (b"x" * 3 * MIB)
     answer = await served.call("POST", "/t37ed/Pay", body, content_type="text/plain")
     assert answer.status in (202, 400)
-    assert spool.held_bytes == 0
+    assert spool.disk.held == 0
 
 
 async def test_a_file_system_that_has_no_files_without_a_name_does_as_well(
@@ -135,7 +136,7 @@ async def test_what_does_not_fit_on_disk_gets_503_before_it_is_read(
     served: Served, spool: Spool
 ) -> None:
     first = await begun(served, 5 * MIB, 4 * MIB)
-    await until(lambda: spool.held_bytes == 4 * MIB)
+    await until(lambda: spool.disk.held == 4 * MIB)
     async with await served.connect() as connection:
         head = request("POST", PATH, content_length=str(5 * MIB), expect="100-continue")
         answer = await connection.call(head)
@@ -155,33 +156,41 @@ async def test_a_chunked_body_over_the_limit_is_413_as_soon_as_it_is(served: Ser
 
 async def test_a_caller_who_goes_leaves_nothing_on_disk(served: Served, spool: Spool) -> None:
     connection = await begun(served, 5 * MIB, 4 * MIB)
-    await until(lambda: spool.held_bytes == 4 * MIB)
+    await until(lambda: spool.disk.held == 4 * MIB)
     connection.close()
-    await until(lambda: spool.held_bytes == 0)
+    await until(lambda: spool.disk.held == 0)
     assert served.engine.calls == []
+
+
+def read_back(spool: Spool) -> tuple[Share, int]:
+    """A body of another trigger, read back and not stored yet."""
+    other = spool.loads.room.share_of(1000)
+    counted: list[int] = []
+    spool.loads.wait(other, 3 * MIB, lambda taken: counted.append(taken) is None)
+    return other, counted[0]
 
 
 async def test_bodies_are_read_back_one_after_the_other(served: Served, spool: Spool) -> None:
     """Two of 3 MiB do not fit into the 4 MiB that are read back at once."""
-    spool.load_in_turn(3 * MIB, lambda: True)  # one that is not stored yet
+    other, counted = read_back(spool)
     async with await served.connect() as connection:
         await connection.send(request("POST", PATH, BODY))
-        await until(lambda: spool.held_bytes == len(BODY) and not served.gateway.bodies.held_bytes)
+        await until(lambda: spool.disk.held == len(BODY) and not served.gateway.bodies.memory.held)
         assert served.engine.calls == []
-        spool.stored(3 * MIB)
+        spool.loads.give_back(other, counted)
         assert (await connection.answer()).status == 202
 
 
 async def test_a_caller_who_goes_while_its_body_waits_starts_nothing(
     served: Served, spool: Spool
 ) -> None:
-    spool.load_in_turn(3 * MIB, lambda: True)
+    other, counted = read_back(spool)
     connection = await served.connect()
     await connection.send(request("POST", PATH, BODY))
-    await until(lambda: spool.held_bytes == len(BODY))
+    await until(lambda: spool.disk.held == len(BODY))
     connection.close()
-    await until(lambda: spool.held_bytes == 0)
-    spool.stored(3 * MIB)
+    await until(lambda: spool.disk.held == 0)
+    spool.loads.give_back(other, counted)
     assert served.engine.calls == []
 
 
@@ -189,12 +198,12 @@ async def test_who_waits_for_too_long_to_be_read_back_gets_503(
     served: Served, spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(body_file, "PATIENCE_S", 0.0)
-    spool.load_in_turn(3 * MIB, lambda: True)
+    other, counted = read_back(spool)
     async with await served.connect() as connection:
         answer = await connection.call(request("POST", PATH, BODY))
         assert (answer.status, answer.code) == (503, "overloaded")
         assert (await connection.call(request("POST", PATH, b"small"))).status == 202
-    spool.stored(3 * MIB)
+    spool.loads.give_back(other, counted)
 
 
 @pytest.mark.parametrize(

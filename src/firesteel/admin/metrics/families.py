@@ -54,6 +54,12 @@ FAMILIES: Final = (
         "Age of the message that has waited longest; 0 where none waits.",
     ),
     _per_integration(
+        "lanes_paused",
+        "gauge",
+        "store",
+        "Lanes paused by a person or at a failed message; a whole trigger counts as one.",
+    ),
+    _per_integration(
         "calls",
         "counter",
         "node",
@@ -131,6 +137,7 @@ FAMILIES: Final = (
     _of_all(
         "held_body_bytes", "gauge", "node", "Bodies that come in or wait for their commit.", "where"
     ),
+    _of_all("paused", "gauge", "store", "1 while nothing is run, since a person said so."),
     _of_all("waiting_callers", "gauge", "node", "Calls that wait for a response."),
     _of_all("workers", "gauge", "node", "Worker processes that take attempts."),
     _of_all("workers_busy", "gauge", "node", "Worker processes with at least one attempt."),

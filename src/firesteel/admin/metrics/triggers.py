@@ -34,6 +34,7 @@ class _Standing:
     waiting: int = 0
     running: int = 0
     oldest_s: float = 0.0
+    paused_lanes: int = 0
 
     def merge(self, other: _Standing) -> None:
         self.accepted += other.accepted
@@ -42,6 +43,7 @@ class _Standing:
         self.waiting += other.waiting
         self.running += other.running
         self.oldest_s = max(self.oldest_s, other.oldest_s)
+        self.paused_lanes += other.paused_lanes
 
 
 @dataclass(slots=True)
@@ -62,9 +64,11 @@ def labelled(engine: Engine) -> Iterator[tuple[tuple[str, str], Route]]:
 async def read_standing(engine: Engine, readings: Readings) -> None:
     """What the store says. Raises StoreUnavailable."""
     totals = await engine.figures.totals()
+    paused = await engine.figures.paused_lanes()
     standing: dict[tuple[str, str], _Standing] = {}
     for labels, route in labelled(engine):
         found = await _standing(engine, route, totals)
+        found.paused_lanes = paused.get(route.trigger_no, 0)
         standing.setdefault(labels, _Standing()).merge(found)
     for labels, one in standing.items():
         readings.add("messages_accepted", one.accepted, *labels)
@@ -73,6 +77,7 @@ async def read_standing(engine: Engine, readings: Readings) -> None:
         readings.add("executions_waiting", one.waiting, *labels)
         readings.add("executions_running", one.running, *labels)
         readings.add("oldest_waiting_seconds", one.oldest_s, *labels)
+        readings.add("lanes_paused", one.paused_lanes, *labels)
 
 
 async def _standing(engine: Engine, route: Route, totals: Mapping[int, Totals]) -> _Standing:

@@ -37,7 +37,7 @@ async def list_consumers(
     workspace: WorkspaceName, engine: EngineGiven, _access: Viewer
 ) -> list[shapes.ConsumerShape]:
     """The workspace's consumers by name: with their own keys and what these open, and with the
-    triggers that have a key of that label."""
+    triggers that have a key, or another way to authenticate, of that label."""
     await require_workspace(engine.catalog, workspace)
     return [_consumer(item, engine) for item in await parties(engine.catalog, workspace)]
 
@@ -157,5 +157,9 @@ def _consumer(item: Party, engine: Engine) -> shapes.ConsumerShape:
             views_keys.consumer_trigger(trigger, key, engine)
             for trigger, key in item.labelled
             if key.replaced_at_us is None
+        ],
+        ways=[
+            shapes.ConsumerWayShape(integration=trigger.name, enabled=trigger.enabled, kind=kind)
+            for trigger, kind in item.ways
         ],
     )

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Base64Bytes, Field
 
+from firesteel.admin.callers.parties import WayKind
 from firesteel.admin.shapes import PayloadShape, Shape
 from firesteel.admin.shapes.keys import ExpiryName, KeyShape
 from firesteel.admin.shapes.scalars import ConsumerText, LabelText, Number
@@ -37,9 +38,17 @@ class GrantShape(Shape):
     granted_at: datetime
 
 
+class ConsumerWayShape(Shape):
+    """A trigger that lets the consumer in by other means than API keys."""
+
+    integration: str
+    enabled: bool
+    kind: WayKind
+
+
 class ConsumerShape(Shape):
-    """A party that calls: a consumer of the workspace, or only the label of triggers' API keys; of
-    the same name, both are one party."""
+    """A party that calls: a consumer of the workspace, or only the label of triggers' API keys and
+    other ways to authenticate; of the same name, all are one party."""
 
     label: str
     """Its name."""
@@ -55,6 +64,8 @@ class ConsumerShape(Shape):
     """The triggers that these open."""
     triggers: list[ConsumerTriggerShape]
     """Triggers with an API key of this label."""
+    ways: list[ConsumerWayShape]
+    """Triggers with another way to authenticate of this label."""
 
 
 class NewConsumerShape(Shape):

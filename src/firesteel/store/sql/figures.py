@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
 
 import msgspec
-from sqlalchemy import and_, bindparam, delete, literal_column, select
+from sqlalchemy import and_, bindparam, delete, func, literal_column, select
 
 from firesteel.store.figures import HOURS_KEPT, MINUTES_KEPT, Figure, Tally, Totals
-from firesteel.store.schema import integration, traffic
+from firesteel.store.schema import integration, paused_lane, traffic
 from firesteel.store.sql.database import LONG_READ_TIMEOUT_S, Connection, Database
 from firesteel.store.sql.dialects import Dialect
 from firesteel.store.sql.queries import Prepared, Statement
@@ -29,6 +30,7 @@ class _Statements:
     not an hour yet."""
 
     totals: Prepared
+    paused: Prepared
     one: Prepared
     put: Prepared
     range: Prepared
@@ -54,6 +56,11 @@ class _Statements:
                 select(
                     own.no, own.last_sequence, own.replayed, own.purged, own.waiting, own.running
                 )
+            ),
+            paused=prepared(
+                select(paused_lane.c.trigger_no, func.count())
+                .group_by(paused_lane.c.trigger_no)
+                .union_all(select(own.no, literal_column("1")).where(own.paused))
             ),
             one=prepared(select(*_COLUMNS).where(this)),
             put=prepared(
@@ -83,6 +90,15 @@ class SqlFigures:
         def work(connection: Connection) -> dict[int, Totals]:
             rows = _sql(connection.dialect).totals.run(connection)
             return {number: Totals(*counts) for number, *counts in rows}
+
+        return await self._database.read(work)
+
+    async def paused_lanes(self) -> dict[int, int]:
+        def work(connection: Connection) -> dict[int, int]:
+            paused: Counter[int] = Counter()
+            for trigger_no, count in _sql(connection.dialect).paused.run(connection):
+                paused[trigger_no] += count
+            return dict(paused)
 
         return await self._database.read(work)
 

@@ -9,6 +9,7 @@ from starlette.datastructures import FormData
 from starlette.responses import HTMLResponse
 
 from firesteel.admin.access import Access
+from firesteel.admin.console import authentication_form
 from firesteel.admin.console.page import quoted, redirect, render
 from firesteel.admin.console.pages.key_values import key_values
 from firesteel.admin.resources import consumers, expiring_keys
@@ -133,6 +134,7 @@ async def _list(
         "consumers/consumers.html",
         status=422 if values["fault"] else 200,
         consumers=await consumers.list_consumers(workspace, engine, access),
+        kinds=authentication_form.KINDS,
         expiring=await expiring_keys.list_expiring_keys(workspace, engine, access),
         **values,
     )
@@ -159,6 +161,7 @@ async def consumer_page(
         status=status,
         consumer=found,
         integrations=await engine.catalog.integrations(workspace),
+        kinds=authentication_form.KINDS,
         **{**values, **shown},
     )
 

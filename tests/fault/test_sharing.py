@@ -1,0 +1,165 @@
+"""P12: a trigger that is flooded with messages, bodies and callers takes from no other what it
+needs: that is accepted, started and answered all the same."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tests.fault.defects import planted
+from tests.fault.report import Report
+from tests.support.node import KEY, ProjectFolder, RunningNode, running_node
+from tests.support.raw_http import Answer, RawConnection, request
+
+MIB = 1024**2
+WAITING = 200
+LONG_BYTES, SHORT_BYTES = 10 * MIB, 900 * 1024
+# More than all the room could hold.
+AT_MOST = 60
+LIMITS = {
+    "FIRESTEEL_BODIES_IN_FLIGHT": "8MiB",
+    "FIRESTEEL_BODIES_ON_DISK": "100MiB",
+    "FIRESTEEL_DISK_RESERVE": "1MiB",
+    "FIRESTEEL_MAX_CONNECTIONS": "40",
+    "FIRESTEEL_WORKERS": "1",
+    "FIRESTEEL_WORKER_SLOTS": "4",
+    "FIRESTEEL_SHUTDOWN_TIMEOUT": "1s",  # what runs does not end
+}
+WORK = """
+import asyncio
+from firesteel import workflow
+
+@workflow
+async def stand(input):
+    await asyncio.sleep(3600)
+
+@workflow
+async def answer(input):
+    return "done"
+"""
+
+
+@contextmanager
+def shared(folder: Path, **environment: str) -> Iterator[RunningNode]:
+    """A node with little room; executions of ``Flooded`` do not end."""
+    project = ProjectFolder(folder / "project")
+    project.module("work", WORK)
+    trigger = {"request_response": {"timeout": "15m"}, "max_body": "20MiB"}
+    for name, function, concurrency in (("Flooded", "stand", 100), ("Other", "answer", 10)):
+        project.integration(
+            {
+                "name": name,
+                "trigger": {**trigger, "concurrency": concurrency},
+                "workflow": {"python": f"work:{function}", "timeout": "1h"},
+            }
+        )
+    (folder / "data").mkdir(mode=0o700)
+    with running_node(folder / "data", project.path, **LIMITS, **environment) as node:
+        yield node
+
+
+class Flood:
+    """All that it is let have, it keeps."""
+
+    def __init__(self, node: RunningNode) -> None:
+        port = urlsplit(node.public_url).port
+        assert port is not None
+        self._port = port
+        self._kept: list[RawConnection] = []
+
+    async def messages(self) -> None:
+        """So many wait, and take every slot that they can have."""
+        call = request("POST", "/test/Flooded", b"{}", x_api_key=KEY, prefer="respond-async")
+        async with await RawConnection.open(self._port) as connection:
+            for _ in range(WAITING):
+                assert (await connection.call(call)).status == 202
+
+    async def bodies(self, size_bytes: int) -> None:
+        """Bodies that come in and do not end, until one is refused."""
+        for _ in range(AT_MOST):
+            connection = await RawConnection.open(self._port)
+            self._kept.append(connection)
+            if (await self._begin(connection, "Flooded", size_bytes)).status != 100:
+                return
+            await connection.send(bytes(size_bytes - 1))
+        raise AssertionError("all of them are taken")
+
+    async def callers(self) -> None:
+        """Callers that wait for a response, until one is refused at once."""
+        for _ in range(AT_MOST):
+            connection = await RawConnection.open(self._port)
+            self._kept.append(connection)
+            await connection.send(request("POST", "/test/Flooded", b"{}", x_api_key=KEY))
+            answered = asyncio.create_task(connection.answer())
+            beside = asyncio.create_task(self._tell_time())
+            await asyncio.wait([answered, beside], return_when=asyncio.FIRST_COMPLETED)
+            await beside
+            if answered.done():
+                assert answered.result().status == 503
+                return
+            answered.cancel()
+        raise AssertionError("all of them wait")
+
+    async def _tell_time(self) -> None:
+        """A call is begun, or refused, before one that comes after it is answered."""
+        async with await RawConnection.open(self._port) as connection:
+            await connection.call(request("GET", "/-/health"))
+
+    async def other(self, size_bytes: int) -> tuple[int, bytes]:
+        """What a caller of the other trigger is told."""
+        async with await RawConnection.open(self._port) as connection:
+            answer = await self._begin(connection, "Other", size_bytes)
+            if answer.status == 100:
+                await connection.send(bytes(size_bytes))
+                answer = await connection.answer()
+            return answer.status, answer.body
+
+    async def _begin(self, connection: RawConnection, name: str, size_bytes: int) -> Answer:
+        known = {"x_api_key": KEY, "content_length": str(size_bytes), "expect": "100-continue"}
+        return await connection.call(request("POST", f"/test/{name}", **known))
+
+    def close(self) -> None:
+        for connection in self._kept:
+            connection.close()
+
+
+async def told_beside_a_flood(node: RunningNode) -> dict[str, list[tuple[int, bytes]]]:
+    """What callers of the other trigger are told, by what the first one is flooded with."""
+    flood, told = Flood(node), {}
+
+    async def others() -> list[tuple[int, bytes]]:
+        return [await flood.other(size) for size in (2, 100 * 1024, 2 * MIB)]
+
+    try:
+        await flood.messages()
+        told["waiting messages"] = await others()
+        await flood.bodies(LONG_BYTES)
+        told["long bodies"] = await others()
+        await flood.bodies(SHORT_BYTES)
+        told["bodies in memory"] = await others()
+        await flood.callers()
+        told["callers"] = await others()
+    finally:
+        flood.close()
+    return told
+
+
+def test_p12_a_flooded_trigger_leaves_the_others_what_they_need(
+    tmp_path: Path, report: Report
+) -> None:
+    with shared(tmp_path) as node:
+        told = asyncio.run(told_beside_a_flood(node))
+    count = sum(len(answers) for answers in told.values())
+    report.row("P12", "one trigger flooded", acknowledged=count, note=", ".join(told))
+    assert told == {name: [(200, b"done")] * 3 for name in told}
+
+
+def test_p12_fails_when_whoever_comes_first_may_take_all(tmp_path: Path, report: Report) -> None:
+    with shared(tmp_path, **dict([planted("shares_ignored")])) as node:
+        told = asyncio.run(told_beside_a_flood(node))
+    found = [name for name, answers in told.items() if answers != [(200, b"done")] * 3]
+    report.defect("P12", "shares_ignored", found=len(found) == 3)
+    assert found == ["long bodies", "bodies in memory", "callers"]
