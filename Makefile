@@ -51,7 +51,7 @@ lint: $(VENV)/.dev ## format, lint, types, imports, sizes, links
 
 test: $(VENV)/.dev ## every test, faults in their quick size
 	@sh scripts/install_chromium.sh
-	$(PYTEST) -n auto --dist loadfile --durations 20 --durations-min 5 tests
+	$(PYTEST) -n auto --dist loadfile --no-loadscope-reorder --durations 20 --durations-min 5 tests
 
 # Hours of work: each result is kept, and the next run goes on. OPTIONS: --minutes 30 (only what
 # fits; 0 shows the table), --since COMMIT (take what was found since then), --fresh, -k p03, ...
