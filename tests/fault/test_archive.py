@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from firesteel.store.archive.reading import Wanted, find
+from firesteel.store.archive.record import encoded
 from tests.conftest import Size
 from tests.fault.defects import PLANTED, together
 from tests.fault.report import Report
@@ -84,3 +85,33 @@ def test_it_fails_when_messages_go_before_they_are_archived(tmp_path: Path, repo
         lost = sent - archived(tmp_path)
     report.defect("0060", "purged_before_archived", found=bool(lost))
     assert lost
+
+
+CANARIES = (
+    "key-canary-0123456789",
+    "cookie-canary",
+    "bearer-canary",
+    "iban-canary",
+    "session-canary",
+)
+
+
+def test_p44_an_archive_holds_no_credential_and_nothing_that_is_redacted(tmp_path: Path) -> None:
+    key, cookie, bearer, iban, session = CANARIES
+    document = {
+        **DOCUMENT,
+        "trigger": {"authentication": [{"api_key": {"label": "tester", "value": key}}]},
+        "redact": ["body.iban", "x-session"],
+        "workflow": {"steps": [{"name": "seen", "map": "{% input.body %}"}]},
+    }
+    with running_node(tmp_path / "data", **dict([hasty(tmp_path)])) as node:
+        node.admin("PUT", "/workspaces/test/integrations/Kept", json=document)
+        headers = {"x-api-key": key, "cookie": cookie, "x-session": session}
+        headers["proxy-authorization"] = f"Bearer {bearer}"
+        body = {"item": "A-100", "iban": iban}
+        assert node.call("Kept", headers=headers, json=body).status_code == 202
+        wait_until(lambda: archived(tmp_path))
+    (record,) = find(tmp_path / "data" / "archive", Wanted())
+    line = encoded(record).decode()
+    assert "A-100" in line
+    assert [canary for canary in CANARIES if canary in line] == []

@@ -39,10 +39,14 @@ CANARIES = {
         "jwt-secret",
         "password",
         "unused-secret",
+        "alert-secret",
+        "alert-path",
+        "mail-password",
     )
 }
 SECRETS = ("header-secret", "url-secret", "sql-secret", "signature", "basic-declared")
 SECRETS = (*SECRETS, "verify-token", "jwt-secret", "unused-secret")
+SECRETS = (*SECRETS, "alert-secret", "alert-path", "mail-password")
 MODULE = """
 import logging
 from firesteel import Message, step, workflow
@@ -59,6 +63,7 @@ def fails(input, message: Message):
 """
 PAGES = (
     *("/w/test", "/w/test/integrations", "/w/test/messages", "/w/test/failed", "/w/test/lanes"),
+    *("/w/test/alerts", "/w/test/alerts/channels/mail", "/w/test/alerts/channels/hook"),
     *("/w/test/connections", "/w/test/consumers", "/workers", "/storage", "/users", "/tokens"),
     *("/audit", "/settings", "/encryption", "/account"),
 )
@@ -159,9 +164,23 @@ class Scene:
             put("PUT", f"{test}/integrations/{name}", json=document)
             added = {"label": "pasted", "value": CANARIES["pasted-key"]}
             put("POST", f"{test}/integrations/{name}/keys", json=added)
+        self.alert()
         user = {"name": "anna", "role": "viewer"}
         put("POST", "/users", json=user)
         self.names = list(flows)
+
+    def alert(self) -> None:
+        """Channels that are there, answer with an error, and are not there."""
+        put, alerts = self.node.admin, "/workspaces/test/alerts"
+        mail = {"email": ["a@example.com"], "from": "f@example.com", "host": "127.0.0.1", "port": 9}
+        secret, path = reference("alert-secret"), reference("alert-path")
+        for name, channel in {
+            "hook": {"webhook": f"{self.sink.url}/api/ok", "secret": secret},
+            "chat": {"slack": f"{self.sink.url}/{path}"},
+            "mail": {**mail, "user": "f", "password": reference("mail-password"), "tls": "none"},
+        }.items():
+            put("PUT", f"{alerts}/channels/{name}", json=channel)
+            put("POST", f"{alerts}/channels/{name}/test")
 
     def call(self) -> None:
         """Every trigger with every kind of credential, right and wrong."""
@@ -300,6 +319,7 @@ def test_p44_canaries_are_found_nowhere(
     sent = [one.header("x-token") for one in scene.sink.received]
     report.row("P44", "canaries looked for", cycles=len(scene.seen), lost=len(found))
     assert CANARIES["header-secret"] in sent  # they were in use
+    assert any(CANARIES["alert-path"] in one.path for one in scene.sink.received)
     assert [item for item in found if not shown_to_administrators(item)] == []
     assert len(scene.seen) > 60
     assert b"it broke" in b"".join(scene.seen.values())

@@ -42,7 +42,8 @@ _ADDRESS = re.compile(r"127\.0\.0\.1:\d+")
 _LAST_LINES = {"demo": "Ctrl-C stops", "dev": "  changes are published", "serve": "  Data"}
 # What only shows how things stand is asked again until it shows what the page says.
 _SHOWS = re.compile(
-    r"firesteel (?:messages (?:list|show)|lanes list|key list|status|archive list)\b[^|]*$"
+    r"firesteel (?:messages (?:list|show)|lanes list|key list|status|archive list"
+    r"|alert (?:sent|list))\b[^|]*$"
 )
 _ID = re.compile(r"\b[0-9a-f]{32}\b")
 

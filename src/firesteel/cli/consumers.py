@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from firesteel.cli.command import Session  # read by Typer
-from firesteel.cli.keys import EXPIRES, key_columns, key_row, read_value
+from firesteel.cli.keys import EXPIRES, VALUE, key_columns, key_of, key_row, read_value
 
 CONSUMER = Annotated[str, typer.Argument(help="Name of the consumer.")]
 INTEGRATIONS = Annotated[list[str], typer.Argument(help="Names of integrations.")]
@@ -20,10 +20,7 @@ def add(
         list[str] | None,
         typer.Option("--grant", "-g", help="An integration that it may call; may be repeated."),
     ] = None,
-    value: Annotated[
-        str | None,
-        typer.Option("--value", help="Your own secret; - reads it from standard input."),
-    ] = None,
+    value: VALUE = None,
     same_as: Annotated[
         str | None,
         typer.Option(
@@ -126,14 +123,6 @@ def revoke(session: Session, consumer: CONSUMER, integrations: INTEGRATIONS) -> 
         session.client.delete(session.path("consumers", consumer, "grants", name))
     text = f"{consumer} may no longer call {', '.join(integrations)}"
     session.output.result({"revoked": integrations}, text)
-
-
-def key_of(named: str | None) -> dict[str, str] | None:
-    """A trigger's key, written INTEGRATION/LABEL."""
-    if named is None:
-        return None
-    integration, _, label = named.partition("/")
-    return {"integration": integration, "label": label}
 
 
 def _way(way: dict[str, str]) -> str:

@@ -20,6 +20,10 @@ OF_CONSUMER = Annotated[
 EXPIRES = Annotated[
     str | None, typer.Option("--expires", help="Last day on which it is taken: YYYY-MM-DD.")
 ]
+VALUE = Annotated[
+    str | None,
+    typer.Option("--value", help="Your own secret; - reads it from standard input."),
+]
 
 
 def add(
@@ -32,10 +36,7 @@ def add(
             "without one is numbered."
         ),
     ] = None,
-    value: Annotated[
-        str | None,
-        typer.Option("--value", help="Your own secret; - reads it from standard input."),
-    ] = None,
+    value: VALUE = None,
     same_as: Annotated[
         str | None,
         typer.Option(
@@ -62,8 +63,7 @@ def add(
     if label is not None or not consumer:
         body["label"] = label or ""
     if same_as is not None:
-        integration, _, other = same_as.partition("/")
-        body["same_as"] = {"integration": integration, "label": other}
+        body["same_as"] = key_of(same_as)
     added = session.client.post(_path(session, name, consumer), body)
     if added["warning"]:
         session.output.warn(added["warning"])
@@ -94,10 +94,7 @@ def rotate(
     session: Session,
     name: NAME,
     label: LABEL,
-    value: Annotated[
-        str | None,
-        typer.Option("--value", help="Your own secret; - reads it from standard input."),
-    ] = None,
+    value: VALUE = None,
     overlap: Annotated[
         str,
         typer.Option(
@@ -190,6 +187,14 @@ def read_value(value: str | None) -> str | None:
     if value == "-":
         return typer.get_text_stream("stdin").read().rstrip("\r\n")
     return value
+
+
+def key_of(named: str | None) -> dict[str, str] | None:
+    """A trigger's key, written INTEGRATION/LABEL."""
+    if named is None:
+        return None
+    integration, _, label = named.partition("/")
+    return {"integration": integration, "label": label}
 
 
 def key_columns() -> tuple[str, ...]:

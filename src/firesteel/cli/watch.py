@@ -86,6 +86,8 @@ class Watcher:
             raise
         applied.publications = [item for item in applied.publications if item["changed"]]
         applied.connections = [item for item in applied.connections if item["changed"]]
+        if applied.alerts is not None and not applied.alerts["changed"]:
+            applied.alerts = None
         show_applied(session.output, applied)
 
 

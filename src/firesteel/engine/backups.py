@@ -48,8 +48,10 @@ class Backups:
         closed, whatever becomes of who reads it. What an engine that died has left of such copies
         is deleted first. Raises what ``make`` raises."""
         if self.progress is None:
-            for left in self._data_dir.glob(f"{_PASSING}*"):
-                left.unlink(missing_ok=True)
+            # Whole ones, and those that were being made, under the name that they have meanwhile.
+            for pattern in (f"{_PASSING}*", f".{_PASSING}*"):
+                for left in self._data_dir.glob(pattern):
+                    left.unlink(missing_ok=True)
         path = self._data_dir / f"{_PASSING}{secrets.token_hex(8)}.db"
         copied = await self.make(path)
         file = path.open("rb")

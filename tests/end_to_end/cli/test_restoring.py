@@ -130,6 +130,8 @@ def test_a_copy_is_downloaded_whole_and_leaves_nothing_on_the_node(
         monkeypatch.setenv("FIRESTEEL_DATA_DIR", str(data))
         before = {path.name for path in data.iterdir()}
 
+        (data / "..download-0.db.1.partial").write_bytes(b"left by an engine that was killed")
+
         done = cli.json("backup", "--download", copy)
 
         assert done["sha256"] == hashlib.sha256(copy.read_bytes()).hexdigest()

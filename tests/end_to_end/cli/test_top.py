@@ -32,6 +32,8 @@ class Terminal:
         ioctl(self.slave, TIOCSWINSZ, struct.pack("HHHH", _LINES, _COLUMNS, 0, 0))
         self.before = tcgetattr(self.slave)
         environment = {**os.environ, "FIRESTEEL_DATA_DIR": data_dir, "TERM": "xterm-256color"}
+        for name in ("COLUMNS", "LINES", "NO_COLOR"):
+            environment.pop(name, None)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "firesteel", *words],
             stdin=self.slave,
@@ -55,8 +57,14 @@ class Terminal:
 
     def until(self, pattern: str, since: int = 0) -> str:
         """The text that fits, as soon as it is shown."""
-        found: re.Match[str] = wait_until(lambda: re.search(pattern, self.shown[since:]))
-        return found.group()
+
+        def found() -> re.Match[str] | None:
+            ended = self.process.poll() not in (None, 0)
+            assert not ended, f"it ended with {self.process.returncode}: {self.shown}"
+            return re.search(pattern, self.shown[since:])
+
+        match: re.Match[str] = wait_until(found)
+        return match.group()
 
     def close(self) -> None:
         if self.process.poll() is None:

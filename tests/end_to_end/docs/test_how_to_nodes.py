@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.http_server import HttpServer, Reply
 from tests.support.markdown import DOCS
 from tests.support.moved import asked
 from tests.support.nginx import free_port, needs_nginx
@@ -20,6 +21,7 @@ from tests.support.walkthrough import NODE, PROJECT, Walkthrough
 ON_THEIR_OWN = (
     "archive-and-read-back",
     "back-up",
+    "be-told-of-failures",
     "behind-caddy",
     "behind-nginx",
     "day-two",
@@ -91,6 +93,23 @@ def test_messages_are_archived_and_read_back_as_the_page_says(tmp_path: Path) ->
     """An hour is 3.6 seconds here."""
     hasty = Path(__file__).parents[2] / "support" / "hasty_retention"
     walk("archive-and-read-back", tmp_path, environment={"PYTHONPATH": str(hasty)})
+
+
+def test_failures_are_told_as_the_page_says(tmp_path: Path) -> None:
+    with HttpServer.started() as chat:
+        chat.reply("/hooks/T0", Reply(200, b"ok"))
+        walk(
+            "be-told-of-failures",
+            tmp_path,
+            replaced={"https://chat.example.com": chat.url},
+            environment={"FIRESTEEL_OUTGOING_ALLOW": "127.0.0.0/8"},
+        )
+        posts = [item.json["text"] for item in chat.received]
+    assert [text.partition("\n")[0] for text in posts] == [
+        "Test: alerts of the workspace acme arrive by the channel chat",
+        "Approve failed: permanent_error",
+    ]
+    assert "no customer 7" not in posts[1]
 
 
 def test_a_back_up_is_made_and_restored_as_the_page_says(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ is read through before it gets its name.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 import shutil
@@ -36,7 +37,9 @@ def back_up(
         raise CallerError("the file to write to exists", code="target_exists")
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
-        partial.unlink(missing_ok=True)
+        # What an engine has left that was killed while it copied, with SQLite's journal of it.
+        for left in target.parent.glob(f".{glob.escape(target.name)}.*.partial*"):
+            left.unlink(missing_ok=True)
         os.close(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         _copy(store, partial, progress, reserve_bytes)
         copied = _checked(partial, progress)
