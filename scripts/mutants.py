@@ -52,6 +52,7 @@ ENGINE = [
     for name in (
         "engine",
         "engine_asking",
+        "other_nodes",
         "commits",
         "waiters",
         "live",

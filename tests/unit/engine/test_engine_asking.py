@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, cast
@@ -122,6 +123,7 @@ async def test_a_node_alone_tells_of_itself_and_one_of_several_of_all(
     node: AttendedEngine, worker: Answering
 ) -> None:
     (alone,) = await node.engine.nodes()
+    assert (node.engine.gateways, alone.name) == (1, socket.gethostname())
     assert (alone.name, alone.role) == (node.engine.name, node.engine.settings.role)
     assert (alone.running, alone.lease_s) == (2, math.inf)
     assert alone.since_us <= node.engine.now_us()
