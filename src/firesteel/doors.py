@@ -142,10 +142,14 @@ def rules_of(settings: Settings) -> tuple[Rules, Rules]:
         proxies=proxies,
         certificate_header=header.lower().encode() if header else None,
         hosts=_public_hosts(settings),
+        hsts_max_age_s=int(settings.hsts_max_age_s),
         places=Places(files.public_connections, of_one, proxies),
     )
     admin = Rules(
-        proxies=proxies, hosts=_admin_hosts(settings), places=Places(files.admin_connections)
+        proxies=proxies,
+        hosts=_admin_hosts(settings),
+        hsts_max_age_s=int(settings.hsts_max_age_s),
+        places=Places(files.admin_connections),
     )
     return public, admin
 

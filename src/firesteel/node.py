@@ -218,6 +218,7 @@ class Node:
             clock=clock,
             bulletin=store.bulletin,
             told=ExecutionLog(settings),
+            running_limit_bytes=settings.bodies_running_bytes,
         )
         slots = settings.worker_slots if settings.runs_attempts else 0
         pool = Pool(dispatcher, token=handover.token, slots=slots)

@@ -209,6 +209,15 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("tls_cert", "tls_cert", values.path, "", "Certificate chain in PEM; with tls_key."),
     Setting("tls_key", "tls_key", values.path, "", "Private key in PEM; reloaded when it changes."),
     Setting(
+        "hsts_max_age",
+        "hsts_max_age_s",
+        values.duration(0, 2 * 365 * 86400),
+        "0s",
+        "For how long browsers are told, on every answer of both ports, to come to this host by "
+        "HTTPS only (Strict-Transport-Security), e.g. 8760h; needs tls_cert. It holds for every "
+        "port of the host, other services too.",
+    ),
+    Setting(
         "tls_client_ca",
         "tls_client_ca",
         values.path,
@@ -268,6 +277,15 @@ SETTINGS: tuple[Setting, ...] = (
         "Bytes of bodies over 1 MiB that the node holds in the data directory while they come in "
         "and until they are committed; a call over it gets 503 overloaded. One trigger may hold as "
         "much as is then left for all others.",
+    ),
+    Setting(
+        "bodies_running",
+        "bodies_running_bytes",
+        values.size(1024**2),
+        "256MiB",
+        "Bytes of bodies over 256 KiB of executions that run at once on the node, in the engine "
+        "and in its workers; further ones wait with their slot. One trigger may hold as much as is "
+        "then left for all others. One body alone may be longer.",
     ),
     Setting(
         "worker_slots",

@@ -65,6 +65,7 @@ class Settings:
     client_certificate_header: str | None
     tls_cert: Path | None
     tls_key: Path | None
+    hsts_max_age_s: float
     tls_client_ca: Path | None
     tls: Literal["off", "self-signed"]
     session_idle_s: float
@@ -73,6 +74,7 @@ class Settings:
     disk_reserve_bytes: int
     bodies_in_flight_bytes: int
     bodies_on_disk_bytes: int
+    bodies_running_bytes: int
     worker_slots: int
     worker_memory_bytes: int
     log_level: Literal["debug", "info", "warning", "error"]
@@ -280,6 +282,8 @@ def _contradictions(fields: Mapping[str, Any]) -> Iterator[SettingFault]:
         yield SettingFault("tls_cert, tls_key", "one is given without the other")
     if fields["tls_client_ca"] and fields["tls_cert"] is None and fields["tls"] == "off":
         yield SettingFault("tls_client_ca", "needs TLS: tls_cert and tls_key, or tls = self-signed")
+    if fields["hsts_max_age_s"] and fields["tls_cert"] is None:
+        yield SettingFault("hsts_max_age", "needs tls_cert and tls_key: a proxy sends its own")
     if fields["client_certificate_header"] and not fields["trusted_proxies"]:
         yield SettingFault("client_certificate_header", "is believed of trusted_proxies only")
     if fields["tls_cert"] is not None and fields["tls"] != "off":

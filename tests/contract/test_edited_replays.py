@@ -19,6 +19,24 @@ async def test_an_edited_replay_runs_on_what_the_person_gave(shop: Shop) -> None
     assert (claim.message.id, claim.message.sequence) == (failed.message_id, failed.sequence)
 
 
+async def test_a_long_body_that_a_person_gave_is_left_in_the_store_like_any_other(
+    shop: Shop,
+) -> None:
+    long = bytes(range(256)) * 2000
+    failed = await shop.done(State.FAILED, body=b"broken")
+    edited = await shop.replay(failed.execution_no, Edit(body=long, input=b"{}"))
+    claim = shop.claims[edited]
+    assert (claim.message.body, claim.left_bytes, claim.given_input) == (b"", len(long), b"{}")
+    assert await shop.store.journal.body(edited) == long
+    kept = await shop.done(State.FAILED, body=long)
+    shortened = await shop.replay(kept.execution_no, EDIT)
+    claim = shop.claims[shortened]
+    assert (claim.message.body, claim.left_bytes) == (b"mended", 0)
+    as_it_was = await shop.replay(kept.execution_no, Edit(input=b"{}"))
+    assert shop.claims[as_it_was].left_bytes == len(long)
+    assert await shop.store.journal.body(as_it_was) == long
+
+
 async def test_p17_the_message_stays_as_it_was_received_and_the_edit_is_shown_with_its_run(
     shop: Shop,
 ) -> None:

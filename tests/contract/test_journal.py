@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import math
-import os
 
 import pytest
 
 from firesteel.errors import CallerError
 from firesteel.model.execution import State
 from firesteel.store.catalog import TriggerRules
-from firesteel.store.journal import Accepted, Duplicate, Idempotency, LaneFull, TriggerCounts
+from firesteel.store.journal import (
+    Accepted,
+    Duplicate,
+    Idempotency,
+    LaneFull,
+    TriggerCounts,
+)
 from tests.contract.conftest import OpenStore, Store
 from tests.support.hand import ADA, BROKEN, OK, Hand, step
 
@@ -65,22 +70,6 @@ async def test_a_message_that_may_start_is_claimed_with_its_bytes_and_its_sequen
     assert claim.execution == f"{accepted.message_id}-1"
     assert claim.message.body == b"\xff\x00raw"
     assert (claim.epoch, claim.attempt, claim.counted, claim.alone) == (1, 1, 1, False)
-
-
-async def test_p05_long_bodies_are_kept_as_they_came_whatever_is_written_with_them(
-    open_store: OpenStore,
-) -> None:
-    mib = 1024 * 1024
-    bodies = [os.urandom(size) for size in (9, 3 * mib + 5, 0, mib, mib + 1, 2 * mib, 20)]
-    store = await open_store()
-    hand = Hand(store.journal, store.catalog, slots=0)
-    trigger = await hand.trigger()
-    await asyncio.gather(*[hand.journal.append(hand.new(trigger, body=body)) for body in bodies])
-    await store.close()
-    again = await open_store()
-    claims = await Hand(again.journal, again.catalog).taken(len(bodies))
-    found = sorted((claim.message.sequence, claim.message.body) for claim in claims)
-    assert [body for _, body in found] == bodies
 
 
 async def test_a_full_trigger_takes_no_more_until_something_starts(hand: Hand) -> None:

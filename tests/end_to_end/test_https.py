@@ -98,12 +98,26 @@ def test_a_given_certificate_serves_both_ports_and_is_taken_anew_when_it_changes
         both_ports_answer(node)
 
 
+def test_browsers_are_told_to_come_by_https_only_where_that_is_wanted(
+    data_dir: Path, project: ProjectFolder, authority: trustme.CA, tmp_path: Path
+) -> None:
+    settings = {**issue(authority, tmp_path), "FIRESTEEL_HSTS_MAX_AGE": "8760h"}
+    with running_node(data_dir, project.path, **settings) as node:
+        use(node, trusting(authority))
+        for port in (node.public_url, node.address["admin_url"]):
+            for path in ("/-/health", "/health/live", "/nothing", "/api/v1/me", "/sign-in"):
+                answer = node.client.get(port + path)
+                assert answer.headers.get_list("strict-transport-security") == ["max-age=31536000"]
+
+
 def test_a_self_signed_certificate_serves_both_ports(
     data_dir: Path, project: ProjectFolder
 ) -> None:
     with running_node(data_dir, project.path, FIRESTEEL_TLS="self-signed") as node:
         use(node, ssl.create_default_context(cafile=node.address["certificate"]))
         both_ports_answer(node)
+        health = node.client.get(f"{node.public_url}/-/health")
+        assert "strict-transport-security" not in health.headers
         first = Path(node.address["certificate"]).read_bytes()
     with running_node(data_dir, project.path, FIRESTEEL_TLS="self-signed") as node:
         # The same one after a restart: who trusted it goes on.

@@ -19,6 +19,7 @@ from firesteel.engine.cancelling import Elsewhere
 from firesteel.engine.commits import Commits
 from firesteel.engine.execution_log import ExecutionLog, ids
 from firesteel.engine.live import Feed
+from firesteel.engine.long_bodies import LongBodies, is_long
 from firesteel.engine.pool import Work
 from firesteel.errors import CallerError, StoreUnavailable
 from firesteel.model import frames
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 DEFINITION_RETRY_S = 1.0
 LEASE_RETRY_S = 1.0
+RUNNING_LIMIT_BYTES = 256 * 1024 * 1024
 LEASE_LOST = "lease_lost"
 VERSION_UNUSABLE = Failure("unknown", "version_unusable", "the stored version cannot be read")
 NO_OUTCOME = Failure("unknown", "no_outcome", "the worker sent no outcome")
@@ -70,6 +72,7 @@ class Dispatcher:
         clock: Clock,
         bulletin: Bulletin,
         told: ExecutionLog,
+        running_limit_bytes: int = RUNNING_LIMIT_BYTES,
     ) -> None:
         self._journal = journal
         self._elsewhere = Elsewhere(journal, bulletin)
@@ -84,6 +87,7 @@ class Dispatcher:
         self.feed = Feed()
         self._commits = Commits()
         self._preparing: dict[int, Claim] = {}
+        self._long = LongBodies(journal, self._commits, self, limit_bytes=running_limit_bytes)
         self._stopping = False
         self._held = False
         self._slots = 0
@@ -93,6 +97,7 @@ class Dispatcher:
         """The pool to give attempts to; claims come from the journal from here on. ``on_defect``:
         the journal refused to end an execution; only a new session can. ``traffic`` counts."""
         self._pool = pool
+        self._long.use(pool)
         self._traffic = traffic
         self._on_defect = on_defect
 
@@ -138,7 +143,17 @@ class Dispatcher:
             self.hand_back(claim)
             return
         connections = self._connections.frame(plan.definition.workspace)
-        self._pool.assign(Work(claim, plan.definition, plan.timeout_s, connections))
+        work = Work(claim, plan.definition, plan.timeout_s, connections)
+        if is_long(claim):
+            self._long.start(work)
+        else:
+            self._pool.assign(work)
+
+    def unreadable(self, claim: Claim) -> None:
+        """The store does not give a long body now."""
+        self._long.ended(claim.execution_no)
+        again = Postponement(claim.execution_no, claim.epoch, DEFINITION_RETRY_S, counts=False)
+        self._postpone(claim, again)
 
     # from the pool
 
@@ -175,6 +190,8 @@ class Dispatcher:
 
     def ended(self, claim: Claim, outcome: frames.Outcome) -> None:
         """The attempt has an outcome: settle, or try again later."""
+        if self._long:
+            self._long.ended(claim.execution_no)
         if outcome.logs:
             self._told.said(claim, self._definitions.known(claim.version_no), outcome.logs)
         if outcome.response is not None:
@@ -209,6 +226,8 @@ class Dispatcher:
     def crashed(self, claim: Claim, failure: Failure, blame: Blame) -> None:
         """The worker ended under the attempt. One that is not surely to blame runs again at once,
         and this time does not count; a suspect runs by itself."""
+        if self._long:
+            self._long.ended(claim.execution_no)
         if blame == "sure":
             lost = frames.Outcome(claim.execution_no, claim.epoch, None, failure)
             self.ended(claim, lost)
@@ -236,6 +255,8 @@ class Dispatcher:
         """Claim nothing more; what runs goes on."""
         self._stopping = True
         self._journal.grant(0)
+        for claim in self._long.withdraw():
+            self.hand_back(claim)
 
     async def flush(self) -> None:
         """Wait for all writes and preparations that were begun."""
@@ -252,7 +273,7 @@ class Dispatcher:
 
     def cancel_asked(self, execution_no: int, actor: Actor) -> None:
         """Another node asks to end an execution that may run here."""
-        claim = self._preparing.get(execution_no)
+        claim = self._preparing.get(execution_no) or self._long.claim_of(execution_no)
         if claim is None and self._pool is not None:
             claim = self._pool.claim_of(execution_no)
         if claim is not None:
@@ -273,8 +294,10 @@ class Dispatcher:
             if epoch is None:
                 break
             self._preparing.pop(execution_no, None)
+            self._long.drop(execution_no)
             if self._pool is not None:
                 await self._pool.cancel(execution_no)
+            self._long.ended(execution_no)
             ended = await self._commits.insist(
                 partial(self._journal.end_running, execution_no, epoch, actor, response)
             )

@@ -70,7 +70,9 @@ class Link(asyncio.Protocol):
         self._listener = listener
         self._token = token
         self._reader = frames.engine_frames()
-        self._outgoing: list[bytes] = []
+        self._outgoing: list[bytes | bytearray] = []
+        self.writable = asyncio.Event()
+        self.writable.set()
         self._transport: asyncio.Transport | None = None
         self._versions: OrderedDict[int, None] = OrderedDict()
         self.workspaces: set[str] = set()
@@ -106,10 +108,19 @@ class Link(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # asyncio's name
         """The worker has ended."""
         self._transport = None
+        self.writable.set()
         if not self.gone.done():
             self.gone.set_result(None)
         if self.pid:
             self._listener.left(self)
+
+    def pause_writing(self) -> None:
+        """The worker has still to take much of what was sent."""
+        self.writable.clear()
+
+    def resume_writing(self) -> None:
+        """It has taken most of it."""
+        self.writable.set()
 
     def _greet(self, frame: frames.Frame) -> None:
         if isinstance(frame, frames.Hello) and hmac.compare_digest(frame.token, self._token):
@@ -120,13 +131,16 @@ class Link(asyncio.Protocol):
 
     # for the pool
 
-    def send(self, frame: frames.Frame) -> None:
-        """Queue a frame; lost with the worker, whose attempts are then run anew."""
+    def send(self, frame: frames.Frame, *, long: bool = False) -> None:
+        """Queue a frame; lost with the worker, whose attempts are then run anew. ``long``: it is
+        not copied more often than it must be."""
         if self._transport is None:
             return
         if not self._outgoing:
             self._loop.call_soon(self._flush)
-        self._outgoing.append(frames.encode(frame))
+        self._outgoing.append(frames.encode_long(frame) if long else frames.encode(frame))
+        if long:
+            self._flush()
 
     def define(self, definition: Definition) -> None:
         """Make sure that the worker knows the version."""
@@ -146,5 +160,9 @@ class Link(asyncio.Protocol):
 
     def _flush(self) -> None:
         outgoing, self._outgoing = self._outgoing, []
-        if self._transport is not None:
-            self._transport.write(b"".join(outgoing))
+        if self._transport is not None and outgoing:
+            long = outgoing.pop() if type(outgoing[-1]) is bytearray else None
+            if outgoing:
+                self._transport.write(b"".join(outgoing))
+            if long is not None:
+                self._transport.write(long)

@@ -11,6 +11,7 @@ several, or in a worker that was importing, none counts, each runs again alone (
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import os
 import signal
@@ -19,8 +20,10 @@ from collections import deque
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from firesteel.engine.link import Link, Running
+from firesteel.engine.long_bodies import without_body
 from firesteel.model import frames
 from firesteel.model.execution import Failure
+from firesteel.store.journal import LEFT_FROM_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -225,6 +228,14 @@ class Pool:
             link.running.clear()
         return claims
 
+    async def sent(self, within_s: float) -> None:
+        """Until workers have taken what was sent to them, or the time is over."""
+        await asyncio.sleep(0)  # what was sent in this turn leaves at its end
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                for link in list(self._links):
+                    await link.writable.wait()
+
     def drain_all(self) -> None:
         """Let every worker end after its attempts; the supervisor starts new ones."""
         for link in list(self._links):
@@ -343,7 +354,9 @@ class Pool:
     def _hand(self, link: Link, work: Work) -> None:
         claim = work.claim
         deadline = self._monotonic() + work.timeout_s + DEADLINE_GRACE_S
-        link.running[claim.execution_no] = Running(claim, deadline)
+        long = len(claim.message.body) > LEFT_FROM_BYTES
+        kept = without_body(claim) if long else claim  # what is sent is not kept as well
+        link.running[claim.execution_no] = Running(kept, deadline)
         if work.definition.workspace not in link.workspaces:
             link.workspaces.add(work.definition.workspace)
             link.send(work.connections)
@@ -359,7 +372,8 @@ class Pool:
                 claim.message,
                 claim.journal,
                 claim.given_input,
-            )
+            ),
+            long=long,
         )
 
     def _least_busy(self, *, limit: bool = True) -> Link | None:

@@ -123,7 +123,7 @@ class AsgiCycle:
     def _assemble(self, status: int, headers: Any) -> bytes:
         """The head of the answer; ``headers``: pairs of bytes, names in lower case."""
         exchange = self._exchange
-        lines = [STATUS_LINES[status], exchange.protocol.state.date_line]
+        lines = [STATUS_LINES[status], *exchange.protocol.state.date_line.split(b"\r\n")]
         length: bytes | None = None
         for name, value in headers:
             if name == b"content-length":

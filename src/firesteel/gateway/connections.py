@@ -23,9 +23,10 @@ log = structlog.get_logger(__name__)
 
 class Connections:
     """The open connections of a listener, and the tasks of their requests. ``date_line``: the Date
-    header, made once a second and not once an answer. ``stopping``: no connection is kept after the
-    answer in hand. ``handler`` answers their requests, under ``rules``. ``refused``: requests that
-    came to no handler, by the code of their problem."""
+    header, and what else stands on every answer, made once a second and not once an answer.
+    ``stopping``: no connection is kept after the answer in hand. ``handler`` answers their
+    requests, under ``rules``. ``refused``: requests that came to no handler, by the code of their
+    problem."""
 
     def __init__(self, handler: Handler, rules: Rules) -> None:
         self.handler = handler
@@ -34,6 +35,11 @@ class Connections:
         self.certificate_header = rules.certificate_header
         self.hosts = rules.hosts
         self.places = rules.places
+        self._said_with_the_date = (
+            b"\r\nstrict-transport-security: max-age=%d" % rules.hsts_max_age_s
+            if rules.hsts_max_age_s
+            else b""
+        )
         self.request_ids = RequestIds()
         self.stopping = False
         self.date_line = b""
@@ -46,7 +52,8 @@ class Connections:
 
     def tick(self, now: float) -> None:
         """To be called once a second; ``now``: the loop's time."""
-        self.date_line = b"date: " + formatdate(time.time(), usegmt=True).encode()
+        date = formatdate(time.time(), usegmt=True).encode()
+        self.date_line = b"date: " + date + self._said_with_the_date
         for connection in list(self.guarded):
             connection.sweep(now)
         turned_away, self.places.turned_away = self.places.turned_away, 0

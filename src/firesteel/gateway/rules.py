@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 class Rules:
     """``proxies``: who is believed of whom they bring. ``certificate_header``: in which they pass
     on certificates of clients, in lower case; None: in none. ``hosts``: by which names it may be
-    called, None: by any. ``places``: how many connections there may be; of one listener only."""
+    called, None: by any. ``hsts_max_age_s``: for how long browsers are told to come by HTTPS only;
+    0: they are not. ``places``: how many connections there may be; of one listener only."""
 
     deadlines: Deadlines = field(default_factory=Deadlines)
     proxies: Proxies = field(default_factory=Proxies)
     certificate_header: bytes | None = None
     hosts: Hosts | None = None
+    hsts_max_age_s: int = 0
     places: Places = field(default_factory=Places)

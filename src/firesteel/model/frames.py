@@ -394,6 +394,14 @@ def encode(frame: Frame) -> bytes:
     return _LENGTH.pack(len(data)) + data
 
 
+def encode_long(frame: Frame) -> bytearray:
+    """The same, made without a copy of it."""
+    data = bytearray(_LENGTH.size)
+    _encoder.encode_into(frame, data, _LENGTH.size)
+    _LENGTH.pack_into(data, 0, len(data) - _LENGTH.size)
+    return data
+
+
 class FrameReader:
     """Cuts a byte stream into frames: ``feed`` bytes, iterate over what became whole.
 

@@ -103,6 +103,11 @@ class LaneFull(msgspec.Struct, frozen=True, gc=False):
 Appended = Accepted | Duplicate | LaneFull
 
 
+LEFT_FROM_BYTES = 256 * 1024
+"""A claim leaves a body over this in the store: as many as start at once would else be in memory
+together."""
+
+
 class Claim(msgspec.Struct, frozen=True):
     """One attempt that this session must make. ``attempt`` counts all attempts of the execution
     (1, 2, ...); ``counted`` those that count against ``retry.attempts``, this one included.
@@ -110,7 +115,8 @@ class Claim(msgspec.Struct, frozen=True):
     ``alone``: a suspect of a crash; no other attempt may be in its worker. ``given_input``: the
     workflow's input as JSON, where a person gave one for this replay. ``message`` is as that
     person edited it. ``first_started_at_us``: when the first attempt was claimed, on the clock of
-    ``Journal.steady_us``."""
+    ``Journal.steady_us``. ``left_bytes``: the length of the body where that was left in the store
+    (``Journal.body``) and is empty here."""
 
     execution_no: int
     epoch: int
@@ -124,6 +130,7 @@ class Claim(msgspec.Struct, frozen=True):
     journal: list[JournalEntry] = []
     alone: bool = False
     given_input: bytes = b""
+    left_bytes: int = 0
 
 
 class Settlement(msgspec.Struct, frozen=True):
@@ -246,6 +253,11 @@ class Journal(Protocol):
         inside the transaction, also among messages of the same transaction. Raises CallerError
         ``unknown_integration``; StoreUnavailable ``overloaded`` at once where too many calls wait.
         """
+        ...
+
+    async def body(self, execution_no: int) -> bytes | None:
+        """The body that an execution runs on, its message's or the one that a person gave; None
+        where there is none any more. Raises StoreUnavailable."""
         ...
 
     def record(self, execution_no: int, epoch: int, entry: JournalEntry) -> Pending[bool]:

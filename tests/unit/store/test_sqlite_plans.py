@@ -11,8 +11,9 @@ import pytest
 
 from firesteel.store.ledger import acts_sql, appends, claims, mirror
 from firesteel.store.migrations import migrate
-from firesteel.store.sql import lanes
+from firesteel.store.sql import alerts, lanes
 from firesteel.store.sql.dialects import SQLITE
+from firesteel.store.sql.queries import Prepared
 from firesteel.store.sql.statements import Statements
 from firesteel.store.sqlite import pen, sessions
 
@@ -97,3 +98,13 @@ def test_p12_what_may_run_is_found_by_the_index_that_holds_nothing_else(
     name: str, index: str, connection: sqlite3.Connection
 ) -> None:
     assert index in plan(connection, statements()[name])[0]
+
+
+def test_failures_that_nobody_was_told_of_are_read_from_an_index_of_no_others(
+    connection: sqlite3.Connection,
+) -> None:
+    asked = Prepared.of(alerts.untold_since(1, 500), SQLITE)
+    plan = connection.execute(f"EXPLAIN QUERY PLAN {asked.text}", asked.bound()).fetchall()
+    lines = [str(row[3]) for row in plan]
+    assert any("USING INDEX ix_execution_untold (settled_at_us>?)" in line for line in lines)
+    assert not any(line.startswith("SCAN") or "TEMP B-TREE" in line for line in lines), lines

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, bindparam, null, select, true, update
+from sqlalchemy import Select, bindparam, func, null, select, true, update
 
 from firesteel.model.execution import JournalEntry
 from firesteel.model.message import Message
@@ -29,6 +29,7 @@ from firesteel.store.schema import (
     payload,
     replay_edit,
 )
+from firesteel.store.sql.bodies import unless_long
 from firesteel.store.sql.database import Connection
 from firesteel.store.sql.statements import ONE, ZERO, Statements
 
@@ -178,13 +179,13 @@ class Claims:
     def _claim(self, trigger: TriggerMirror, row: Row) -> None:
         mirror = self._mirror
         no, epoch, run, version_no, lane_key, attempt, counted, alone, first, *rest = row
-        message_id, sequence, received_at_us, consumer, request, body, _ = rest
+        message_id, sequence, received_at_us, consumer, request, body, body_bytes, _ = rest
         now_us = mirror.wall_us
         epoch, attempt, counted = epoch + 1, attempt + 1, counted + 1
         first = mirror.steady_us if first is None else first
         given_input = b""
         if run > 1:
-            request, body, given_input = self._edited(no, request, body)
+            request, body, body_bytes, given_input = self._edited(no, request, body, body_bytes)
         self._claimed.append((mirror.session_no, epoch, attempt, counted, first, now_us, no))
         mirror.running[no] = Running(epoch, trigger, lane_key, attempt, counted, now_us)
         trigger.running += 1
@@ -199,20 +200,24 @@ class Claims:
                 attempt,
                 counted,
                 first,
-                Message(message_id, sequence, received_at_us, consumer, request, body),
+                Message(message_id, sequence, received_at_us, consumer, request, body or b""),
                 self._journal(no) if attempt > 1 else [],
                 bool(alone),
                 given_input,
+                body_bytes if body is None else 0,
             )
         )
 
-    def _edited(self, no: int, request: bytes, body: bytes) -> tuple[bytes, bytes, bytes]:
-        """Request, body and input of a replay, as the person who edited them left them."""
+    def _edited(
+        self, no: int, request: bytes, body: bytes | None, body_bytes: int
+    ) -> tuple[bytes, bytes | None, int, bytes]:
+        """Request, body, its length and the input of a replay, as the person who edited them left
+        them; a long body is None."""
         row = self._connection.execute(self._sql.edit, (no,)).fetchone()
         if row is None:
-            return request, body, b""
-        given = (request if row[0] is None else row[0], body if row[1] is None else row[1])
-        return *given, row[2] or b""
+            return request, body, body_bytes, b""
+        given, given_bytes = (body, body_bytes) if row[2] is None else row[1:3]
+        return request if row[0] is None else row[0], given, given_bytes, row[3] or b""
 
     def _journal(self, execution_no: int) -> list[JournalEntry]:
         rows = self._connection.execute(self._sql.journal, (execution_no,))
@@ -243,7 +248,8 @@ def _whole() -> Select[Any]:
             m.received_at_us,
             m.consumer,
             p.request,
-            p.body,
+            unless_long(p.body),
+            func.length(p.body),
             e.due_at_us,
         )
         .join(message, m.no == e.message_no)
@@ -253,7 +259,7 @@ def _whole() -> Select[Any]:
 
 def _sql(make: Statements) -> _Sql:
     compiled = make.compiled
-    e = execution.c
+    e, edited = execution.c, replay_edit.c
     the_lane = (e.trigger_no == bindparam("trigger_no"), e.lane_key == bindparam("lane_key"))
     in_lane = (WAITING, IN_LANE, *the_lane)
     one = update(execution).where(e.no == bindparam("the_no"))
@@ -298,9 +304,9 @@ def _sql(make: Statements) -> _Sql:
             "execution_no",
         ),
         edit=compiled(
-            select(replay_edit.c.request, replay_edit.c.body, replay_edit.c.input).where(
-                replay_edit.c.execution_no == bindparam("the_no")
-            ),
+            select(
+                edited.request, unless_long(edited.body), func.length(edited.body), edited.input
+            ).where(edited.execution_no == bindparam("the_no")),
             "the_no",
         ),
     )

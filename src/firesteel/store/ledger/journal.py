@@ -10,7 +10,9 @@ from firesteel.model.execution import Response
 from firesteel.pending import Pending
 from firesteel.store.journal import Actor, Edit, Ended, LaneStatus, TriggerCounts
 from firesteel.store.ledger.acts import Acts
+from firesteel.store.sql.bodies import BodyReader
 from firesteel.store.sql.database import LONG_READ_TIMEOUT_S, Reading
+from firesteel.store.sql.dialects import Dialect
 from firesteel.store.sql.lanes import LaneReader
 
 T = TypeVar("T")
@@ -20,9 +22,12 @@ class LedgerJournal(ABC):
     """The parts of ``store.journal.Journal`` that need no more than the ledger's acts and a way to
     read."""
 
-    def __init__(self, acts: Acts, lanes: LaneReader, reading: Reading) -> None:
+    def __init__(
+        self, acts: Acts, lanes: LaneReader, reading: Reading, *, dialect: Dialect
+    ) -> None:
         self._acts = acts
         self._lanes = lanes
+        self._bodies = BodyReader(dialect)
         self._reading = reading
 
     @abstractmethod
@@ -47,6 +52,11 @@ class LedgerJournal(ABC):
         self, execution_no: int, version_no: int, actor: Actor, edit: Edit | None = None
     ) -> Pending[tuple[int, str]]:
         return self._act(partial(self._acts.replay, execution_no, version_no, actor, edit))
+
+    async def body(self, execution_no: int) -> bytes | None:
+        return await self._reading.read(
+            self._bodies.body(execution_no), timeout_s=LONG_READ_TIMEOUT_S
+        )
 
     async def lanes(self, trigger_no: int | None = None, limit: int = 100) -> list[LaneStatus]:
         lanes = self._lanes.lanes(trigger_no, limit)

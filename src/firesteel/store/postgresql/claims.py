@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from firesteel.model.execution import JournalEntry
-from firesteel.store.journal import Claim
+from firesteel.store.journal import LEFT_FROM_BYTES, Claim
 from firesteel.store.ledger.claims import Claims
 from firesteel.store.ledger.mirror import BUSY, PAUSED, LaneName, Mirror, TriggerMirror
 from firesteel.store.ledger.pen import Pen, Row
@@ -46,8 +46,8 @@ LEFT JOIN LATERAL (
 """
 _WHOLE_HEADS: Final = _HEADS.format(
     columns="e.no, e.epoch, e.run, e.version_no, e.lane_key, e.attempt, e.counted, e.alone,"
-    " e.first_started_at_us, m.id, m.sequence, m.received_at_us, m.consumer, p.request, p.body,"
-    " e.due_at_us",
+    " e.first_started_at_us, m.id, m.sequence, m.received_at_us, m.consumer, p.request,"
+    f" CASE WHEN length(p.body) <= {LEFT_FROM_BYTES} THEN p.body END, length(p.body), e.due_at_us",
     joins="JOIN message AS m ON m.no = e.message_no"
     " JOIN payload AS p ON p.message_no = e.message_no",
 )

@@ -39,7 +39,7 @@ class PostgresqlJournal(LedgerJournal):
     def __init__(
         self, writer: Writer, ledger: SharedLedger, reading: Reading, bulletin: Bulletin
     ) -> None:
-        super().__init__(ledger.acts, LaneReader(POSTGRESQL), reading)
+        super().__init__(ledger.acts, LaneReader(POSTGRESQL), reading, dialect=POSTGRESQL)
         self.writer = writer
         self._ledger = ledger
         self._bulletin = bulletin

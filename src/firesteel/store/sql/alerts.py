@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import and_, delete, func, insert, select, update
+from sqlalchemy import Select, and_, delete, func, insert, select, update
 from sqlalchemy.sql.expression import true
 
 from firesteel.errors import CallerError
@@ -260,22 +260,27 @@ def _untold(connection: Connection, limit: int) -> _Found:
     since = fetch_one(connection, select(setting.c.value).where(setting.c.name == SINCE_SETTING))
     if since is None:
         return _Found(None, [])
-    e, i = execution.c, integration.c
-    found = (
-        select(e.no, _w.name, i.name, message.c.id, e.settled_at_us, e.failure)
-        .join_from(execution, message, message.c.no == e.message_no)
-        .join(integration, i.no == e.trigger_no)
-        .join(workspace, _w.no == i.workspace_no)
-        .where(UNTOLD, e.settled_at_us >= int(since[0]))
-        .order_by(e.settled_at_us)
-        .limit(limit)
-    )
     failures = []
-    for no, owner, name, message_id, settled_at_us, encoded in fetch_all(connection, found):
+    rows = fetch_all(connection, untold_since(int(since[0]), limit))
+    for no, owner, name, message_id, settled_at_us, encoded in rows:
         failure = decode_failure(encoded)
         code, step = ("", None) if failure is None else (failure.code, failure.step)
         failures.append(UntoldFailure(no, owner, name, message_id, settled_at_us, code, step))
     return _Found(int(since[0]), failures)
+
+
+def untold_since(since_us: int, limit: int) -> Select[Any]:
+    """Failures that nobody was told of; a look at an index that holds no others."""
+    e, i = execution.c, integration.c
+    return (
+        select(e.no, _w.name, i.name, message.c.id, e.settled_at_us, e.failure)
+        .join_from(execution, message, message.c.no == e.message_no)
+        .join(integration, i.no == e.trigger_no)
+        .join(workspace, _w.no == i.workspace_no)
+        .where(UNTOLD, e.settled_at_us >= since_us)
+        .order_by(e.settled_at_us)
+        .limit(limit)
+    )
 
 
 def _paused(connection: Connection) -> list[Paused]:

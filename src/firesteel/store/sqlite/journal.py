@@ -45,7 +45,7 @@ class SqliteJournal(LedgerJournal):
     def __init__(
         self, writer: Writer, readers: Readers, ledger: JournalLedger, lock: StoreLock
     ) -> None:
-        super().__init__(ledger.acts, LaneReader(SQLITE), readers)
+        super().__init__(ledger.acts, LaneReader(SQLITE), readers, dialect=SQLITE)
         self.writer = writer
         self.readers = readers
         self._ledger = ledger
