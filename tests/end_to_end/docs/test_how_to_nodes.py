@@ -28,6 +28,7 @@ ON_THEIR_OWN = (
     "migrate-to-postgresql",
     "run-with-https",
     "test-a-workflow",
+    "watch-a-node",
 )
 
 
@@ -114,6 +115,10 @@ def test_failures_are_told_as_the_page_says(tmp_path: Path) -> None:
 
 def test_a_back_up_is_made_and_restored_as_the_page_says(tmp_path: Path) -> None:
     walk("back-up", tmp_path, (*NODE, "firesteel send hello --key me"))
+
+
+def test_a_node_is_watched_as_the_page_says(tmp_path: Path) -> None:
+    walk("watch-a-node", tmp_path)
 
 
 def test_a_workflow_is_tested_as_the_page_says(tmp_path: Path) -> None:
