@@ -59,8 +59,8 @@ def test_the_search_of_the_site_finds_a_setting_without_a_server(site: Path, pag
     page.goto((site / "index.html").as_uri())
 
     page.locator("header label[for=__search]").click()
-    page.keyboard.type("disk_reserve")
+    page.keyboard.type("session_lifetime")
 
     expect(
-        page.locator("a[href*='reference/settings.html']").filter(has_text="disk").first
+        page.locator("a[href*='reference/settings.html']").filter(has_text="session").first
     ).to_be_visible()
