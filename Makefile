@@ -57,8 +57,8 @@ test: $(VENV)/.dev ## every test, faults in their quick size
 # fits; 0 shows the table), --since COMMIT (take what was found since then), --fresh, -k p03, ...
 test-faults: $(VENV)/.dev ## the fault tests with the full figures; goes on where it was ended
 	@sh scripts/install_fault_tools.sh
-	$(PYTEST) -rs -o faulthandler_timeout=0 --size full --gathered build/promises.jsonl \
-	    --report build/promises.md $(OPTIONS) $(PROMISES)
+	$(PYTEST) -rs -o faulthandler_timeout=0 --size full --gathered=build/promises.jsonl \
+	    --report=build/promises.md $(OPTIONS) $(PROMISES)
 
 reference: $(VENV)/.dev ## write what the reference lists from the code
 	@$(BIN)/python -m scripts.reference
@@ -83,7 +83,7 @@ fuzz: $(VENV)/.dev ## look for bytes that break a parser: SECONDS=20 for each of
 soak: $(VENV)/.dev ## the fault tests for eight hours
 	@mkdir -p build
 	@sh scripts/install_fault_tools.sh
-	$(PYTEST) -rs -o faulthandler_timeout=0 --size soak --report build/promises.md $(PROMISES)
+	$(PYTEST) -rs -o faulthandler_timeout=0 --size soak --report=build/promises.md $(PROMISES)
 
 bench: $(VENV)/.dev ## measure, beside a bare server, and print the table
 	$(BIN)/python -m bench

@@ -14,11 +14,11 @@ import pytest
 
 from firesteel.errors import CallerError, OperatorError
 from firesteel.model import frames
-from firesteel.model.execution import Failure, InputFault, State
+from firesteel.model.execution import Failure, InputFault, Response, State
 from firesteel.model.redaction.places import Unredactable
 from firesteel.store.journal import Actor
 from firesteel.store.nodes import LivingNode
-from tests.support.attended_engine import AttendedEngine, attended_engine
+from tests.support.attended_engine import DONE, AttendedEngine, Told, attended_engine
 
 ADA = Actor("ada", "because")
 FAULT = InputFault("/amount", "type", "no number")
@@ -174,3 +174,30 @@ async def test_what_is_erased_is_gone_and_what_has_not_ended_is_not_erased(
     with pytest.raises(CallerError) as caught:
         await node.engine.replay(acceptance.message_id, None, ADA)
     assert caught.value.code == "payload_purged"
+
+
+async def test_p22_a_duplicate_of_a_call_that_runs_is_answered_when_that_ends(
+    node: AttendedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await node.publish(workflow={}, trigger={"idempotency": {"window": "1h"}})
+    await node.accepted(idempotency_key="k")
+    again = await node.accepted(idempotency_key="k")
+    assert (again.duplicate, again.stored) == (True, True)
+    looked = asyncio.Event()
+    response = type(node.engine.history).response
+
+    async def seen(self: Any, execution_no: int) -> Response | None:
+        found = await response(self, execution_no)
+        looked.set()
+        return found
+
+    monkeypatch.setattr(type(node.engine.history), "response", seen)
+    caller = Told()
+    node.engine.wait(again, 60, caller)
+    async with asyncio.timeout(60):
+        await looked.wait()
+    await asyncio.sleep(0)
+    assert caller.told == []
+    node.end(await node.pool.next())
+    assert await caller.something() == DONE
+    assert caller.told == [DONE]

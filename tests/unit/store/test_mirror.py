@@ -18,7 +18,7 @@ from firesteel.store.sql.dialects import SQLITE
 from firesteel.store.sql.statements import Statements
 from firesteel.store.sqlite.store import SqliteStore, open_store
 from tests.support.empty_store import copy_empty_store
-from tests.support.hand import ADA, Hand
+from tests.support.hand import ADA, GONE, Hand
 
 CLOCKS = Clocks(lambda: 0, lambda: 0.0)
 
@@ -145,6 +145,25 @@ async def test_the_writer_sleeps_again_when_what_was_due_is_ready(tmp_path: Path
         now[0] = 30.0
         await hand.accept(trigger)
         assert len(await hand.taken(2)) == 2
+        assert ledger.wake_in_s() is None
+
+
+async def test_the_writer_waits_for_nothing_that_people_have_moved_or_ended(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path, monotonic_s=lambda: 0.0) as (store, hand):
+        trigger = await hand.trigger()
+        await hand.accept_many(3, trigger)
+        ledger = store.journal._ledger
+        claims = await hand.taken(3)
+        for claim, delay_s in zip(claims, (10.0, 20.0, 30.0), strict=True):
+            await hand.postpone(claim, delay_s)
+        assert (await hand.journal.retry_now(claims[0].execution_no, ADA)).changed
+        await hand.taken()
+        assert ledger.wake_in_s() == pytest.approx(20.0)
+        assert (await hand.journal.cancel(claims[1].execution_no, ADA, GONE)).changed
+        assert ledger.wake_in_s() == pytest.approx(30.0)
+        assert (await hand.journal.skip(claims[2].execution_no, ADA, GONE)).changed
         assert ledger.wake_in_s() is None
 
 
