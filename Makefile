@@ -18,7 +18,7 @@ PROMISES := tests/fault $(wildcard tests/end_to_end/test_promises_*.py) \
 
 export PYTHON
 
-.PHONY: help setup demo demo-cluster demo-clean cluster-kills check test screenshots test-faults bench fuzz soak lock audit build clean
+.PHONY: help setup demo demo-cluster demo-clean cluster-kills check lint test screenshots reference docs docs-serve test-faults bench fuzz soak lock audit build clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -38,23 +38,36 @@ demo-clean: ## remove the data of the demos
 cluster-kills: $(VENV)/.dev ## kill one node after the other of that cluster while calls run
 	@$(BIN)/python -m scripts.cluster_kills
 
-check: $(VENV)/.dev ## the gate: format, lint, types, imports, sizes, links, fast tests
+check: lint ## the gate: lint and the fast tests
+	$(PYTEST) -n auto --dist loadfile $(wildcard tests/unit tests/contract tests/property)
+
+lint: $(VENV)/.dev ## format, lint, types, imports, sizes, links
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python scripts/check_sizes.py
 	$(BIN)/python scripts/check_links.py
-	$(PYTEST) -n auto --dist loadfile $(wildcard tests/unit tests/contract tests/property)
 
 test: $(VENV)/.dev ## every test, faults in their quick size
 	@sh scripts/install_chromium.sh
-	$(PYTEST) -n auto --dist loadfile tests
+	$(PYTEST) -n auto --dist loadfile --no-loadscope-reorder --durations 20 --durations-min 5 tests
 
-test-faults: $(VENV)/.dev ## the fault tests with the full figures of the promises
-	@mkdir -p build
+# Hours of work: each result is kept, and the next run goes on. OPTIONS: --minutes 30 (only what
+# fits; 0 shows the table), --since COMMIT (take what was found since then), --fresh, -k p03, ...
+test-faults: $(VENV)/.dev ## the fault tests with the full figures; goes on where it was ended
 	@sh scripts/install_fault_tools.sh
-	$(PYTEST) -rs -o faulthandler_timeout=0 --size full --report build/promises.md $(PROMISES)
+	$(PYTEST) -rs -o faulthandler_timeout=0 --size full --gathered=build/promises.jsonl \
+	    --report=build/promises.md $(OPTIONS) $(PROMISES)
+
+reference: $(VENV)/.dev ## write what the reference lists from the code
+	@$(BIN)/python -m scripts.reference
+
+docs: $(VENV)/.dev ## build the site of the documentation, strictly, into build/docs
+	@$(BIN)/python -m scripts.docs_site
+
+docs-serve: $(VENV)/.dev ## build that site and show it on 127.0.0.1:8000
+	@$(BIN)/python -m scripts.docs_site --serve
 
 screenshots: $(VENV)/.dev ## pictures of every page of the console, into build/screenshots
 	@sh scripts/install_chromium.sh
@@ -70,7 +83,7 @@ fuzz: $(VENV)/.dev ## look for bytes that break a parser: SECONDS=20 for each of
 soak: $(VENV)/.dev ## the fault tests for eight hours
 	@mkdir -p build
 	@sh scripts/install_fault_tools.sh
-	$(PYTEST) -rs -o faulthandler_timeout=0 --size soak --report build/promises.md $(PROMISES)
+	$(PYTEST) -rs -o faulthandler_timeout=0 --size soak --report=build/promises.md $(PROMISES)
 
 bench: $(VENV)/.dev ## measure, beside a bare server, and print the table
 	$(BIN)/python -m bench

@@ -17,7 +17,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType
 from typing import Any
@@ -26,6 +27,7 @@ import pytest
 
 from scripts.idleness import Idleness
 from scripts.mutations import Mutant
+from tests.support.empty_store import empty_store
 
 MEMORY = Path("/dev/shm")  # noqa: S108  # folders of random names
 SHORTEST_S, LONGEST_S = 5.0, 60.0
@@ -35,20 +37,21 @@ IDLE_S = 3.0
 LONGER_S = 4.0
 """A single test may take so much more than three times what it takes without it."""
 TOO_LONG = "took too long"
-LAST = ("tests/property", "tests/end_to_end")
-"""Tests that are dear: after all others. Nodes run in processes of their own, so what tests with
-one reach is not seen: they are played against every mutant."""
 
 
 class MutantProcess:
     """A process in which tests are played; ``folder`` is its own, for all temporary files."""
 
-    def __init__(self, mutant: Mutant, pid: int, folder: Path, allowed_s: float) -> None:
+    def __init__(self, mutant: Mutant, tests: Sequence[str], allowed_s: float) -> None:
         self.mutant = mutant
+        self.tests = tests
+        self._allowed_s = allowed_s
+
+    def started(self, pid: int, folder: Path) -> None:
+        """It runs from now on."""
         self._pid = pid
         self._folder = folder
         self._began = time.monotonic()
-        self._allowed_s = allowed_s
         self._exit: int | None = None
         self._late = False
         self._idleness = Idleness(pid)
@@ -110,6 +113,26 @@ class Reach:
         self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0.0) + report.duration
 
 
+class Experience:
+    """Which test kills mutants of which function: the likely and quick ones are played first."""
+
+    def __init__(self) -> None:
+        self._played: Counter[tuple[str, str]] = Counter()
+        self._kills: Counter[tuple[str, str]] = Counter()
+
+    def add(self, function: str, tests: Sequence[str], killer: str) -> None:
+        """``tests`` in the order in which they were to be played; none after the killer was."""
+        until = tests.index(killer) + 1 if killer else len(tests)
+        self._played.update((function, test) for test in tests[:until])
+        if killer:
+            self._kills[function, killer] += 1
+
+    def chance(self, function: str, test: str) -> float:
+        """Of killing the next one: above 0, 1 at most."""
+        place = (function, test)
+        return (self._kills[place] + 0.1) / (self._played[place] + 1)
+
+
 class Player:
     """A plugin of pytest: plays what was collected in children instead of here."""
 
@@ -124,6 +147,7 @@ class Player:
         self._items: list[pytest.Item] = []
         self._reached: dict[str, set[tuple[str, int]]] = {}
         self._seconds: dict[str, float] = {}
+        self._experience = Experience()
         self._folder = Path()
         self._reach: Reach | None = None
         # Closed when this process ends, however it does: then the children end too.
@@ -142,6 +166,7 @@ class Player:
         """None in a child: it runs the tests as pytest does."""
         for module in self._modules:
             importlib.import_module(module)
+        empty_store()  # made here, children only copy it
         self._items = session.items
         if not self._measure(session):
             return None if self.child else True
@@ -154,13 +179,20 @@ class Player:
             longest_s = self._patience * (LONGER_S + 3 * self._seconds[nodeid])
             signal.setitimer(signal.ITIMER_REAL, longest_s)
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """In a child: note the test that failed."""
-        if report.failed:
-            (self._folder / "failed").write_text(report.nodeid, "utf-8")
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+        """In a child: the first test that fails ends it; nobody reads how it failed."""
+        if self.child and call.excinfo and not call.excinfo.errisinstance(pytest.skip.Exception):
+            (self._folder / "failed").write_text(item.nodeid, "utf-8")
+            os._exit(1)
 
-    def exit(self, code: int) -> None:
-        """The end of a child."""
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        """In a child: what pytest tidies up goes with the process."""
+        if self.child:
+            self._exit(int(exitstatus))
+
+    def _exit(self, code: int) -> None:
         if self._reach is not None:
             sys.setprofile(None)
             threading.setprofile(None)
@@ -174,11 +206,17 @@ class Player:
         items = self._that_reach(file, mutant)
         unchanged_s = sum(self._seconds[item.nodeid] for item in items)
         allowed_s = self._patience * min(SHORTEST_S + 3 * unchanged_s, LONGEST_S)
+        process = MutantProcess(mutant, [item.nodeid for item in items], allowed_s)
         pid, folder = self._fork()
+        process.started(pid, folder)
         if not pid:
             self._items[:] = items
             self._change({file: mutant.tree}, folder)
-        return MutantProcess(mutant, pid, folder, allowed_s)
+        return process
+
+    def learn(self, file: Path, process: MutantProcess, killer: str) -> None:
+        """What was played against a mutant, and what killed it; "": nothing did."""
+        self._experience.add(_function(file, process.mutant), process.tests, killer)
 
     def _measure(self, session: pytest.Session) -> bool:
         """Play the tests against the modules as they are, put in their own place as a mutant would
@@ -211,12 +249,13 @@ class Player:
 
     def _that_reach(self, file: Path, mutant: Mutant) -> list[pytest.Item]:
         lines = {(str(file), line) for line in _lines_of_function(file, mutant.line)}
+        function = _function(file, mutant)
 
         def reaches(item: pytest.Item) -> bool:
             return "end_to_end" in item.nodeid or bool(lines & self._reached[item.nodeid])
 
-        def cost(item: pytest.Item) -> tuple[bool, float]:
-            return item.nodeid.startswith(LAST), self._seconds[item.nodeid]
+        def cost(item: pytest.Item) -> float:
+            return self._seconds[item.nodeid] / self._experience.chance(function, item.nodeid)
 
         return sorted(filter(reaches, self._items), key=cost)
 
@@ -254,6 +293,10 @@ def _lines_of_function(file: Path, line: int) -> Iterator[int]:
         last = node.end_lineno or node.lineno
         if first <= line <= last:
             yield from range(first, last + 1)
+
+
+def _function(file: Path, mutant: Mutant) -> str:
+    return f"{file}:{min(_lines_of_function(file, mutant.line))}"
 
 
 def _outermost(node: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:

@@ -11,6 +11,7 @@ import pytest
 from firesteel.store.migrations.postgresql import migrate
 from firesteel.store.postgresql.connection import Address
 from tests.fault.report import report, show
+from tests.fault.resuming import Resuming, add_options
 from tests.support.http_server import HttpServer
 from tests.support.postgres import Postgres
 
@@ -32,13 +33,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="the programs (initdb, postgres) of another release of PostgreSQL than the wheel's",
     )
     parser.addoption("--report", metavar="FILE", help="write the table of promises, as Markdown")
+    add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    file = config.getoption("--gathered")
+    if file is not None:
+        config.pluginmanager.register(Resuming(Path(file), config), "resuming")
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     """The table of promises, where the run was a full one."""
-    show(terminalreporter, config)
+    resuming = config.pluginmanager.get_plugin("resuming")
+    show(terminalreporter, config, resuming.gathered if resuming else None)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -16,6 +16,7 @@ from firesteel.store.postgresql import store as postgresql_store
 from firesteel.store.sqlite import store as sqlite_store
 from firesteel.store.store import Store
 from tests.contract.shop import Clock, Shop, open_shop
+from tests.support.empty_store import copy_empty_store
 from tests.support.hand import Hand
 
 BEGUN_US = time.time_ns() // 1000
@@ -48,7 +49,9 @@ async def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIte
                 clocks = {"wall_us": lambda: BEGUN_US + int(monotonic_s() * 1e6), **clocks}
             store: Store = await postgresql_store.open_store(url, node="n1", boot=boot, **clocks)
         else:
-            store = await sqlite_store.open_store(tmp_path / "firesteel.db", boot=boot, **clocks)
+            path = tmp_path / "firesteel.db"
+            copy_empty_store(path)
+            store = await sqlite_store.open_store(path, boot=boot, **clocks)
         opened.append(store)
         return store
 

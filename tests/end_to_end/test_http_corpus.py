@@ -16,7 +16,7 @@ from tests.support.nginx import free_port, needs_nginx, running_nginx
 from tests.support.node import ProjectFolder, RunningNode
 from tests.support.raw_http import Answer
 
-HOW_TO = Path(__file__).parents[2] / "docs" / "how-to" / "run-with-https.md"
+HOW_TO = Path(__file__).parents[2] / "docs" / "how-to" / "behind-nginx.md"
 ENVIRONMENT = {"FIRESTEEL_TRUSTED_PROXIES": "127.0.0.1/32"}
 
 
@@ -46,7 +46,7 @@ async def test_p40_the_corpus_pipelined_behind_requests_that_are_right(node: Run
 def nginx(node: RunningNode, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of an nginx that is set up as in the how-to, but for addresses and TLS."""
     port = free_port()
-    (block,) = blocks(HOW_TO, "nginx")
+    block, _ = blocks(HOW_TO, "nginx")
     http = block.text
     for old, new in (
         ("10.1.0.5:8080", f"127.0.0.1:{public_port(node)}"),

@@ -317,10 +317,12 @@ def test_p44_canaries_are_found_nowhere(
     scene = hunted(tmp_path, database)
     found = found_in(scene.seen)
     sent = [one.header("x-token") for one in scene.sink.received]
-    report.row("P44", "canaries looked for", cycles=len(scene.seen), lost=len(found))
+    misplaced = [item for item in found if not shown_to_administrators(item)]
+    note = f"{len(misplaced)} found where they may not be"
+    report.row("P44", "canaries looked for", cycles=len(scene.seen), note=note)
     assert CANARIES["header-secret"] in sent  # they were in use
     assert any(CANARIES["alert-path"] in one.path for one in scene.sink.received)
-    assert [item for item in found if not shown_to_administrators(item)] == []
+    assert misplaced == []
     assert len(scene.seen) > 60
     assert b"it broke" in b"".join(scene.seen.values())
 

@@ -5,26 +5,20 @@ Another adapter joins by a class of the same shape.
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from contextlib import ExitStack
-from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
 import psycopg
 
-from firesteel.store.migrations import migrate
 from firesteel.store.postgresql import store as postgresql_store
 from firesteel.store.postgresql.store import PostgresqlStore
 from firesteel.store.sqlite.store import SqliteStore, open_store
 from tests.contract.conftest import Store
 from tests.property.journal_rules import Clock
 from tests.support.counts import miscounted
+from tests.support.empty_store import copy_empty_store, temporary_folder
 from tests.support.postgres import Postgres
-
-_MEMORY = Path("/dev/shm")  # flushes cost nothing there, and nothing is kept
 
 
 class StoreUnderTest(Protocol):
@@ -51,8 +45,8 @@ class SqliteUnderTest:
     """A file in memory, where the system has such a place."""
 
     def __init__(self) -> None:
-        self._folder = _folder()
-        shutil.copy(_migrated(), self._path)
+        self._folder = temporary_folder()
+        copy_empty_store(self._path)
         self._store: SqliteStore
 
     @property
@@ -119,21 +113,3 @@ class PostgresqlUnderTest:
     def remove(self) -> None:
         """See ``StoreUnderTest``."""
         self._made.close()
-
-
-def _folder() -> tempfile.TemporaryDirectory[str]:
-    chosen = "TMPDIR" in os.environ or not _MEMORY.is_dir()
-    return tempfile.TemporaryDirectory(prefix="firesteel-model-", dir=None if chosen else _MEMORY)
-
-
-@cache
-def _template() -> tempfile.TemporaryDirectory[str]:
-    return _folder()
-
-
-@cache
-def _migrated() -> Path:
-    """An empty store of this process's own, to copy: migrating one takes longer than playing."""
-    path = Path(_template().name) / "empty.db"
-    migrate(path)
-    return path

@@ -36,6 +36,7 @@ from firesteel.store.catalog import TriggerRules
 from firesteel.store.journal import Claim
 from firesteel.store.nodes import Nodes
 from firesteel.store.sqlite.store import SqliteStore, open_store
+from tests.support.empty_store import copy_empty_store
 
 PATIENCE_S = 60.0
 DONE = Response(200, [("content-type", "text/plain")], b"done")
@@ -110,6 +111,9 @@ class Attended:
 
     def import_functions(self, functions: frozenset[str]) -> None:
         self.functions = functions
+
+    def free_link(self) -> Any:
+        return self.links[0] if self.links else None
 
     async def cancel(self, execution_no: int) -> None:
         self.cancelled.append(execution_no)
@@ -264,7 +268,9 @@ async def attended_engine(
     nodes: Nodes | None = None,
 ) -> AsyncIterator[AttendedEngine]:
     """On a store in the folder; all that was begun has ended afterwards."""
-    store = await open_store(folder / "firesteel.db")
+    path = folder / "firesteel.db"
+    copy_empty_store(path)
+    store = await open_store(path)
     attended = AttendedEngine(store, bulletin, nodes, folder=folder)
     attended.dispatcher.capacity(slots)
     try:

@@ -31,10 +31,10 @@ ADA = Actor("ada", "because the order is void")
 
 
 class Hand:
-    """A session on a store with slots for ``slots`` executions. Claims gather in ``claims`` until
-    the test takes them."""
+    """A session on a store with slots for ``slots`` executions; None: nothing was granted. Claims
+    gather in ``claims`` until the test takes them."""
 
-    def __init__(self, journal: Journal, catalog: Catalog, *, slots: int = 1000) -> None:
+    def __init__(self, journal: Journal, catalog: Catalog, *, slots: int | None = 1000) -> None:
         self.journal = journal
         self.catalog = catalog
         self.claims: list[Claim] = []
@@ -42,7 +42,8 @@ class Hand:
         self._more = asyncio.Event()
         self._ids = itertools.count(time.time_ns())
         journal.listen(self._claimed, self.lost.append)
-        journal.grant(slots)
+        if slots is not None:
+            journal.grant(slots)
 
     def _claimed(self, claims: Sequence[Claim]) -> None:
         self.claims += claims
@@ -55,10 +56,11 @@ class Hand:
         concurrency: int = 10,
         max_waiting: int = 1_000_000,
         on_failure: Literal["continue", "pause"] = "continue",
+        lane_limit: int | None = None,
     ) -> int:
         """The number of a published trigger; publishing again changes its rules."""
         await self.catalog.ensure_workspace("t37ed")
-        rules = TriggerRules(concurrency, max_waiting, on_failure, None, None)
+        rules = TriggerRules(concurrency, max_waiting, on_failure, None, None, lane_limit)
         published, _ = await self.catalog.publish(
             "t37ed", {"name": name}, rules=rules, managed_by="console", actor="ada"
         )

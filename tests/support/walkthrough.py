@@ -12,20 +12,30 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.support.markdown import Block, blocks
 from tests.support.node import wait_until
 
+# What the reader of a page has: a project of `firesteel init`, and mostly a running node.
+PROJECT = (
+    "firesteel init my-integrations",
+    "cd my-integrations",
+    "echo 'workspace = \"acme\"' > firesteel.toml",
+)
+NODE = (*PROJECT, "firesteel dev")
 COMMAND_S = 60.0
 SHOWN_S = 20.0
-_FILE = re.compile(r".*`([\w./-]+\.(?:py|yaml|toml|txt|json|sql))`:", re.DOTALL)
+_FILE = re.compile(r".*`([\w./-]+\.(?:py|yaml|toml|txt|json|sql|conf))`:", re.DOTALL)
 _EXPORTED = re.compile(r"export (\w+)=([\w:/@.%+-]+)")
 _ASSIGNED = re.compile(r"(\w+)=\$\((.*)\)")
 _ADDRESS = re.compile(r"127\.0\.0\.1:\d+")
@@ -42,24 +52,37 @@ _ID = re.compile(r"\b[0-9a-f]{32}\b")
 class Walkthrough:
     """``folder``: where the page's reader is. ``replaced``: texts of the page that stand for
     something else here, such as the address of another system. ``before``: commands that bring
-    about what the page begins with."""
+    about what the page begins with. ``programs``: the folder of ``firesteel``."""
 
     page: Path
     folder: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     replaced: Mapping[str, str] = field(default_factory=dict)
     before: Sequence[str] = ()
+    programs: Path = Path(sys.executable).parent
     _variables: dict[str, str] = field(default_factory=dict)
     _node: subprocess.Popen[str] | None = None
+    _publishes: bool = False
     _reader: threading.Thread | None = None
     _printed: list[str] = field(default_factory=list)
 
     def run(self) -> None:
         """Everything, in order; AssertionError where the page is wrong."""
         try:
-            for command in self.before:
-                self._do(command, "", "before the page")
-            for block in blocks(self.page):
+            self.begin()
+            self.read(self.page)
+        finally:
+            self.stop()
+
+    def begin(self) -> None:
+        """Bring about what pages begin with."""
+        for command in self.before:
+            self._do(command, "", "before the page")
+
+    def read(self, page: Path) -> None:
+        """Do what one page says; the node that runs stays for the next one."""
+        try:
+            for block in blocks(page):
                 file = _file_of(block)
                 if file is not None:
                     self._write(file, block.text)
@@ -69,8 +92,23 @@ class Walkthrough:
         except BaseException:
             print("".join(self._printed))  # noqa: T201  # for the report of a test that failed
             raise
-        finally:
-            self.stop()
+
+    def tidy(self) -> None:
+        """Take away what the last page has written, but for the project that all begin with.
+
+        A database is emptied, for the node's workers have it open.
+        """
+        kept = {"firesteel.toml", "connections.yaml", "integrations", "workflows", "tests"}
+        for path in self.folder.iterdir():
+            if path.suffix == ".db":
+                _empty(path)
+            elif path.name not in kept and not path.name.startswith("."):
+                _remove(path)
+        for folder in ("integrations", "workflows", "tests"):
+            for path in (self.folder / folder).iterdir():
+                if path.stem not in ("hello", "test_hello"):
+                    _remove(path)
+        self._variables.clear()
 
     def stop(self) -> None:
         """End the node, if one runs."""
@@ -85,7 +123,7 @@ class Walkthrough:
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(self._here(text))
-        if self._node is not None:
+        if self._node is not None and self._publishes:
             wait_until(lambda: self._bash("firesteel diff --exit-code").returncode == 0)
 
     def _do(self, command: str, expected: str, place: str) -> None:
@@ -137,6 +175,7 @@ class Walkthrough:
     def _start(self, command: str) -> None:
         self.stop()
         self._printed.clear()
+        self._publishes = command.split()[1] == "dev"
         self._node = subprocess.Popen(
             ["bash", "-c", f"exec {self._here(command)}"],
             cwd=self.folder,
@@ -174,7 +213,8 @@ class Walkthrough:
             for name, value in os.environ.items()
             if not name.startswith(("FIRESTEEL_", "PYTEST_"))
         }
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+        folders = dict.fromkeys([str(self.programs), str(Path(sys.executable).parent)])
+        path = os.pathsep.join([*folders, os.environ.get("PATH", "")])
         settings = {
             "FIRESTEEL_PORT": "0",
             "FIRESTEEL_ADMIN_PORT": "0",
@@ -182,6 +222,23 @@ class Walkthrough:
             "FIRESTEEL_DISK_RESERVE": "0B",
         }
         return {**kept, "PATH": path, **settings, **self.environment, **self._variables}
+
+
+def _empty(database: Path) -> None:
+    """But for the markers of ``once``: a worker makes their table at its first use only."""
+    with closing(sqlite3.connect(database)) as opened, opened:
+        rows = opened.execute(
+            "select type, name from sqlite_master where type in ('table', 'view')"
+        )
+        for kind, name in [row for row in rows if row[1] != "firesteel_steps"]:
+            opened.execute(f'drop {kind} "{name}"')
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def assert_printed(expected: str, printed: str, place: str) -> None:

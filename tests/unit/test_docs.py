@@ -12,22 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 import yaml
 
-from firesteel.cli.app import application
 from firesteel.cli.exit_codes import Exit
 from firesteel.model import authentication, connection, integration, steps, trigger
 from firesteel.model.alerts import check_alerts
 from firesteel.model.connection import check_connections
 from firesteel.model.document import check_integration
-from firesteel.model.fault import CODES
-from firesteel.model.problem import FAULTS, PROBLEMS
-from firesteel.model.schema import alerts_schema, integration_schema
-from firesteel.settings import SETTINGS, load_settings
+from firesteel.settings import load_settings
 from firesteel.worker.expressions import check_expression, compile_expression
 from firesteel.worker.expressions.evaluator import BUILTINS
 from scripts.check_links import main as check_links
+from scripts.reference import pages as generated
+from scripts.reference_commands import commands
 from tests.support.markdown import DOCS, ROOT, Block, Row, blocks, pages, rows, section
 
 REFERENCE = DOCS / "reference"
@@ -44,18 +41,16 @@ def under(page: str, *headings: str) -> list[Row]:
     return [row for row in rows(REFERENCE / page) if not headings or row.heading in headings]
 
 
-def commands() -> dict[str, Any]:
-    """Every command by its full name."""
-    found: dict[str, Any] = {}
-    for name, command in typer.main.get_command(application()).commands.items():  # type: ignore[attr-defined]
-        for sub, inner in getattr(command, "commands", {}).items():
-            found[f"firesteel {name} {sub}"] = inner
-        if not hasattr(command, "commands"):
-            found[f"firesteel {name}"] = command
-    return found
-
-
 # --- links and tables ---
+
+
+def test_what_the_reference_lists_is_as_the_code_is() -> None:
+    old = [str(path.relative_to(ROOT)) for path, text in generated() if _on_disk(path) != text]
+    assert old == [], "run `make reference`"
+
+
+def _on_disk(path: Path) -> str | None:
+    return path.read_text() if path.exists() else None
 
 
 def test_every_link_leads_to_a_page_or_heading() -> None:
@@ -66,25 +61,6 @@ def test_every_page_is_in_an_index() -> None:
     text = (DOCS / "README.md").read_text() + (DOCS / "decisions" / "README.md").read_text()
     missing = [path.name for path in DOCS.rglob("*.md") if f"{path.name})" not in text]
     assert [name for name in missing if name != "README.md"] == []
-
-
-def test_every_problem_stands_in_the_reference_with_its_status_and_meaning() -> None:
-    written = {
-        row.names[0]: (row.cells[1], row.cells[2])
-        for row in under("errors.md")
-        if len(row.cells) == 3 and row.cells[1].isdigit()
-    }
-    assert written == {code: (str(type_.status), type_.meaning) for code, type_ in PROBLEMS.items()}
-
-
-@pytest.mark.parametrize(
-    ("heading", "codes"), [("Faults of a call", FAULTS), ("Faults of documents", CODES)]
-)
-def test_every_fault_stands_in_the_reference_with_its_meaning(
-    heading: str, codes: dict[str, str]
-) -> None:
-    written = {row.names[0]: row.cells[1] for row in under("errors.md", heading)}
-    assert written == dict(codes)
 
 
 def test_every_failure_of_an_attempt_stands_in_the_reference() -> None:
@@ -115,19 +91,6 @@ def test_other_codes_of_the_reference_stand_in_the_code() -> None:
     headings = ("A node that cannot start", "Errors of the command line")
     written = [row.names[0] for row in under("errors.md", *headings)]
     assert [code for code in written if f'"{code}"' not in text] == []
-
-
-def test_every_setting_stands_in_the_reference_as_the_code_has_it() -> None:
-    expected = [
-        [
-            f"`{setting.name}`",
-            f"`{setting.variable}`",
-            f"`{setting.default}`" if setting.default else "none",
-            setting.description,
-        ]
-        for setting in SETTINGS
-    ]
-    assert [row.cells for row in under("settings.md")] == expected
 
 
 KEYS = {
@@ -175,52 +138,12 @@ def test_every_key_of_a_document_stands_in_the_reference(page: str, heading: str
     assert sorted(written) == sorted(KEYS[page][heading].keys())
 
 
-def test_the_published_schema_is_that_of_the_code() -> None:
-    written = json.loads((REFERENCE / "integration.schema.json").read_text())
-    assert written == integration_schema()
-    written = json.loads((REFERENCE / "alerts.schema.json").read_text())
-    assert written == alerts_schema()
-
-
 def test_every_function_of_expressions_stands_in_the_reference() -> None:
     text = section(REFERENCE / "expressions.md", "Functions").partition("They are those")[0]
     assert sorted(re.findall(r"\$(\w+)", text)) == sorted(BUILTINS)
 
 
 # --- the command line ---
-
-
-def test_every_command_stands_in_the_reference() -> None:
-    lines = (REFERENCE / "command-line.md").read_text().splitlines()
-    written = [line[4:] for line in lines if line.startswith("### ")]
-    assert written == list(commands())
-
-
-@pytest.mark.parametrize("name", commands())
-def test_every_option_of_a_command_stands_in_the_reference(name: str) -> None:
-    shared = {"help"} | ({"workspace", "data_dir", "as_json"} & _on_node(name))
-    settings = {setting.name for setting in SETTINGS} if name.split()[1] in _RUNS else set()
-    expected = {
-        _shown(parameter): re.sub(r"\\\[", "[", parameter.help or "")
-        for parameter in commands()[name].params
-        if parameter.name not in shared | settings
-    }
-    written = {row.names[0]: row.cells[1] for row in under("command-line.md", name)}
-    assert written == expected
-
-
-_RUNS = ("serve", "dev", "demo")
-
-
-def _on_node(name: str) -> set[str]:
-    names = {parameter.name for parameter in commands()[name].params}
-    return names if "data_dir" in names and name.split()[1] not in _RUNS else set()
-
-
-def _shown(parameter: Any) -> str:
-    if parameter.param_type_name == "argument":
-        return str(parameter.name).upper()
-    return str(max(parameter.opts, key=len))
 
 
 def test_exit_codes_stand_in_the_reference() -> None:
@@ -254,7 +177,8 @@ def programs(line: str) -> Iterator[list[str]]:
 
 
 def test_every_command_and_option_that_an_example_uses_exists() -> None:
-    known, wrong = commands(), []
+    known = {name: command for name, (_, command) in commands().items()}
+    wrong = []
     for block, line in command_lines():
         for words in programs(line):
             if words[0] != "firesteel" or words[1:] == ["--help"]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from typing import Annotated, Any, Final
 
 import typer
 
+from firesteel.cli.bulk import Act, run_bulk
 from firesteel.cli.command import Session  # read by Typer
 from firesteel.cli.exit_codes import CommandFailed, Exit
 from firesteel.cli.message_text import search_condition
 
-_LOOK_EVERY_S: Final = 0.5
 _CONDITIONS: Final = (
     "say whose or which messages: an id, --consumer, --search, --integration, --since or --until"
 )
@@ -59,24 +57,14 @@ def erase(
     given = {key: text for key, text in selection.items() if text is not None}
     if bool(given) == (id is not None):
         raise CommandFailed(_CONDITIONS, exit_code=Exit.USAGE, code="usage")
+    act = Act("Erase {} for good?", yes, why)
     if id is not None:
-        confirm_erasing("1 message", yes)
+        act.ask("1 message")
         done = session.client.post(session.path("messages", id, "erase"), {"why": why})
         session.output.result(done, f"{id}: erased")
         _note_archive(session)
-    else:
-        _erase_all(session, given, yes, why)
-
-
-def _erase_all(session: Session, given: dict[str, str], yes: bool, why: str) -> None:
-    count = session.client.get(session.path("bulk", "count"), act="erase", **given)
-    more = "more than " if count["more"] else ""
-    confirm_erasing(f"{more}{count['count']:,} executions", yes)
-    new = {"act": "erase", "selection": given, "until": count["until"], "why": why}
-    bulk = session.client.post(session.path("bulk"), new)
-    while bulk["state"] == "running":
-        time.sleep(_LOOK_EVERY_S)
-        bulk = session.client.get(session.path("bulk", str(bulk["number"])))
+        return
+    bulk = run_bulk(session, "erase", given, act)
     session.output.result(bulk, _told(bulk))
     _note_archive(session)
     if bulk["passed_over"] or bulk["state"] != "done":
@@ -106,10 +94,4 @@ def _told(bulk: dict[str, Any]) -> str:
 
 def confirm_erasing(what: str, yes: bool) -> None:
     """Raises CommandFailed where nobody says yes."""
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        detail = f"this would erase {what} for good"
-        raise CommandFailed(detail, exit_code=Exit.USAGE, code="usage", hint="add --yes")
-    if not typer.confirm(f"Erase {what} for good?"):
-        raise CommandFailed("nothing was erased", code="stopped")
+    Act("Erase {} for good?", yes, "").ask(what)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from firesteel.cli.bulk import bulk
 from firesteel.cli.command import Session  # read by Typer
 from firesteel.cli.erasing import erase
 from firesteel.cli.message_text import message_lines, search_condition
@@ -163,5 +164,6 @@ COMMANDS = {
     "cancel": cancel,
     "skip": skip,
     "retry": retry,
+    "bulk": bulk,
     "erase": erase,
 }

@@ -1,5 +1,5 @@
-"""The JSON Schemas of the integration file and of alerts.yaml, for editors:
-docs/reference/integration.schema.json and alerts.schema.json.
+"""The JSON Schemas of the integration file, connections.yaml and alerts.yaml, for editors:
+docs/reference/integration.schema.json, connections.schema.json and alerts.schema.json.
 
 It describes the shape. Rules between keys (unique names, exactly one kind) are ``firesteel
 check``'s.
@@ -17,6 +17,7 @@ from firesteel.model.alerts import (
     SlackChannel,
     WebhookChannel,
 )
+from firesteel.model.connection import HttpConnection, SqlConnection
 from firesteel.model.integration import Integration
 from firesteel.model.quantities import (
     DURATION_PATTERN,
@@ -43,6 +44,24 @@ def integration_schema() -> dict[str, Any]:
     definitions = schema["$defs"]
     _short_forms(definitions)
     return {"$schema": SCHEMA, "title": "Firesteel integration", **_for_editors(schema)}
+
+
+def connections_schema() -> dict[str, Any]:
+    """The schema (2020-12) of connections.yaml."""
+    kinds = (SqlConnection, HttpConnection)
+    definitions = {
+        kind.__name__: _for_editors(kind.model_json_schema(by_alias=True, mode="validation"))
+        for kind in kinds
+    }
+    connection = {"oneOf": [{"$ref": f"#/$defs/{kind.__name__}"} for kind in kinds]}
+    return {
+        "$schema": SCHEMA,
+        "title": "Firesteel connections",
+        "type": "object",
+        "propertyNames": {"pattern": CONNECTION_NAME},
+        "additionalProperties": connection,
+        "$defs": definitions,
+    }
 
 
 def alerts_schema() -> dict[str, Any]:

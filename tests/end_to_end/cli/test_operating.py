@@ -132,6 +132,23 @@ def test_p17_a_failed_message_can_be_replayed_and_the_replay_is_linked_to_it(
     assert (replay["run"], replay["replay_of"]) == (2, 1)
 
 
+def test_all_that_failed_is_replayed_once_where_somebody_says_yes(
+    cli: CommandLine, node: RunningNode
+) -> None:
+    for _ in range(3):
+        node.until_settled(node.call("Refused", json={"bulk": True}))
+    chosen = ("messages", "bulk", "replay", "-i", "Refused", "--code", "permanent_error")
+    assert cli(*chosen) == 2
+    assert "add --yes" in cli.err
+
+    replayed = cli.json(*chosen, "--why", "the ERP is back", "--yes")
+
+    assert (replayed["state"], replayed["act"]) == ("done", "replay")
+    assert replayed["done"] >= 3
+    found = cli.json("messages", "list", "-i", "Refused")["items"]
+    assert {item["run"] for item in found[:3]} == {2}
+
+
 def test_acts_that_come_too_late_exit_with_5_and_unknown_messages_with_4(
     cli: CommandLine, node: RunningNode
 ) -> None:

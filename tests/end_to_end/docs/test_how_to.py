@@ -1,130 +1,130 @@
-"""Every how-to does what it says, command by command."""
+"""Every how-to does what it says, command by command.
+
+Pages that begin with a project and a running ``firesteel dev`` share one; each finds the project
+as ``firesteel init`` made it. Pages that start nodes themselves stand in test_how_to_nodes.py.
+What a page shows and no test can run here is marked ``not run``, with the reason.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+import subprocess
+from collections.abc import Iterator
 
+import pytest
+
+from tests.end_to_end.docs.test_how_to_nodes import ON_THEIR_OWN
 from tests.support.http_server import HttpServer, Reply
-from tests.support.markdown import DOCS
-from tests.support.moved import asked
-from tests.support.walkthrough import Walkthrough
+from tests.support.markdown import DOCS, ROOT, Block, blocks
+from tests.support.quick_cli import quick_cli
+from tests.support.walkthrough import NODE, Walkthrough
 
-# What the reader of a how-to has: a project of `firesteel init`, and mostly a running node.
-PROJECT = (
-    "firesteel init my-integrations",
-    "cd my-integrations",
-    "echo 'workspace = \"acme\"' > firesteel.toml",
+HOW_TO = DOCS / "how-to"
+PAGES = sorted(HOW_TO.glob("*.md"))
+READ = [page.stem for page in PAGES if page.stem not in ON_THEIR_OWN and blocks(page, "console")]
+# Why a block of shell is only parsed; its files are held to their schemas in tests/unit/deploy.
+REASONS = (
+    "a node with other settings",
+    "another machine",
+    "Docker",
+    "it makes the environment that runs this page",
+    "Kubernetes",
+    "PostgreSQL's own programs",
+    "Prometheus",
+    "several nodes",
+    "systemd",
+    "the console, in tests/browser/test_greet.py",
 )
-NODE = (*PROJECT, "firesteel dev")
+CRM = "https://crm.example.com"
 
 
-def walk(
-    name: str,
-    folder: Path,
-    before: Sequence[str] = NODE,
-    *,
-    replaced: Mapping[str, str] | None = None,
-    environment: Mapping[str, str] | None = None,
-) -> None:
-    page = DOCS / "how-to" / f"{name}.md"
-    Walkthrough(page, folder, environment or {}, replaced or {}, before).run()
+@pytest.fixture(scope="module")
+def crm() -> Iterator[HttpServer]:
+    """The other system that pages write to."""
+    with HttpServer.started() as server:
+        yield server
 
 
-def test_records_are_synchronised_as_the_page_says(tmp_path: Path) -> None:
-    with HttpServer.started() as crm:
-        crm.reply("/api/customers/7", Reply(503), Reply.json({}))
-        walk(
-            "synchronise-records",
-            tmp_path,
-            replaced={"https://crm.example.com": crm.url},
-            environment={"FIRESTEEL_OUTGOING_ALLOW": "127.0.0.0/8"},
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, crm: HttpServer) -> Iterator[Walkthrough]:
+    """The node that the pages share."""
+    with quick_cli(tmp_path_factory.mktemp("programs")) as programs:
+        reader = Walkthrough(
+            HOW_TO,
+            tmp_path_factory.mktemp("reader"),
+            {"FIRESTEEL_OUTGOING_ALLOW": "127.0.0.0/8"},
+            {CRM: crm.url},
+            NODE,
+            programs,
         )
-        keys = {call.header("idempotency-key") for call in crm.received}
-        tokens = {call.header("authorization") for call in crm.received}
-
-    assert len(crm.received) == 2
-    assert len(keys) == 1
-    assert tokens == {"Bearer a-token"}
-
-
-def test_work_orders_are_received_as_the_page_says(tmp_path: Path) -> None:
-    walk("work-orders-between-companies", tmp_path)
+        try:
+            reader.begin()
+            yield reader
+        finally:
+            reader.stop()
 
 
-def test_queries_are_answered_as_the_page_says(tmp_path: Path) -> None:
-    walk("answer-queries", tmp_path)
+@pytest.mark.parametrize("name", READ)
+def test_a_page_does_what_it_says(name: str, shared: Walkthrough, crm: HttpServer) -> None:
+    shared.tidy()
+    crm.received.clear()
+    crm.reply("/api/customers/7", Reply(503), Reply.json({}))
+    crm.reply("/labels", Reply.json({"number": "L-77"}, 201))
+    crm.reply("/welcome", Reply.json({}))
+
+    shared.read(HOW_TO / f"{name}.md")
+
+    if name == "synchronise-records":
+        assert len(crm.received) == 2
+        assert len({call.header("idempotency-key") for call in crm.received}) == 1
+        assert {call.header("authorization") for call in crm.received} == {"Bearer a-token"}
+    if name == "move-from-n8n":
+        assert [call.json for call in crm.received] == [{"no": 1, "name": "Ada"}]
+    if name == "move-from-make":
+        assert [call.json for call in crm.received] == [{"reference": "W-1"}]
 
 
-def test_api_keys_are_rotated_as_the_page_says(tmp_path: Path) -> None:
-    walk("rotate-api-keys", tmp_path)
-
-
-def test_providers_call_as_the_page_says(tmp_path: Path) -> None:
-    walk("take-calls-from-providers", tmp_path)
-
-
-def test_the_encryption_key_is_rotated_as_the_page_says(tmp_path: Path) -> None:
-    walk("rotate-the-encryption-key", tmp_path)
-
-
-def test_a_partner_gets_one_key_as_the_page_says(tmp_path: Path) -> None:
-    walk("one-key-for-several-integrations", tmp_path)
-
-
-def test_an_api_is_handed_out_as_the_page_says(tmp_path: Path) -> None:
-    walk("hand-out-an-api", tmp_path)
-
-
-def test_failed_messages_are_replayed_as_the_page_says(tmp_path: Path) -> None:
-    walk("replay-failed-messages", tmp_path)
-
-
-def test_a_node_runs_with_https_as_the_page_says(tmp_path: Path) -> None:
-    walk("run-with-https", tmp_path, PROJECT)
-
-
-def test_messages_are_archived_and_read_back_as_the_page_says(tmp_path: Path) -> None:
-    """An hour is 3.6 seconds here."""
-    hasty = Path(__file__).parents[2] / "support" / "hasty_retention"
-    walk("archive-and-read-back", tmp_path, environment={"PYTHONPATH": str(hasty)})
-
-
-def test_failures_are_told_as_the_page_says(tmp_path: Path) -> None:
-    with HttpServer.started() as chat:
-        chat.reply("/hooks/T0", Reply(200, b"ok"))
-        walk(
-            "be-told-of-failures",
-            tmp_path,
-            replaced={"https://chat.example.com": chat.url},
-            environment={"FIRESTEEL_OUTGOING_ALLOW": "127.0.0.0/8"},
-        )
-        posts = [item.json["text"] for item in chat.received]
-    assert [text.partition("\n")[0] for text in posts] == [
-        "Test: alerts of the workspace acme arrive by the channel chat",
-        "Approve failed: permanent_error",
+def shell() -> list[Block]:
+    return [
+        block
+        for page in [*PAGES, *sorted((DOCS / "tutorial").glob("*.md"))]
+        for block in blocks(page, "sh", "bash", "shell")
     ]
-    assert "no customer 7" not in posts[1]
 
 
-def test_a_node_is_watched_as_the_page_says(tmp_path: Path) -> None:
-    walk("watch-a-node", tmp_path)
+def test_every_page_is_run_or_has_nothing_to_run() -> None:
+    silent = [page.stem for page in PAGES if not blocks(page, "console")]
+
+    # Only pages whose every step is in the console, or on servers that are not ours.
+    assert [name for name in silent if name not in NOTHING_TO_RUN] == []
 
 
-def test_a_back_up_is_made_and_restored_as_the_page_says(tmp_path: Path) -> None:
-    walk("back-up", tmp_path, (*NODE, "firesteel send hello --key me"))
+NOTHING_TO_RUN = (
+    "build-an-integration-in-the-console",  # in tests/browser/test_greet.py
+    "connect-systems-in-the-console",
+    "deploy",  # Docker; the files in tests/unit/deploy
+    "high-availability",  # servers of PostgreSQL; tests/fault/test_fail_over.py
+    "release",
+    "run-on-kubernetes",
+    "run-under-systemd",
+)
 
 
-def test_a_workflow_is_tested_as_the_page_says(tmp_path: Path) -> None:
-    walk("test-a-workflow", tmp_path, PROJECT)
-
-
-def test_a_store_is_moved_to_postgresql_as_the_page_says(tmp_path: Path, postgres_url: str) -> None:
-    written = "postgresql://firesteel:the-password@db.example.com/firesteel"
-    walk(
-        "migrate-to-postgresql",
-        tmp_path,
-        (*NODE, "firesteel send hello --key me"),
-        replaced={written: postgres_url},
+@pytest.mark.parametrize("block", shell(), ids=str)
+def test_a_block_that_is_not_run_says_why_and_is_shell(block: Block) -> None:
+    line_above = block.path.read_text().splitlines()[block.line - 2]
+    parsed = subprocess.run(
+        ["bash", "-n", "-c", block.text], capture_output=True, text=True, timeout=30, check=False
     )
-    assert asked(postgres_url, "SELECT count(*) FROM session") == 1
+
+    assert line_above in [f"<!-- not run: {reason} -->" for reason in REASONS]
+    assert (parsed.returncode, parsed.stderr) == (0, "")
+
+
+def test_no_block_stands_in_a_list_where_no_test_sees_it() -> None:
+    hidden = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in DOCS.rglob("*.md")
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if line.startswith((" ", "\t")) and line.lstrip().startswith("```")
+    ]
+    assert hidden == []

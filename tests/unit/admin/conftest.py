@@ -20,6 +20,7 @@ from firesteel.model.rights import Right, Role
 from firesteel.store.people import User, UserRights
 from firesteel.store.sqlite.store import SqliteStore, open_store
 from tests.support.attended_engine import AttendedEngine
+from tests.support.empty_store import copy_empty_store
 from tests.unit.admin.asgi import ask
 
 LOCAL_TOKEN = "a-local-token-of-this-test"
@@ -141,6 +142,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def office(tmp_path: Path, clock: Clock) -> AsyncIterator[Office]:
+    copy_empty_store(tmp_path / "firesteel.db")
     store = await open_store(tmp_path / "firesteel.db", wall_us=clock.now_us)
     attended = AttendedEngine(store, folder=tmp_path)
     parts = attended.parts

@@ -21,6 +21,7 @@ from firesteel.model.encryption_key import parse_key, written_key
 from firesteel.store.nodes import LivingNode
 from firesteel.store.sqlite.store import SqliteStore, open_store
 from tests.support.attended_engine import AttendedEngine
+from tests.support.empty_store import copy_empty_store
 
 KEYS = 3 * BATCH // 2
 SECRETS = {"ERP_PASSWORD": b"hunter2-hunter2", "CRM": b"\x00\xff"}
@@ -80,6 +81,7 @@ class Place:
 
 @pytest.fixture
 async def place(tmp_path: Path) -> AsyncIterator[Place]:
+    copy_empty_store(tmp_path / "firesteel.db")
     store = await open_store(tmp_path / "firesteel.db")
     yield Place(store, tmp_path)
     await store.close()

@@ -116,3 +116,23 @@ async def test_a_node_that_stops_ends_all_watching_now_and_later() -> None:
     feed.stop()
     assert (await told(listener)).over
     assert (await told(feed.listen(every))).over
+
+
+async def test_a_watcher_is_told_of_acts_of_people_though_nothing_starts(
+    node: AttendedEngine,
+) -> None:
+    node.dispatcher.capacity(0)
+    listener = node.engine.feed.listen(every)
+    accepted = await node.accepted()
+    no = accepted.execution_no
+    assert await numbers(node, listener) == {no}
+    node.dispatcher.capacity(1)
+    node.end(await node.pool.next(), BUSY)
+    node.dispatcher.capacity(0)
+    assert await numbers(node, listener) == {no}
+    await node.engine.retry_now(accepted.message_id, None, ADA)
+    assert await numbers(node, listener) == {no}
+    await node.engine.skip(accepted.message_id, None, ADA)
+    assert await numbers(node, listener) == {no}
+    replay, _ = await node.engine.replay(accepted.message_id, None, ADA)
+    assert await numbers(node, listener) == {replay}

@@ -104,3 +104,46 @@ async def test_p21_nothing_is_kept_of_a_caller_that_waits_no_more(
     left = weakref.ref(caller)
     del caller
     assert left() is None
+
+
+# --- several nodes ------------------------------------------------------------------------------
+
+
+async def test_what_others_say_has_ended_is_looked_for_whoever_waited_first() -> None:
+    waiters, looked_for = Waiters(), list[int]()
+    waiters.look_for = looked_for.append
+    waiters.add(1, 60, Told())
+    assert waiters.ended([1, 2, 3]) == {1}
+    assert looked_for == []
+    waiters.add(4, 60, Told())
+    waiters.add(1, 60, Told())
+    assert looked_for == []
+    waiters.add(2, 60, Told())
+    assert looked_for == [2]
+    waiters.stop()
+
+
+async def test_of_what_has_ended_elsewhere_only_so_much_is_kept_in_mind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("firesteel.engine.waiters.KEPT_IN_MIND", 3)
+    waiters, looked_for = Waiters(), list[int]()
+    waiters.look_for = looked_for.append
+    waiters.ended([1, 2])
+    waiters.ended([3, 4])
+    for execution_no in (1, 2, 3, 4):
+        waiters.add(execution_no, 60, Told())
+    assert looked_for == [2, 3, 4]
+    waiters.stop()
+
+
+async def test_it_is_known_who_has_waited_for_how_long() -> None:
+    waiters, loop = Waiters(), asyncio.get_running_loop()
+    before = loop.time()
+    waiters.add(1, 60, Told(), trigger_no=7)
+    waiters.add(1, 60, Told(), trigger_no=8)
+    waited = waiters.waited(1)
+    assert [trigger_no for trigger_no, _ in waited] == [7, 8]
+    assert all(0 <= seconds <= loop.time() - before for _, seconds in waited)
+    assert waiters.waited(2) == []
+    waiters.stop()

@@ -27,11 +27,13 @@ from firesteel.store.sqlite.journal import open_journal
 from firesteel.store.sqlite.ledger import JournalLedger
 from firesteel.store.sqlite.store import SqliteStore, open_store
 from firesteel.store.sqlite.writer import Writer
+from tests.support.empty_store import copy_empty_store
 from tests.support.hand import ADA, GONE, Hand
 
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    copy_empty_store(tmp_path / "store.db")
     store = await open_store(tmp_path / "store.db")
     yield store
     await store.close()

@@ -8,6 +8,7 @@ million lanes, take no more memory than ten.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 from sqlalchemy import BigInteger, bindparam, func, select
@@ -46,7 +47,7 @@ LaneName = tuple[int, str]
 
 class TriggerMirror:
     """Rules and counters of one trigger. ``ready``: there may be executions in the index of what
-    may run; False is certain."""
+    may run; False is certain. ``rules`` as in ``rule``."""
 
     __slots__ = (
         "concurrency",
@@ -61,17 +62,13 @@ class TriggerMirror:
         "waiting",
     )
 
-    def __init__(self, no: int, last_sequence: int) -> None:
+    def __init__(self, no: int, last_sequence: int, *rules: Any) -> None:
         self.no = no
         self.last_sequence = last_sequence
         self.waiting = 0
         self.running = 0
         self.ready = False
-        self.concurrency = 1
-        self.max_waiting = 1
-        self.lane_limit: int | None = None
-        self.stops = False
-        self.paused = False
+        self.rule(*rules)
 
     def rule(  # one for each column, in their order
         self,
@@ -126,8 +123,7 @@ class Mirror:
         self._clocks = clocks
         self._sql = _sql(make)
         self.steady = SteadyClock(clocks)
-        self.wall_us = 0
-        self.steady_us = 0
+        self.wall_us = self.steady_us = 0
         self.session_no = 0
         self.slots = 0
         self.last_no = 0
@@ -156,8 +152,7 @@ class Mirror:
         self.triggers = {}
         self.lanes, self.turns, self.running = {}, {}, {}
         for no, last_sequence, *rules in ask(sql.triggers):
-            trigger = self.triggers[no] = TriggerMirror(no, last_sequence)
-            trigger.rule(*rules)
+            self.triggers[no] = TriggerMirror(no, last_sequence, *rules)
         for no, waiting, in_lanes in ask(sql.ready):
             self.triggers[no].waiting += waiting - in_lanes
             self.triggers[no].ready = True
@@ -186,8 +181,7 @@ class Mirror:
         row = self._connection.execute(self._sql.trigger, (trigger_no,)).fetchone()
         if row is None:
             raise CallerError("there is no such trigger", code="unknown_integration")
-        trigger = self.triggers[trigger_no] = TriggerMirror(trigger_no, row[0])
-        trigger.rule(*row[1:])
+        trigger = self.triggers[trigger_no] = TriggerMirror(trigger_no, *row)
         return trigger
 
     def see_rules(self, trigger_no: int) -> None:

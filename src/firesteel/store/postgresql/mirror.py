@@ -20,6 +20,8 @@ from firesteel.store.sql.clock import Clocks
 from firesteel.store.sql.dialects import POSTGRESQL
 from firesteel.store.sql.statements import Statements
 
+# Of a trigger that was never held; hold() reads the true ones.
+_NOT_READ: Final = (1, 1, "continue", 0, None)
 # Forgetting one trigger's lanes looks at all that are known: fewer than SQLite keeps.
 _LANES: Final = 10_000
 
@@ -64,7 +66,7 @@ class SharedTrigger(TriggerMirror):
     __slots__ = ("believed", "changed", "elsewhere", "read")
 
     def __init__(self, no: int, last_sequence: int) -> None:
-        super().__init__(no, last_sequence)
+        super().__init__(no, last_sequence, *_NOT_READ)
         self.elsewhere = 0
         self.believed = False
         self.changed = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
+from typing import cast
 
 import msgspec
 from sqlalchemy import (
@@ -92,7 +93,7 @@ class Sessions:
         if last_seen_us > now_us:
             ask(self._sql.move_due, (last_seen_us - now_us,))
         given = ask(self._sql.begin, (now_us, now_us + _LEASE_US))
-        mirror.session_no = given.lastrowid or 0
+        mirror.session_no = cast("int", given.lastrowid)  # that of an INSERT
         ask(self._sql.forget_old, (mirror.session_no - _SESSIONS_KEPT,))
 
     def _go_on_with_the_clock(self) -> None:
