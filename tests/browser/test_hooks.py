@@ -38,6 +38,8 @@ PAGES = {
     "xml": ("text/xml", XHTML),
     "nonsense": ("nonsense", HTML),
     "text": ("text/plain", HTML),
+    "two-types": ("image/png, text/html", HTML),
+    "hidden-type": ("text/plain;,text/html", HTML),
     "json": ("application/json", HTML),
     "sandboxed": ("text/html", HTML),
 }

@@ -51,8 +51,10 @@ def responded(response: Response, message: MessageRef, request_id: bytes) -> Ans
     left out."""
     lines, cached, kind = b"", False, None
     for name, value in response.headers:
-        lines += _line(name, value)
         lower = name.lower()
+        if lower == "x-content-type-options":  # browsers take the first one, which is the guard's
+            continue
+        lines += _line(name, value)
         if lower == "cache-control":
             cached = True
         elif lower == "content-type":

@@ -88,7 +88,10 @@ def header_value_fault(name: str, value: str) -> str | None:
 
 
 def is_inert(content_type: str) -> bool:
-    """Whether a body of this type runs nothing in a browser; one of no type might."""
+    """Whether a body of this type runs nothing in a browser; one of no type might, and one with a
+    comma too: browsers read the value as a list and take the last type of it."""
+    if "," in content_type:
+        return False
     media_type = content_type.partition(";")[0].strip(" \t").lower()
     if media_type in _INERT or media_type.endswith("+json"):
         return True

@@ -34,6 +34,9 @@ ACTIVE = [
     "application/xslt+xml",
     "text/javascript",
     "text/html, application/json",
+    "image/png, text/html",
+    "text/plain;,text/html",
+    "application/vnd.shop+json;x,text/html;y=z",
     "multipart/x-mixed-replace; boundary=x",
     "message/rfc822",
     "*/*",
@@ -72,6 +75,11 @@ def test_p46_all_else_is_in_a_sandbox_whatever_the_author_says(content_type: str
 def test_p46_two_content_types_are_none() -> None:
     sent = lines(("content-type", "text/html"), ("content-type", "application/json"))
     assert ("content-security-policy", "sandbox") in sent
+
+
+def test_p46_an_author_cannot_let_browsers_guess() -> None:
+    sent = lines(("content-type", "text/plain"), ("X-Content-Type-Options", "none"))
+    assert [value for name, value in sent if name == "x-content-type-options"] == ["nosniff"]
 
 
 @pytest.mark.parametrize(
