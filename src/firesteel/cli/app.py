@@ -36,6 +36,7 @@ from firesteel.cli import (
     workers,
 )
 from firesteel.cli.command import local, on_node, with_settings
+from firesteel.cli.doctor.command import doctor
 
 _EPILOG = "Documentation of exit codes and --json: docs/reference/command-line.md"
 
@@ -84,6 +85,7 @@ def _add_local_commands(app: typer.Typer) -> None:
     group.command("send")(on_node(archive_send.send))
     app.add_typer(group, name="archive", rich_help_panel=_OPERATE)
     app.command("restore", rich_help_panel=_RUN)(local(restore.restore))
+    app.command("doctor", rich_help_panel=_RUN)(local(doctor))
     app.command("init", rich_help_panel=_PROJECT)(local(init.init))
     app.command("check", rich_help_panel=_PROJECT)(local(project_commands.check))
 

@@ -73,7 +73,7 @@ class TlsFiles:
         """To be called by each listener. Raises TlsInvalid."""
         if self._context is None:
             self._stamp = self._stamped()
-            self._context = self._load()
+            self._context = self.load()
         if self._users == 0:
             self._watching = asyncio.get_running_loop().create_task(self._watch())
         self._users += 1
@@ -96,14 +96,15 @@ class TlsFiles:
             return False
         self._stamp = stamp
         try:
-            self._context = self._load()
+            self._context = self.load()
         except (TlsInvalid, OSError) as error:
             log.error("certificate_not_reloaded", reason=str(error))
             return False
         log.info("certificate_reloaded")
         return True
 
-    def _load(self) -> ssl.SSLContext:
+    def load(self) -> ssl.SSLContext:
+        """What the files hold now. Raises TlsInvalid."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_ciphers(CIPHERS)

@@ -24,6 +24,7 @@ ON_THEIR_OWN = (
     "be-told-of-failures",
     "behind-caddy",
     "behind-nginx",
+    "check-an-installation",
     "day-two",
     "migrate-to-postgresql",
     "run-with-https",
@@ -88,6 +89,10 @@ def stopped_at_the_end(pid: Path) -> Iterator[None]:
         if pid.exists():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(int(pid.read_text()), signal.SIGTERM)
+
+
+def test_an_installation_is_checked_as_the_page_says(tmp_path: Path) -> None:
+    walk("check-an-installation", tmp_path, PROJECT)
 
 
 def test_messages_are_archived_and_read_back_as_the_page_says(tmp_path: Path) -> None:
