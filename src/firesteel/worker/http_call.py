@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+_DOTS = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +27,9 @@ class HttpAnswer:
     headers: dict[str, str]
     body: bytes
     retry_after_s: float | None
+
+
+def climbs(target: str) -> bool:
+    """Whether a segment of the path is ``.`` or ``..``, by which it would be another path. Escaped
+    dots are no other dots (RFC 3986, section 6.2.2.2): proxies and servers obey them too."""
+    return _DOTS.search(re.split("[?#]", target, maxsplit=1)[0]) is not None

@@ -18,7 +18,7 @@ import httpx2
 from firesteel.errors import AuthorError
 from firesteel.model.execution import Failure
 from firesteel.worker.failures import StepError
-from firesteel.worker.http_call import HttpAnswer, HttpCall
+from firesteel.worker.http_call import HttpAnswer, HttpCall, climbs
 from firesteel.worker.outgoing import GuardedTransport
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class HttpClient:
 
     def _url(self, target: str) -> str:
         """A target of a connection is below its address whatever it begins with: ``//host`` and
-        ``http://host`` lead to no other host."""
+        ``http://host`` lead to no other host, and ``..`` does not lead above."""
         if not self._base:
             scheme = urlsplit(target).scheme
             if scheme not in ("http", "https"):
@@ -129,6 +129,8 @@ class HttpClient:
             return target
         if not target:
             return self._base
+        if climbs(target):
+            raise CallInvalid("a path has no . and .. as segments")
         return self._base + target if target[0] == "?" else f"{self._base}/{target.lstrip('/')}"
 
     async def _send(self, request: httpx2.Request) -> httpx2.Response:

@@ -206,11 +206,40 @@ def test_p45_no_redirect_to_another_host_is_followed(http_server: HttpServer) ->
         assert not other.received
 
 
-@pytest.mark.parametrize("path", ["//evil.example/x", "http://evil.example/x", "/../x", "@evil"])
+@pytest.mark.parametrize("path", ["//evil.example/x", "http://evil.example/x", "/a..b", "@evil"])
 def test_a_path_never_leads_to_another_host(http_server: HttpServer, path: str) -> None:
     http = {"connection": "crm", "path": "{% input.body.path %}", "expect": ["100-599"]}
     assert call(http_server, http, {"path": path}).failure is None
     assert len(http_server.received) == 1
+
+
+@pytest.mark.parametrize("path", ["..", "/../x", "x/../../y", "/%2e%2E/x", "/.%2e", "/./x", "..?a"])
+def test_a_path_never_leads_above_the_connections_address(
+    http_server: HttpServer, path: str
+) -> None:
+    failure = call(
+        http_server, {"connection": "crm", "path": "{% input.body.path %}"}, {"path": path}
+    ).failure
+    assert failure is not None
+    assert (failure.kind, failure.code) == ("permanent", "http_call_invalid")
+    assert not http_server.received
+
+
+@pytest.mark.parametrize("no", ["..", ".", "%2e%2e"])
+@pytest.mark.parametrize("where", ["connection", "url"])
+def test_an_inserted_value_is_no_step_up(http_server: HttpServer, where: str, no: str) -> None:
+    items = "/items/{% input.body.no %}/x"
+    http = {"url": http_server.url + items}
+    if where == "connection":
+        http = {"connection": "crm", "path": items}
+    result = call(http_server, {**http, "expect": ["100-599"]}, {"no": no})
+    paths = [received.path.rpartition("/items/")[2] for received in http_server.received]
+    if no == "%2e%2e":  # its percent signs are encoded: none is a dot to anybody who decodes once
+        assert paths == ["%252e%252e/x"]
+        return
+    assert result.failure is not None
+    assert result.failure.code == "http_call_invalid"
+    assert not paths
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from firesteel.model.template import Expression as ExpressionPart
 from firesteel.model.template import split
 from firesteel.worker.expressions import compile_expression
 from firesteel.worker.failures import StepError, status_is_transient
-from firesteel.worker.http_call import HttpAnswer, HttpCall
+from firesteel.worker.http_call import HttpAnswer, HttpCall, climbs
 from firesteel.worker.mapping import as_text, compile_document
 from firesteel.worker.steps.run import Work
 from firesteel.worker.trace_context import step_span_id, trace_of
@@ -58,10 +58,13 @@ class PathTemplate:
         """The path, as it is sent."""
         if len(self._parts) == 1 and not isinstance(self._parts[0], str):
             return as_text(self._parts[0].evaluate(context))
-        return "".join(
-            part if isinstance(part, str) else _inserted(as_text(part.evaluate(context)))
+        text = "".join(
+            part if isinstance(part, str) else quote(as_text(part.evaluate(context)), safe="")
             for part in self._parts
         )
+        if climbs(text):
+            raise HttpValueInvalid("a path has no . and .. as segments")
+        return text
 
 
 class HttpWork(Work):
@@ -171,10 +174,6 @@ def _pairs(values: dict[str, Any]) -> list[tuple[str, str]]:
         items = value if isinstance(value, list) else [value]
         pairs.extend((name, as_text(item)) for item in items if item is not None)
     return pairs
-
-
-def _inserted(text: str) -> str:
-    return text.replace(".", "%2E") if text in (".", "..") else quote(text, safe="")
 
 
 def _range(text: str) -> tuple[int, int]:
