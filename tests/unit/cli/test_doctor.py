@@ -27,7 +27,7 @@ from firesteel.model.encryption_key import written_key
 from firesteel.store.sqlite import safety
 from firesteel.store.sqlite.connection import StoreLock
 from firesteel.store.sqlite.store import open_store
-from tests.support.postgres import Postgres
+from tests.support.postgres import NOBODY, Postgres
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
 
@@ -151,6 +151,23 @@ def test_a_data_directory_that_is_a_file_is_a_fault(project: Path, shown: Any) -
     (project / ".firesteel").write_text("")
     code, found = shown()
     assert (code, found["data_dir"]["level"]) == (1, "fault")
+
+
+def test_whoever_may_not_look_is_told_to_do_it_as_the_node_s_user(data: Path, shown: Any) -> None:
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(NOBODY)
+    else:
+        data.chmod(0)
+    try:
+        code, found = shown()
+    finally:
+        if is_root:
+            os.seteuid(0)
+        data.chmod(0o700)
+    assert code == 1
+    assert {"data_dir", "encryption_key"} <= set(found)
+    assert found["encryption_key"]["remedy"] == "run as the node's user"
 
 
 def test_a_local_token_that_others_may_read_is_a_fault(data: Path, shown: Any) -> None:
@@ -425,4 +442,4 @@ def test_a_server_that_would_lose_what_it_committed_is_a_fault(
         server.stop()
         server.settings = ("max_connections=7",)
         server.start()
-        assert shown()[1]["connections"]["level"] == "warning"
+        assert shown()[1]["database_limit"]["level"] == "warning"

@@ -99,7 +99,11 @@ def examined(project: Path | None, data_dir: Path | None) -> Iterator[Finding]:
     yield ok("settings", "are valid")
     case = _case(settings)
     for check in CHECKS:
-        yield from check(case)
+        try:
+            yield from check(case)
+        except OSError as error:
+            says = f"{error.filename or 'something'} cannot be looked at: {error.strerror}"
+            yield fault(check.__name__, says, "run as the node's user")
 
 
 def _case(settings: Settings) -> Case:
@@ -108,12 +112,12 @@ def _case(settings: Settings) -> Case:
     locks = [settings.data_dir / "node.id"]
     if settings.store_path is not None:
         locks.append(settings.store_path.with_name(f"{settings.store_path.name}.lock"))
-    described: dict[str, Any] | None = None
     try:
         described = json.loads((settings.data_dir / "node.json").read_text("utf-8"))
     except (OSError, ValueError):
         described = None
-    return Case(settings, any(is_held(lock) for lock in locks), described)
+    known: dict[str, Any] | None = described if isinstance(described, dict) else None
+    return Case(settings, any(is_held(lock) for lock in locks), known)
 
 
 def _line(finding: Finding) -> str:

@@ -126,7 +126,7 @@ def node(case: Case) -> Iterator[Finding]:
 
     told = case.described
     own = told.get("certificate")
-    known = Node(str(told["admin_url"]), "", certificate=Path(own) if own else None)
+    known = Node(str(told.get("admin_url")), "", certificate=Path(own) if own else None)
     answer = None
     with (
         contextlib.suppress(httpx2.TransportError),

@@ -111,9 +111,9 @@ def server(seen: ServerGlance) -> Iterator[Finding]:
     left = seen.usable - seen.used
     says = f"{left} of {seen.usable} connections are free; a node needs {NEEDED_CONNECTIONS}"
     if left < NEEDED_CONNECTIONS:
-        yield warning("connections", says, "raise max_connections, or put PgBouncer between")
+        yield warning("database_limit", says, "raise max_connections, or put PgBouncer between")
     else:
-        yield ok("connections", says)
+        yield ok("database_limit", says)
     yield from _role(seen)
     if not (seen.encrypted or seen.near):
         remedy = "add ?sslmode=verify-full to database_url, and TLS to the server"
