@@ -11,10 +11,10 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 
 from firesteel.store.migrations import migrate
-from tests.conftest import Size
 from tests.fault.defects import planted
 from tests.fault.report import Report
 from tests.support.http_server import HttpServer
@@ -32,7 +32,6 @@ from tests.support.old_store import (
     make_old_store,
     sequence_of,
 )
-from tests.support.postgres import Postgres
 from tests.support.public_port import workflows
 
 STEPS = '''
@@ -43,9 +42,12 @@ def notes(input, message):
     tell(f"/ran/{input['body']['no']}")
 '''
 END_S = 60.0
-# Of each store the oldest that it ever was; the others in the full size.
-QUICK = {"sqlite": REVISIONS[:1], "postgresql": ON_POSTGRESQL[:1]}
-FULL = {"sqlite": REVISIONS, "postgresql": ON_POSTGRESQL}
+
+
+def forms(revisions: tuple[str, ...]) -> list[object]:
+    """The oldest form of a store in every run, the others in the full size."""
+    return [revisions[0], *(pytest.param(one, marks=pytest.mark.full) for one in revisions[1:])]
+
 
 WANTED = [old for old in MESSAGES if old.state in UNFINISHED or old.no == REPLAYED]
 
@@ -131,41 +133,34 @@ def settle(folder: Path, sink: HttpServer, revision: str, url: str | None = None
     return found
 
 
+def told(report: Report, where: str, found: Outcome) -> None:
+    report.row(
+        "P30",
+        f"upgraded and started, {where}",
+        cycles=1,
+        acknowledged=len(WANTED),
+        lost=len(found.lost),
+        doubled=len(found.doubled),
+        inverted=len(found.inverted),
+    )
+
+
+@pytest.mark.parametrize("revision", forms(REVISIONS))
 def test_p30_everything_that_waited_in_a_file_ends_once_and_in_order(
-    size: Size, tmp_path: Path, http_server: HttpServer, report: Report
+    tmp_path: Path, http_server: HttpServer, report: Report, revision: str
 ) -> None:
-    revisions = QUICK["sqlite"] if size == "quick" else FULL["sqlite"]
-    for revision in revisions:
-        found = settle(tmp_path / revision, http_server, revision)
-        report.row(
-            "P30",
-            "upgraded and started, SQLite",
-            cycles=1,
-            acknowledged=len(WANTED),
-            lost=len(found.lost),
-            doubled=len(found.doubled),
-            inverted=len(found.inverted),
-        )
-        assert found == Outcome([], [], []), revision
+    found = settle(tmp_path, http_server, revision)
+    told(report, "SQLite", found)
+    assert found == Outcome([], [], [])
 
 
+@pytest.mark.parametrize("revision", forms(ON_POSTGRESQL))
 def test_p30_everything_that_waited_in_a_database_ends_once_and_in_order(
-    size: Size, tmp_path: Path, http_server: HttpServer, postgres: Postgres, report: Report
+    tmp_path: Path, http_server: HttpServer, postgres_url: str, report: Report, revision: str
 ) -> None:
-    revisions = QUICK["postgresql"] if size == "quick" else FULL["postgresql"]
-    for revision in revisions:
-        with postgres.database() as url:
-            found = settle(tmp_path / revision, http_server, revision, url)
-        report.row(
-            "P30",
-            "upgraded and started, PostgreSQL",
-            cycles=1,
-            acknowledged=len(WANTED),
-            lost=len(found.lost),
-            doubled=len(found.doubled),
-            inverted=len(found.inverted),
-        )
-        assert found == Outcome([], [], []), revision
+    found = settle(tmp_path, http_server, revision, postgres_url)
+    told(report, "PostgreSQL", found)
+    assert found == Outcome([], [], [])
 
 
 def test_p30_fails_when_a_migration_loses_what_waits(
