@@ -32,13 +32,11 @@ from firesteel.model.integration import ApiKeyAuth, Integration
 from firesteel.model.section import Reading
 from firesteel.model.trigger_rules import check_trigger
 from firesteel.model.workflow_rules import check_workflow
-from firesteel.model.yaml_source import Loaded, load_document
+from firesteel.model.yaml_source import MAX_VALUES, Loaded, load_document
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-MAX_VALUES: Final = 10_000
-"""Keys, items and values of a document: checking one in the engine's loop takes its time (P27)."""
 MAX_CHARACTERS: Final = 1024 * 1024
 """Of all its texts together, as of a file."""
 

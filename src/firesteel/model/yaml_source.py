@@ -20,6 +20,8 @@ from firesteel.model.fault import Fault, Pointer, Position, child
 
 MAX_BYTES: Final = 1024 * 1024
 MAX_DEPTH: Final = 100
+MAX_VALUES: Final = 10_000
+"""Keys, items and values of a document: reading and checking one takes its time (P27)."""
 MAX_DIGITS: Final = 4300
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -94,6 +96,9 @@ def load_document(text: str, file: str) -> Loaded:
     except yaml.YAMLError as error:
         composer.faults.append(_syntax_fault(error, text, file))
         return Loaded(file, None, {}, {}, {}, composer.faults)
+    if composer.values > MAX_VALUES + 1:
+        detail = f"a document holds at most {MAX_VALUES:,} values"
+        return _nothing(file, (1, 1), "document_too_large", detail)
     return composer.loaded()
 
 
@@ -145,6 +150,7 @@ class _Composer:
     file: str
     ended: bool = False
     documents: int = 0
+    values: int = 0
     document: Any = None
     stack: list[_Open] = field(default_factory=list)
     positions: dict[Pointer, Position] = field(default_factory=dict)
@@ -193,6 +199,10 @@ class _Composer:
             self._key(event, parent)
             return
         pointer = self._pointer(parent)
+        self.values += 1
+        if self.values > MAX_VALUES + 1:  # beside the document itself
+            self.ended = True
+            return
         self._decorations(event, pointer)
         if isinstance(event, yaml.ScalarEvent):
             self._add(event, parent, pointer, self._scalar(event, pointer))

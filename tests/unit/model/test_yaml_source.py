@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firesteel.model.fault import child
-from firesteel.model.yaml_source import MAX_BYTES, MAX_DEPTH, load_document
+from firesteel.model.yaml_source import MAX_BYTES, MAX_DEPTH, MAX_VALUES, load_document
 from firesteel.model.yaml_writer import write_yaml
 
 JSON_TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"))
@@ -137,6 +137,8 @@ def test_of_a_duplicate_key_the_first_value_stays_and_faults_in_the_second_are_s
 def test_a_file_is_bounded_in_size_and_depth() -> None:
     assert faults("a" * (MAX_BYTES + 1)) == [(1, 1, "document_too_large")]
     assert faults("ü" * (MAX_BYTES // 2 + 1)) == [(1, 1, "document_too_large")]
+    assert faults("- \n" * MAX_VALUES) == []
+    assert faults("- \n" * (MAX_VALUES + 1)) == [(1, 1, "document_too_large")]
     assert load("[" * MAX_DEPTH + "]" * MAX_DEPTH)
     assert faults("[" * (MAX_DEPTH + 1)) == [(1, MAX_DEPTH + 1, "yaml_depth")]
     assert faults("[" * 100_000) == [(1, MAX_DEPTH + 1, "yaml_depth")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from starlette.datastructures import UploadFile
@@ -21,7 +22,7 @@ async def read_upload(given: Any) -> dict[str, Any] | None:
     if len(data) > MOST_BYTES:
         raise _invalid("document_too_large", "the file is larger than 1 MiB")
     try:
-        loaded = check_integration(data.decode(), "").loaded
+        loaded = (await asyncio.to_thread(check_integration, data.decode(), "")).loaded
     except UnicodeDecodeError:
         raise _invalid("yaml_syntax", "the file is not text in UTF-8") from None
     if loaded.faults:
