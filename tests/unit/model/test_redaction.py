@@ -220,6 +220,72 @@ def escaped(text: str) -> str:
     return text
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "stored"),
+    [
+        (
+            "body.o.card",
+            b'<o><x:card xmlns:x="urn:a">4111</x:card></o>',
+            b'<o><x:card xmlns:x="***">***</x:card></o>',
+        ),
+        (
+            "body.o.card",
+            b'<p:o xmlns:p="urn:a"><p:card>1</p:card><card>2</card></p:o>',
+            b'<p:o xmlns:p="urn:a"><p:card>***</p:card><card>***</card></p:o>',
+        ),
+        (
+            "body.o.card",
+            b'<o xmlns="urn:a"><card>1</card></o>',
+            b'<o xmlns="urn:a"><card>***</card></o>',
+        ),
+        (
+            "body.o.card",
+            '<o xmlns:ü="urn:a"><ü:card>1</ü:card></o>'.encode(),
+            '<o xmlns:ü="urn:a"><ü:card>***</ü:card></o>'.encode(),
+        ),
+        ("body.o.card", b"<o><a:b:card>1</a:b:card></o>", b"<o><a:b:card>***</a:b:card></o>"),
+        (
+            "body.o.card",
+            b"<o><x:card>1<![CDATA[<2>]]>&#51;&amp;</x:card></o>",
+            b"<o><x:card>***</x:card></o>",
+        ),
+        (
+            "body.o.*.card.#text",
+            b'<o><p:l><q:card q:no="1">2</q:card></p:l></o>',
+            b'<o><p:l><q:card q:no="1">***</q:card></p:l></o>',
+        ),
+        (
+            "body.o.@card",
+            b'<o xmlns:card="urn:a" card="1" card:card="2" x:cards="3"/>',
+            b'<o xmlns:card="urn:a" card="***" card:card="***" x:cards="3"/>',
+        ),
+        ("body.o.@xmlns:x", b'<o xmlns:x="urn:a" x="1"/>', b'<o xmlns:x="***" x="1"/>'),
+        ("body.o.@x:card", b'<o x:card="1" y:card="2"/>', b'<o x:card="***" y:card="***"/>'),
+        (
+            "body.x:o.x:card",
+            b"<x:o><x:card>1</x:card></x:o>",
+            b"<x:o><x:card>***</x:card></x:o>",
+        ),
+        ("body.x:o.x:card", b"<o><y:card>1</y:card></o>", b"<o><y:card>***</y:card></o>"),
+        (
+            "body.o.card",
+            b"<o><card:x>1</card:x><cards>2</cards><Card>3</Card><x:CARD>4</x:CARD></o>",
+            None,
+        ),
+    ],
+)
+def test_of_xml_an_element_or_attribute_is_found_whatever_prefix_the_caller_gives_it(
+    path: str, body: bytes, stored: bytes | None
+) -> None:
+    assert redact([path], XML, body) == (body if stored is None else stored)
+
+
+def test_a_prefix_is_a_part_of_names_outside_xml() -> None:
+    body = b'{"x:card":1,"card":2}'
+    assert redact(["body.card"], JSON, body) == b'{"x:card":1,"card":"***"}'
+    assert redact(["body.x:card"], JSON, body) == b'{"x:card":"***","card":2}'
+
+
 @given(TEXTS, TEXTS, TEXTS)
 def test_of_xml_only_the_redacted_element_and_its_attributes_change(
     kept: str, gone: str, attribute: str
@@ -251,6 +317,10 @@ def test_what_is_redacted_covers_what_stands_within_it() -> None:
     assert covered("body.*.b", "body.0.b")
     assert covered("body", "body.a")
     assert covered("headers.x-a", "headers.X-A")
+    assert covered("body.a", "body.x:a.b")
+    assert covered("body.x:a.@y:b", "body.a.@b")
+    assert not covered("body.a", "body.a:b")
+    assert not covered("query.a", "query.x:a")
     assert not covered("body.a.b", "body.a")
     assert not covered("body.a", "query.a")
     assert not covered("query.a", "query.b")

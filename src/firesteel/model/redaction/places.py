@@ -21,6 +21,15 @@ def below(paths: Paths, name: str) -> Paths:
     return tuple(parts[1:] for parts in paths if parts and parts[0] in (name, "*"))
 
 
+def local_name(name: str) -> str:
+    """The name of an element or attribute (``@a``) without its prefix, which whoever writes the
+    body chooses (Namespaces in XML 1.0, section 4). A declaration of a prefix keeps its name."""
+    prefix, colon, local = name.rpartition(":")
+    if not colon or prefix == "@xmlns":
+        return name
+    return f"@{local}" if name.startswith("@") else local
+
+
 def replaced(text: bytes, spans: Iterable[tuple[int, int, bytes]]) -> bytes:
     """The bytes with each span (start, stop, replacement) replaced; one that stands within another
     is gone with it."""

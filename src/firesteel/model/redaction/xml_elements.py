@@ -1,5 +1,6 @@
 """Elements and attributes of XML, found by position, in the shape that expressions see: attributes
-``@a``, text ``#text``, repeated elements as lists.
+``@a``, text ``#text``, repeated elements as lists. Prefixes of names count for nothing, neither the
+body's nor a path's.
 
 An element that is replaced keeps its name; its content and its attributes' values go.
 """
@@ -9,7 +10,14 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from firesteel.model.redaction.places import REPLACEMENT, Paths, below, replaced, with_items
+from firesteel.model.redaction.places import (
+    REPLACEMENT,
+    Paths,
+    below,
+    local_name,
+    replaced,
+    with_items,
+)
 from firesteel.model.xml_body import find_elements
 
 _VALUE = rb"""(?:"[^"]*"|'[^']*')"""
@@ -33,7 +41,8 @@ class _Finder:
     def __init__(self, body: bytes, paths: Paths) -> None:
         self.spans: list[tuple[int, int, bytes]] = []
         self._body = body
-        self._paths = [with_items(paths)]
+        local = tuple(tuple(map(local_name, parts)) for parts in paths)
+        self._paths = [with_items(local)]
         self._contents: list[int | None] = []
         """Where the content of each open element begins, if it goes."""
 
@@ -42,11 +51,11 @@ class _Finder:
         values = [] if tag is None else list(_ATTRIBUTE.finditer(self._body, *tag.span(1)))
         if tag is None or len(values) != len(attributes):
             raise ValueError("not an encoding in which tags are ASCII")
-        paths = with_items(below(self._paths[-1], name))
+        paths = with_items(below(self._paths[-1], local_name(name)))
         self._paths.append(paths)
         whole = () in paths
         for attribute, value in zip(attributes, values, strict=True):
-            if whole or () in below(paths, f"@{attribute}"):
+            if whole or () in below(paths, local_name(f"@{attribute}")):
                 self.spans.append((value.start(1) + 1, value.end(1) - 1, REPLACEMENT))
         goes = (whole or ("#text",) in paths) and tag.group(2) != b"/"
         self._contents.append(tag.end() if goes else None)
