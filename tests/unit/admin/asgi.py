@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 from urllib.parse import unquote
 
@@ -31,12 +32,20 @@ async def ask(
         "server": ("127.0.0.1", 2),
     }
     sent: list[Any] = []
+    unread = [{"type": "http.request", "body": body, "more_body": False}]
+    answered_whole = asyncio.Event()
 
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": body, "more_body": False}
+        """Who asks stays until the answer is there."""
+        if unread:
+            return unread.pop()
+        await answered_whole.wait()
+        return {"type": "http.disconnect"}
 
     async def send(event: Any) -> None:
         sent.append(event)
+        if event["type"] == "http.response.body" and not event.get("more_body"):
+            answered_whole.set()
 
     await app(scope, receive, send)
     answered = {k.decode().lower(): v.decode() for k, v in sent[0]["headers"]}
