@@ -57,6 +57,16 @@ def publish(node: RunningNode, sink: HttpServer) -> str:
     return str(made["secret"])
 
 
+def to_file_is_refused(node: RunningNode, file: Path) -> None:
+    """A node alone with its key file has no key to give away: nothing changes."""
+    before = node.admin("GET", "/encryption")
+    done = command(node, "secrets", "rotate", "--to", str(file))
+    assert (done.returncode, file.exists()) == (2, False), done.stderr
+    assert "run it without --to" in " ".join(done.stderr.split())
+    assert node.admin("GET", "/encryption") == before
+    assert before["at_once"] is True
+
+
 def sees(node: RunningNode, token: str) -> int:
     """The status that an API token gets."""
     url = f"{node.address['admin_url']}/api/v1/nodes"
@@ -114,6 +124,7 @@ def test_p47_a_node_alone_changes_its_key_by_one_command_while_calls_go_on(
     with running_node(data_dir, **outgoing) as node:
         token = publish(node, sink)
         former = (data_dir / "encryption.key").read_text()
+        to_file_is_refused(node, tmp_path / "next.key")
         all_is_kept(node, sink, token)
         with Callers(node.public_url) as callers:
             for _ in range(5):

@@ -56,9 +56,10 @@ def rotate(
 ) -> None:
     """Let another encryption key take over, while calls go on.
 
-    A node alone whose key lies in its data directory does all of it at once. Otherwise the next key
-    is printed, this once: give it to every node, start them anew one after the other, and run this
-    again with --finish. Until then both keys open the store.
+    A node alone whose key lies in its data directory does all of it at once; it has no key to give
+    away, and refuses --to. Otherwise the next key is printed, this once: give it to every node,
+    start them anew one after the other, and run this again with --finish. Until then both keys open
+    the store.
 
     [bold]Examples[/bold]
 
@@ -72,8 +73,8 @@ def rotate(
         state = session.client.post("/encryption/finish")
         session.output.result(state, f"the key {state['key']} is the only one; all is sealed anew")
         return
-    if to is not None and to.exists():
-        raise CommandFailed(f"{to} exists already", exit_code=Exit.USAGE, code="usage")
+    if to is not None:
+        _refuse_file(session, to)
     rotated = session.client.post("/encryption/rotate")
     key = rotated["next_key"]
     if rotated["finished"]:
@@ -105,6 +106,19 @@ def key_status(session: Session) -> None:
         session.output.say(f"next key {state['next_key']}; nodes that do not have it yet: {left}")
     if state["to_reseal"]:
         session.output.say(f"{state['to_reseal']} secrets are yet to be sealed anew")
+
+
+def _refuse_file(session: Session, to: Path) -> None:
+    """Where no key can be written there. Nothing is changed yet."""
+    if to.exists():
+        raise CommandFailed(f"{to} exists already", exit_code=Exit.USAGE, code="usage")
+    if session.client.get("/encryption")["at_once"]:
+        raise CommandFailed(
+            "--to is for keys that nodes are given: this node is alone and puts the next key into "
+            "encryption.key of its data directory itself; run it without --to, then copy that file",
+            exit_code=Exit.USAGE,
+            code="usage",
+        )
 
 
 def _write_key(file: Path, key: str) -> None:

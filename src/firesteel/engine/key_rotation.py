@@ -27,6 +27,8 @@ from firesteel.store.bulletin import CatalogChanged
 from firesteel.store.catalog import OfConsumer, Resealed, SealedValue
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from firesteel.engine.engine import Engine
     from firesteel.engine.keyring import Ring
     from firesteel.engine.parts import Parts
@@ -41,12 +43,14 @@ log = structlog.get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class KeyState:
     """``key_id``: of the encryption key of the node that answers; ``in_file``: it lies in the data
-    directory; ``made_at_us``: of the data keys in use, 0 where an earlier release made them;
-    ``next_id``: of the key that is about to take over; ``nodes_left``: those that have another key
-    still; ``to_reseal``: values that older data keys have sealed."""
+    directory; ``at_once``: a change of it is over when ``begin`` is; ``made_at_us``: of the data
+    keys in use, 0 where an earlier release made them; ``next_id``: of the key that is about to take
+    over; ``nodes_left``: those that have another key still; ``to_reseal``: values that older data
+    keys have sealed."""
 
     key_id: str
     in_file: bool
+    at_once: bool
     made_at_us: int
     next_id: str | None
     began_at_us: int
@@ -85,6 +89,7 @@ class KeyRotation:
         return KeyState(
             key_id=chest.key_id,
             in_file=chest.data_dir is not None,
+            at_once=self._folder is not None,
             made_at_us=ring.keys.current.made_at_us,
             next_id=envelope.next,
             began_at_us=envelope.since_us,
@@ -107,7 +112,7 @@ class KeyRotation:
                 code="rotation_under_way",
             )
         key = secrets.token_bytes(KEY_BYTES)
-        here = self._chest.data_dir if self._alone else None
+        here = self._folder
         if here is not None:
             write_next(here, key)
         own = {self._chest.key_id: envelope.sealed[self._chest.key_id]}
@@ -163,7 +168,7 @@ class KeyRotation:
             name = f"{_KEY_OF}{self._parts.name}"
             if await self._catalog.setting(name) != self._chest.key_id:
                 await self._catalog.put_setting(name, self._chest.key_id)
-        elif self._chest.data_dir is not None:
+        elif self._folder is not None:
             _, envelope = await self._chest.envelope()
             if envelope.next == self._chest.key_id:
                 log.info("encryption_key_change_goes_on")
@@ -176,6 +181,11 @@ class KeyRotation:
     @property
     def _alone(self) -> bool:
         return not self._parts.name
+
+    @property
+    def _folder(self) -> Path | None:
+        """Where a node alone exchanges the key itself; None where the key is to be told."""
+        return self._chest.data_dir if self._alone else None
 
     async def _exchange(
         self, before: str, after: Envelope, actor: str, action: str, detail: str

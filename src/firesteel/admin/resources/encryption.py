@@ -19,6 +19,7 @@ async def show_encryption(engine: EngineGiven, _access: Administrator) -> shapes
     return shapes.EncryptionShape(
         key=state.key_id,
         key_in_file=state.in_file,
+        at_once=state.at_once,
         data_keys_since=written(state.made_at_us) if state.made_at_us else None,
         next_key=state.next_id,
         nodes_left=state.nodes_left,

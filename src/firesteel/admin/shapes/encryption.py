@@ -14,6 +14,8 @@ class EncryptionShape(Shape):
     """Id of the encryption key of the node that answers."""
     key_in_file: bool
     """It lies in the data directory; otherwise it is the setting `encryption_key`."""
+    at_once: bool
+    """A change of the key is over at once: a node alone whose key lies in its data directory."""
     data_keys_since: datetime | None
     """When the data keys in use were made; null: by a release that had none."""
     next_key: str | None
