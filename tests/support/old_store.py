@@ -163,6 +163,16 @@ class _Writer:
         self.put("paused_lane", **{**lane, "lane_key": "held", "paused_because": "stock-taking"})
         self.put("audit", no=1, at_us=1, actor="ada", action="looked", subject="s", detail="d")
         self._what_later_releases_have()
+        if self.connection.dialect.name == "postgresql":
+            self._numbers_go_on()
+
+    def _numbers_go_on(self) -> None:
+        """PostgreSQL counts apart from the rows, so what was given has to be told."""
+        for table in self.tables.tables.values():
+            if "no" in table.columns and table.columns["no"].server_default is not None:
+                given = f"pg_get_serial_sequence('\"{table.name}\"', 'no')"
+                highest = f'(SELECT coalesce(max(no), 0) + 1 FROM "{table.name}")'
+                self.connection.execute(sa.text(f"SELECT setval({given}, {highest}, false)"))
 
     def _integration(self, number: int, name: str) -> None:
         mine = [old for old in MESSAGES if old.trigger == number]
