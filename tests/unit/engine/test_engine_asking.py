@@ -134,7 +134,7 @@ async def test_a_node_alone_tells_of_itself_and_one_of_several_of_all(
         async def living(self) -> list[LivingNode]:
             return known
 
-    other = AttendedEngine(node.store, nodes=Several())
+    other = AttendedEngine(node.store, nodes=Several(), folder=node.folder)
     assert await other.engine.nodes() == known
 
 
