@@ -109,6 +109,7 @@ def test_warnings_stand_beside_faults(node: RunningNode, name: str) -> None:
         name,
         trigger={"query_parameters": [{"name": "n"}], "request_response": {"timeout": "2m"}},
         data_processing="1",
+        response={"status": 201},
     )
 
     assert saved.json()["faults"] == []
@@ -116,6 +117,7 @@ def test_warnings_stand_beside_faults(node: RunningNode, name: str) -> None:
         "trigger_open",
         "parameter_unused",
         "timeout_long",
+        "response_unused",
     }
 
 

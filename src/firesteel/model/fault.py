@@ -85,6 +85,7 @@ CODES: dict[str, str] = {
     "setting_invalid": "A setting in firesteel.toml is unknown or wrong.",
     "trigger_open": "Warning: anybody may call the trigger.",
     "parameter_unused": "Warning: no expression uses the parameter.",
+    "response_unused": "Warning: without a workflow the response counts for nothing.",
     "timeout_long": "Warning: callers and proxies seldom wait that long.",
     "jwt_any_audience": "Warning: tokens that the issuer made for others are taken too.",
     "url_in_clear": "Warning: what is fetched without TLS can be replaced on the way.",

@@ -186,6 +186,10 @@ def _connection(
 
 def _response(document: dict[str, Any], findings: Findings) -> None:
     response = mapping(document.get("response"))
+    if response and document.get("workflow") is None:
+        detail = "without a workflow calls are only recorded, and response counts for nothing"
+        hint = "add a workflow, or remove response"
+        findings.warning("/response", "response_unused", detail, hint)
     if response.get("body") is not None and response.get("text") is not None:
         detail = "a response has body or text, not both"
         findings.fault_at_key("/response/text", "one_of", detail)

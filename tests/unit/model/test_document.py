@@ -320,6 +320,7 @@ KEYED = "name: A\ntrigger:\n  authentication: [{api_key: {label: a}}]\n  "
             "secret_in_clear",
         ),
         (KEYED + "request_response: {timeout: 61s}\n", 4, 31, "timeout_long"),
+        (KEYED + "\nresponse: {status: 201, body: done}\n", 5, 1, "response_unused"),
         (
             KEYED + "query_parameters: [{name: item}]\ndata_processing: query.other\n",
             4,
@@ -334,6 +335,21 @@ def test_what_works_but_is_seldom_meant_is_a_warning(
     (warning,) = warnings(text)
     assert (warning.line, warning.column, warning.code) == (line, column, code)
     assert warning.hint
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\nresponse: {body: done}\nworkflow: {steps: [{name: a, map: 1}]}\n",
+        "\nresponse: {body: done}\nworkflow: {python: orders:take}\n",
+        "\nresponse: {}\n",
+        "\nresponse:\n",
+    ],
+)
+def test_a_response_that_a_workflow_answers_with_or_that_says_nothing_is_no_warning(
+    text: str,
+) -> None:
+    assert warnings(KEYED + text) == []
 
 
 @pytest.mark.parametrize(
