@@ -56,6 +56,20 @@ def test_p35_a_wrong_encryption_key_is_refused(tmp_path: Path) -> None:
     assert "wrong_encryption_key" in line
 
 
+def test_p35_a_missing_encryption_key_is_refused_and_none_is_made_in_its_place(
+    tmp_path: Path,
+) -> None:
+    assert refusal(tmp_path) == []
+    (file,) = tmp_path.rglob("encryption.key")
+    kept = file.rename(tmp_path / "kept")
+    for _ in range(2):
+        (line,) = refusal(tmp_path)
+        assert "wrong_encryption_key" in line
+        assert not file.exists()
+    kept.rename(file)
+    assert refusal(tmp_path) == []
+
+
 def test_p35_commits_that_are_not_flushed_are_refused(tmp_path: Path) -> None:
     (line,) = refusal(tmp_path, **dict([planted("synchronous_normal_alone")]))
     assert "store_unsafe" in line

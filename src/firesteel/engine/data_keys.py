@@ -165,5 +165,14 @@ def wrong_key() -> OperatorError:
     )
 
 
+def missing_key() -> OperatorError:
+    """What a node says that has none, of a store that has one."""
+    return OperatorError(
+        "the data directory has no encryption.key, and the store's secrets are sealed under one: "
+        "bring it back, or set FIRESTEEL_ENCRYPTION_KEY",
+        code="wrong_encryption_key",
+    )
+
+
 def _wrapping(encryption_key: bytes) -> AESGCM:
     return AESGCM(derived_key(encryption_key, "wrap", KEY_BYTES))

@@ -19,7 +19,7 @@ from firesteel.engine.data_keys import (
     sealed_under,
     wrong_key,
 )
-from firesteel.engine.key_file import load_or_create, settled
+from firesteel.engine.key_file import KEY_FILE, forget, load, load_or_create, settled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,15 +70,12 @@ class KeyChest:
     ) -> KeyChest:
         """The chest, its envelope made where the store has none: by the first start, and by the
         first one of this release on a store of an earlier one. A change of the key file that was
-        cut off is ended. Raises OperatorError as ``keys`` and ``load_or_create``."""
-        key = setting or load_or_create(data_dir)
+        cut off is ended. A key file is made for a store that has no key yet, and for no other.
+        Raises OperatorError as ``keys`` and ``load``."""
         text = await store.setting(ENVELOPE_SETTING)
         if text is None:
-            keys = await _former_keys(store, key) or DataKeys.made(now_us())
-            made = Envelope(sealed_under(key, keys)).text()
-            text = await store.ensure_setting(ENVELOPE_SETTING, made)
-        if setting is None:
-            key = settled(data_dir, Envelope.parse(text))
+            text = await _first_envelope(store, setting, data_dir, now_us())
+        key = setting or settled(data_dir, Envelope.parse(text))
         chest = cls(key, store, data_dir if setting is None else None)
         chest.take(text)
         return chest
@@ -116,13 +113,24 @@ def check(key: bytes, stored: str) -> None:
         _check_former(key, stored)
 
 
-async def _former_keys(store: SettingStore, key: bytes) -> DataKeys | None:
-    """Those of a store that an earlier release has made; None where none has."""
+async def _first_envelope(
+    store: SettingStore, setting: bytes | None, data_dir: Path, now_us: int
+) -> str:
+    """The store's envelope, made by this node or by one that was faster. The data keys of a store
+    that an earlier release has made are those that it had."""
     stored = await store.setting(CHECK_SETTING)
-    if stored is None:
-        return None
-    _check_former(key, stored)
-    return DataKeys.derived(key)
+    if stored is not None:
+        key = setting or load(data_dir)
+        _check_former(key, stored)
+        made = Envelope(sealed_under(key, DataKeys.derived(key)))
+        return await store.ensure_setting(ENVELOPE_SETTING, made.text())
+    making = setting is None and not (data_dir / KEY_FILE).exists()
+    key = setting or load_or_create(data_dir)
+    made = Envelope(sealed_under(key, DataKeys.made(now_us)))
+    text = await store.ensure_setting(ENVELOPE_SETTING, made.text())
+    if making and not Envelope.parse(text).opens_with(key):
+        forget(data_dir, key)
+    return text
 
 
 def _check_former(key: bytes, stored: str) -> None:

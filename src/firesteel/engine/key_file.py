@@ -11,7 +11,7 @@ import secrets
 import tempfile
 from pathlib import Path
 
-from firesteel.engine.data_keys import Envelope, key_id
+from firesteel.engine.data_keys import Envelope, key_id, missing_key
 from firesteel.errors import OperatorError
 from firesteel.model.encryption_key import KEY_BYTES, parse_key, written_key
 
@@ -33,6 +33,23 @@ def load_or_create(data_dir: Path) -> bytes:
     except OSError as error:
         raise _unusable(error) from error
     return _read(path)
+
+
+def load(data_dir: Path) -> bytes:
+    """The key in the data directory's key file, of a store that has its key already: none is made,
+    or it would be taken for the one that is missing. Raises OperatorError ``wrong_encryption_key``
+    where there is none, and as ``load_or_create``."""
+    path = data_dir / KEY_FILE
+    if not path.exists():
+        raise missing_key()
+    return _read(path)
+
+
+def forget(data_dir: Path, encryption_key: bytes) -> None:
+    """Take a key away that was made in vain: the store got another one in the same moment."""
+    path = data_dir / KEY_FILE
+    if _read(path) == encryption_key:
+        path.unlink()
 
 
 def write_next(data_dir: Path, encryption_key: bytes) -> None:
@@ -86,8 +103,9 @@ def read_key(path: Path) -> bytes:
 
 def settled(data_dir: Path, envelope: Envelope) -> bytes:
     """The key, after a change that was cut off has been ended one way or the other: the next key
-    is the key where the store opens with it, and forgotten where it does not."""
-    key = load_or_create(data_dir)
+    is the key where the store opens with it, and forgotten where it does not. Raises as
+    ``load``."""
+    key = load(data_dir)
     path = data_dir / NEXT_FILE
     if not path.exists():
         return key

@@ -46,6 +46,10 @@ async def opened(store: Settings, key: bytes | None, folder: Path) -> KeyChest:
     return await KeyChest.open(store, setting=key, data_dir=folder, now_us=lambda: 7)
 
 
+def files(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
 async def test_a_new_store_gets_random_data_keys_and_holds_none_in_clear(tmp_path: Path) -> None:
     one, other = Settings(), Settings()
     keys = await (await opened(one, KEY, tmp_path)).keys()
@@ -83,6 +87,41 @@ async def test_of_nodes_that_start_at_once_one_key_is_the_stores(tmp_path: Path)
     with pytest.raises(OperatorError) as caught:
         await opened(late, OTHER, tmp_path)
     assert caught.value.code == "wrong_encryption_key"
+
+
+@pytest.mark.parametrize("earlier_release", [False, True])
+async def test_a_node_that_lacks_the_stores_key_makes_none_that_looks_like_it(
+    tmp_path: Path, earlier_release: bool
+) -> None:
+    store = Settings()
+    if earlier_release:
+        store.values[CHECK_SETTING] = FORMER_CHECK
+    else:
+        await opened(store, KEY, tmp_path)
+    before = dict(store.values)
+    for _ in range(2):
+        with pytest.raises(OperatorError) as caught:
+            await opened(store, None, tmp_path)
+        assert caught.value.code == "wrong_encryption_key"
+        assert "has no encryption.key" in caught.value.detail
+        assert files(tmp_path) == []
+    assert store.values == before
+
+
+async def test_a_key_that_was_made_while_another_nodes_became_the_stores_is_taken_away(
+    tmp_path: Path,
+) -> None:
+    class Late(Settings):
+        async def ensure_setting(self, name: str, value: str) -> str:
+            await opened(faster, KEY, tmp_path)
+            return await faster.ensure_setting(name, value)
+
+    faster = Settings()
+    with pytest.raises(OperatorError) as caught:
+        await opened(Late(), None, tmp_path)
+    assert caught.value.code == "wrong_encryption_key"
+    assert files(tmp_path) == []
+    await opened(faster, KEY, tmp_path)
 
 
 async def test_what_an_earlier_release_has_sealed_and_hashed_is_known_again(
