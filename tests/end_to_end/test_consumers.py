@@ -86,6 +86,17 @@ def refusal(node: RunningNode, method: str, path: str, **request: Any) -> str:
     return str(caught.value.response.json()["type"]).removeprefix("urn:firesteel:")
 
 
+def test_a_consumer_or_a_key_of_a_name_in_which_something_is_not_seen_is_refused(
+    node: RunningNode, name: str
+) -> None:
+    added(node, name)
+    unseen = f"{name}\u202etxt"
+    assert refusal(node, "POST", CONSUMERS, json={"name": unseen}) == "name_invalid"
+    assert refusal(node, "PATCH", f"{CONSUMERS}/{name}", json={"name": unseen}) == "name_invalid"
+    keys = f"{CONSUMERS}/{name}/keys"
+    assert refusal(node, "POST", keys, json={"label": "a\u200bb"}) == "name_invalid"
+
+
 def test_one_key_opens_every_trigger_that_the_consumer_is_granted(
     node: RunningNode, name: str
 ) -> None:

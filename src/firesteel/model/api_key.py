@@ -6,6 +6,7 @@ A generated key is ``fsk_`` with 256 random bits and a checksum, see ``generated
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import UTC, date, datetime, timedelta
 
 from firesteel.errors import CallerError
@@ -23,6 +24,9 @@ _LABEL = re.compile(LABEL, re.ASCII)
 # As a label, but a part of an address without escapes.
 CONSUMER_NAME = r"[^\s/\x00-\x1f\x7f]([^/\x00-\x1f\x7f]{0,98}[^\s/\x00-\x1f\x7f])?"
 _CONSUMER_NAME = re.compile(CONSUMER_NAME, re.ASCII)
+# Control, format and lone surrogate characters, and separators of lines and paragraphs (Unicode,
+# section 4.5): not seen, they make two names look alike or turn the text around them.
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -65,6 +69,7 @@ def check_label(label: str) -> str:
             "a label has 1 to 100 characters, no control characters, no spaces at its ends",
             code="name_invalid",
         )
+    _check_seen(label)
     return label
 
 
@@ -77,7 +82,24 @@ def check_consumer_name(name: str) -> str:
             "at its ends",
             code="name_invalid",
         )
+    _check_seen(name)
     return name
+
+
+def unseen_fault(name: str) -> str:
+    """What is wrong with a label or name in which something is not seen, else an empty text. It is
+    apart from the pattern, so that a version of before the rule stays readable."""
+    for at, character in enumerate(name, 1):
+        if unicodedata.category(character) in _UNSEEN:
+            code = f"U+{ord(character):04X}"
+            return f"a name has no control or format characters: character {at} is {code}"
+    return ""
+
+
+def _check_seen(name: str) -> None:
+    fault = unseen_fault(name)
+    if fault:
+        raise CallerError(fault, code="name_invalid")
 
 
 def display_prefix(secret: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from firesteel.errors import CallerError
-from firesteel.model.api_key import check_pasted
+from firesteel.model.api_key import check_pasted, unseen_fault
 from firesteel.model.authentication import (
     PLACEHOLDER,
     PUBLIC_KEY_ALGORITHMS,
@@ -69,6 +69,7 @@ def _exactly_one(item: dict[str, Any], pointer: Pointer, findings: Findings) -> 
 def _label(label: Any, pointer: Pointer, labels: set[str], findings: Findings) -> None:
     if not isinstance(label, str):
         return
+    _seen(label, pointer, findings)
     if label in labels:
         findings.fault(pointer, "not_unique", f"the label {label} stands twice in this trigger")
     labels.add(label)
@@ -78,10 +79,17 @@ def _consumer(name: Any, index: int, names: set[str], findings: Findings) -> Non
     """A consumer is granted a trigger once; an API key with its name as label is the same party."""
     if not isinstance(name, str):
         return
+    pointer = child(_AT, index, "consumer", "name")
+    _seen(name, pointer, findings)
     if name in names:
-        pointer = child(_AT, index, "consumer", "name")
         findings.fault(pointer, "not_unique", f"the consumer {name} stands twice in this trigger")
     names.add(name)
+
+
+def _seen(name: str, pointer: Pointer, findings: Findings) -> None:
+    fault = unseen_fault(name)
+    if fault:
+        findings.fault(pointer, "name_invalid", fault)
 
 
 def _key_value(value: str, pointer: Pointer, values: dict[str, str], findings: Findings) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from firesteel.errors import CallerError
 from firesteel.model.api_key import (
+    check_consumer_name,
+    check_label,
     check_pasted,
     display_prefix,
     expiry_day,
@@ -72,6 +76,29 @@ def test_what_is_shown_of_a_pasted_key_is_at_most_a_quarter(secret: str) -> None
 
 def test_a_generated_key_shows_its_prefix_and_four_characters() -> None:
     assert len(display_prefix(generated_key(b"\x07" * 32))) == 8
+
+
+@pytest.mark.parametrize("check", [check_label, check_consumer_name])
+@pytest.mark.parametrize(
+    "character",
+    [*"\x00\x1b\x7f\x85\xad\u061c\u200b\u200d\u200f\u2028\u202e\u2066\u2069\ufeff\U000e0041"],
+)
+def test_a_name_has_nothing_in_it_that_is_not_seen(
+    check: Callable[[str], str], character: str
+) -> None:
+    for name in (f"AC{character}ME", f"{character}ACME", f"ACME{character}"):
+        with pytest.raises(CallerError) as caught:
+            check(name)
+        assert caught.value.code == "name_invalid"
+        assert character not in caught.value.detail
+
+
+@pytest.mark.parametrize("check", [check_label, check_consumer_name])
+@pytest.mark.parametrize(
+    "name", ["web shop", "Łódź", "日本", "שלום", "a\u0301", "ACME (2) & Co.", "🚀"]
+)
+def test_a_name_of_any_script_is_taken_as_it_is(check: Callable[[str], str], name: str) -> None:
+    assert check(name) == name
 
 
 def test_a_key_is_taken_until_the_end_of_its_last_day_in_utc() -> None:

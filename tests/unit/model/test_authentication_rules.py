@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from firesteel.model.document import check_document, without_secrets
+from firesteel.model.document import check_document, parse_document, without_secrets
 
 AT = "/trigger/authentication"
 GITHUB = {"label": "g", "preset": "github", "secrets": ["${S}"]}
@@ -80,6 +80,9 @@ FAULTS: list[tuple[dict[str, Any], str, str]] = [
         "/basic/password",
         "reference_needed",
     ),
+    ({"api_key": {"label": "gro\u202epohs"}}, "/api_key/label", "name_invalid"),
+    ({"jwt": {**JWKS, "label": "j\u200b"}}, "/jwt/label", "name_invalid"),
+    ({"consumer": {"name": "AC\u2066ME"}}, "/consumer/name", "name_invalid"),
     ({"jwt": {"label": "j"}}, "/jwt", "one_of"),
     ({"jwt": {**JWKS, "secret": "${S}"}}, "/jwt", "one_of"),
     ({"jwt": {**JWKS, "algorithms": ["HS256"]}}, "/jwt/algorithms/0", "algorithm_mixed"),
@@ -110,6 +113,14 @@ def test_a_fault_is_told_at_its_place_and_repeats_no_secret(
     result = check_document({"name": "A", "trigger": {"authentication": [item]}})
     assert (f"{AT}/0{pointer}", code) in {(fault.pointer, fault.code) for fault in result.faults}
     assert "in clear" not in " ".join(f"{fault.detail} {fault.hint}" for fault in result.faults)
+
+
+def test_a_version_with_a_label_of_before_the_rule_stays_readable() -> None:
+    (way,) = parse_document(
+        {"name": "A", "trigger": {"authentication": [{"api_key": {"label": "a\u200b"}}]}}
+    ).trigger.authentication
+    assert way.api_key is not None
+    assert way.api_key.label == "a\u200b"
 
 
 WARNINGS: list[tuple[dict[str, Any], str, str]] = [

@@ -57,7 +57,7 @@ LabelText = Annotated[
         examples=["web shop"],
     ),
 ]
-"""As in the document: no control characters, no spaces at its ends."""
+"""As in the document: no control or format characters, no spaces at its ends."""
 ConsumerText = Annotated[
     str,
     Field(
