@@ -52,6 +52,8 @@ ENGINE = [
     for name in (
         "engine",
         "engine_asking",
+        "dispatch",
+        "long_bodies",
         "other_nodes",
         "commits",
         "waiters",

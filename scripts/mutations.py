@@ -60,11 +60,20 @@ def _is_none(value: ast.expr | None) -> bool:
 
 
 def functions(tree: ast.Module) -> Iterator[ast.AST]:
-    """Where mutants are made: code of functions, not what runs at import."""
+    """Where mutants are made: code of functions, not what runs at import, nor ``strict=True``,
+    which asserts that two lists are of one length."""
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             for statement in node.body:
-                yield from ast.walk(statement)
+                yield from _without_strict(statement)
+
+
+def _without_strict(node: ast.AST) -> Iterator[ast.AST]:
+    if isinstance(node, ast.keyword) and node.arg == "strict":
+        return
+    yield node
+    for child in ast.iter_child_nodes(node):
+        yield from _without_strict(child)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +14,7 @@ from firesteel.engine.clock import SystemClock
 from firesteel.engine.connections import Connections
 from firesteel.engine.data_keys import DataKeys
 from firesteel.engine.definitions import Definitions
-from firesteel.engine.dispatch import Dispatcher
+from firesteel.engine.dispatch import RUNNING_LIMIT_BYTES, Dispatcher
 from firesteel.engine.engine import Engine
 from firesteel.engine.execution_log import ExecutionLog
 from firesteel.engine.key_chest import KeyChest
@@ -115,6 +115,9 @@ class Attended:
     def free_link(self) -> Any:
         return self.links[0] if self.links else None
 
+    async def sent(self, within_s: float) -> None:
+        assert within_s > 0
+
     async def cancel(self, execution_no: int) -> None:
         self.cancelled.append(execution_no)
 
@@ -137,7 +140,7 @@ class Attended:
 
 class AttendedEngine:
     """``engine`` with its ``dispatcher``; ``pool`` is the test's hand, ``folder`` the data
-    directory."""
+    directory, ``bodies_bytes`` the room for long bodies that run."""
 
     def __init__(
         self,
@@ -148,15 +151,15 @@ class AttendedEngine:
         folder: Path,
         chest: KeyChest | None = None,
         keyring: Keyring | None = None,
+        bodies_bytes: int = RUNNING_LIMIT_BYTES,
+        settings: Mapping[str, object] | None = None,
     ) -> None:
-        self.folder = folder
-        settings = load_settings({"data_dir": str(folder)}, {}, None)
+        self.folder, self.waiters, self.defects = folder, Waiters(), 0
+        known = load_settings({"data_dir": str(folder), **(settings or {})}, {}, None)
         keyring = keyring or Keyring(DataKeys.derived(bytes(32)))
-        self.waiters = Waiters()
-        definitions = Definitions(store.catalog)
-        connections = Connections(store.catalog, keyring, settings)
+        connections = Connections(store.catalog, keyring, known)
         self.store, self.pool, self.clock = store, Attended(), SystemClock()
-        self.defects = 0
+        definitions, pool = Definitions(store.catalog), cast("Pool", self.pool)
         self.traffic = Traffic(store.figures, store.journal, store.jobs, self.clock.now_us)
         self.dispatcher = Dispatcher(
             store.journal,
@@ -165,12 +168,12 @@ class AttendedEngine:
             waiters=self.waiters,
             clock=self.clock,
             bulletin=bulletin or store.bulletin,
-            told=ExecutionLog(settings),
+            told=ExecutionLog(known),
+            running_limit_bytes=bodies_bytes,
         )
         publications = Publications(store.catalog, definitions, connections.lookup)
-        pool = cast("Pool", self.pool)
         self.parts = Parts(
-            settings=settings,
+            settings=known,
             clock=self.clock,
             chest=chest or KeyChest(bytes(32), store.catalog, None),
             keyring=keyring,
@@ -194,7 +197,7 @@ class AttendedEngine:
             bulletin=bulletin or store.bulletin,
             jobs=store.jobs,
             nodes=nodes or store.nodes,
-            archive=_archive(settings),
+            archive=_archive(known),
         )
         self.dispatcher.use(pool, self._defect, self.traffic)
         self.engine = Engine(self.parts)
@@ -266,12 +269,14 @@ async def attended_engine(
     slots: int = 10,
     bulletin: Bulletin | None = None,
     nodes: Nodes | None = None,
+    **more: Any,
 ) -> AsyncIterator[AttendedEngine]:
-    """On a store in the folder; all that was begun has ended afterwards."""
+    """On a store in the folder; all that was begun has ended afterwards. ``more``: as
+    ``AttendedEngine`` takes it."""
     path = folder / "firesteel.db"
     copy_empty_store(path)
     store = await open_store(path)
-    attended = AttendedEngine(store, bulletin, nodes, folder=folder)
+    attended = AttendedEngine(store, bulletin, nodes, folder=folder, **more)
     attended.dispatcher.capacity(slots)
     try:
         yield attended
