@@ -13,6 +13,7 @@ from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
+from firesteel.admin.json_bodies import BodyInvalid
 from firesteel.errors import FiresteelError
 from firesteel.model.execution import InputFault
 from firesteel.model.problem import MEDIA_TYPE, PROBLEMS, Problem
@@ -121,7 +122,8 @@ async def _http(request: Request, error: Exception) -> Response:
         detail = "There is something at this address, but not by this method; see Allow."
         return _response(Problem(code, detail, headers=(("allow", _allowed(request)),)))
     headers = tuple((error.headers or {}).items())
-    return _response(Problem(code, headers=headers))
+    faults = error.faults if isinstance(error, BodyInvalid) else ()
+    return _response(Problem(code, headers=headers, errors=faults))
 
 
 def _allowed(request: Request) -> str:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Path, Query
 
 from firesteel.admin import shapes, views, views_alerts
+from firesteel.admin.json_bodies import JsonRoute
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.given import (
     Administrator,
@@ -24,7 +25,7 @@ from firesteel.admin.shapes import alerts as alert_shapes
 from firesteel.admin.times import read
 from firesteel.engine.ownership import Owner
 
-router = APIRouter(prefix="/workspaces/{workspace}/alerts", tags=["alerts"])
+router = APIRouter(prefix="/workspaces/{workspace}/alerts", tags=["alerts"], route_class=JsonRoute)
 
 ChannelName = Annotated[str, Path(description="Name of the channel.", examples=["operations"])]
 RuleName = Annotated[str, Path(description="Name of the rule.", examples=["failures"])]

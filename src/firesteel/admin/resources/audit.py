@@ -6,13 +6,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from firesteel.admin.json_bodies import JsonRoute
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.given import Administrator, EngineGiven
 from firesteel.admin.shapes import people as shapes
 from firesteel.admin.times import read, written
 from firesteel.store.catalog import AuditFilter
 
-router = APIRouter(tags=["audit"])
+router = APIRouter(tags=["audit"], route_class=JsonRoute)
 
 
 @router.get("/audit", responses=responses())

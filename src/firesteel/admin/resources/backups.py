@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from starlette.responses import StreamingResponse
 
 from firesteel.admin import shapes
+from firesteel.admin.json_bodies import JsonRoute
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.given import Administrator, EngineGiven
 from firesteel.errors import CallerError
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from firesteel.engine.engine import Engine
     from firesteel.store.copies import Copied
 
-router = APIRouter(prefix="/backup", tags=["node"])
+router = APIRouter(prefix="/backup", tags=["node"], route_class=JsonRoute)
 
 _REFUSALS = ("backup_failed", "backup_unsupported", "backup_busy", "no_room")
 _PIECE_BYTES = 256 * 1024

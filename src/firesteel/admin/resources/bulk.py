@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 
 from firesteel.admin import shapes, views
+from firesteel.admin.json_bodies import JsonRoute
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.given import EngineGiven, Operator, Viewer, WorkspaceName
 from firesteel.admin.selection import filter_of
@@ -17,7 +18,7 @@ from firesteel.engine.engine import Engine
 from firesteel.errors import CallerError
 from firesteel.store.bulk import Bulk
 
-router = APIRouter(prefix="/workspaces/{workspace}/bulk", tags=["messages"])
+router = APIRouter(prefix="/workspaces/{workspace}/bulk", tags=["messages"], route_class=JsonRoute)
 
 BulkNumber = Annotated[int, Path(ge=1, le=2**63 - 1, description="Number of the bulk act.")]
 _UNKNOWN = ("unknown_workspace", "unknown_bulk")

@@ -12,6 +12,7 @@ from firesteel.admin.access import Access
 from firesteel.admin.callers.call import API_KEY_HEADER, Call, make_call
 from firesteel.admin.callers.snippets import credential_of, snippets
 from firesteel.admin.callers.trials import Trials, Tried
+from firesteel.admin.json_bodies import JsonRoute
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.given import (
     EngineGiven,
@@ -26,7 +27,9 @@ from firesteel.engine.publishing import Publisher
 from firesteel.errors import CallerError
 from firesteel.store.catalog import PublishedIntegration
 
-router = APIRouter(prefix="/workspaces/{workspace}/integrations/{name}", tags=["calls"])
+router = APIRouter(
+    prefix="/workspaces/{workspace}/integrations/{name}", tags=["calls"], route_class=JsonRoute
+)
 
 _UNKNOWN = ("unknown_workspace", "unknown_integration")
 # Headers that say nothing of what a workflow answered.

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Path, Query
 
 from firesteel.admin import shapes, views
+from firesteel.admin.json_bodies import JsonRoute
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.given import (
     Administrator,
@@ -18,7 +19,7 @@ from firesteel.admin.resources.given import (
 )
 from firesteel.engine.ownership import Owner
 
-router = APIRouter(prefix="/workspaces/{workspace}", tags=["connections"])
+router = APIRouter(prefix="/workspaces/{workspace}", tags=["connections"], route_class=JsonRoute)
 
 ConnectionName = Annotated[str, Path(description="Name of the connection.", examples=["erp"])]
 SecretName = Annotated[str, Path(description="Name of the secret.", examples=["ERP_PASSWORD"])]

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path
 from firesteel.admin import views_keys
 from firesteel.admin.callers.document import callable_by, consumer_document
 from firesteel.admin.callers.parties import Party, parties, party
+from firesteel.admin.json_bodies import JsonRoute
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.given import (
     ConsumerName,
@@ -24,7 +25,9 @@ from firesteel.admin.times import written
 from firesteel.engine.connection_publishing import require_workspace
 from firesteel.engine.engine import Engine
 
-router = APIRouter(prefix="/workspaces/{workspace}/consumers", tags=["consumers"])
+router = APIRouter(
+    prefix="/workspaces/{workspace}/consumers", tags=["consumers"], route_class=JsonRoute
+)
 
 ConsumerLabel = Annotated[
     str, Path(description="Name of the consumer, or label of API keys.", examples=["web shop"])

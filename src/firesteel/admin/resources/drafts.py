@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from firesteel.admin import shapes, views
+from firesteel.admin.json_bodies import JsonRoute
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.etags import IfMatch, draft_etag, expected, version_etag
 from firesteel.admin.resources.given import (
@@ -19,7 +20,9 @@ from firesteel.admin.resources.given import (
 from firesteel.admin.resources.integrations import Document, other_name
 
 router = APIRouter(
-    prefix="/workspaces/{workspace}/integrations/{name}/draft", tags=["integrations"]
+    prefix="/workspaces/{workspace}/integrations/{name}/draft",
+    tags=["integrations"],
+    route_class=JsonRoute,
 )
 
 _UNKNOWN = ("unknown_workspace", "unknown_integration")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from firesteel.admin.json_bodies import JsonRoute
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.given import Administrator, EngineGiven
 from firesteel.admin.shapes import encryption as shapes
 from firesteel.admin.times import written
 
-router = APIRouter(prefix="/encryption", tags=["node"])
+router = APIRouter(prefix="/encryption", tags=["node"], route_class=JsonRoute)
 
 
 @router.get("", responses=responses())

@@ -6,11 +6,12 @@ from fastapi import APIRouter
 
 from firesteel.admin import shapes, views_keys
 from firesteel.admin.callers.parties import parties
+from firesteel.admin.json_bodies import JsonRoute
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.given import EngineGiven, Viewer, WorkspaceName
 from firesteel.engine.connection_publishing import require_workspace
 
-router = APIRouter(prefix="/workspaces/{workspace}", tags=["consumers"])
+router = APIRouter(prefix="/workspaces/{workspace}", tags=["consumers"], route_class=JsonRoute)
 
 
 @router.get("/expiring-keys", responses=responses("unknown_workspace"))

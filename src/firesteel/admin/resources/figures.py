@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from firesteel.admin import shapes
+from firesteel.admin.json_bodies import JsonRoute
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.given import (
     Administrator,
@@ -20,7 +21,7 @@ from firesteel.admin.storage import retention_of, set_retention, storage_of
 from firesteel.admin.traffic import traffic_of
 from firesteel.engine.connection_publishing import require_workspace
 
-router = APIRouter(tags=["node"])
+router = APIRouter(tags=["node"], route_class=JsonRoute)
 
 Span = Annotated[shapes.SpanName, Query(description="The span of time, which ends now.")]
 

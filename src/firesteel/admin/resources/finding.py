@@ -14,6 +14,7 @@ from fastapi.responses import StreamingResponse
 from firesteel.admin import shapes, views
 from firesteel.admin.access import Access
 from firesteel.admin.app import STILL_KEY
+from firesteel.admin.json_bodies import JsonRoute
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.given import EngineGiven, PayloadReader, Viewer, WorkspaceName
 from firesteel.admin.selection import filter_of, refuse_unknown_names
@@ -23,7 +24,9 @@ from firesteel.engine.live import Listener, News
 from firesteel.errors import StoreUnavailable
 from firesteel.store.history import MessageFilter
 
-router = APIRouter(prefix="/workspaces/{workspace}/messages", tags=["messages"])
+router = APIRouter(
+    prefix="/workspaces/{workspace}/messages", tags=["messages"], route_class=JsonRoute
+)
 
 # After so long without news the connection is kept awake, and the door is asked again whether this
 # reader is still let in.

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Query, Response
 
 from firesteel.admin import shapes, views
+from firesteel.admin.json_bodies import JsonRoute
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.etags import IfMatch, expected, version_etag
 from firesteel.admin.resources.given import (
@@ -23,7 +24,9 @@ from firesteel.engine.publication import PublishOptions
 from firesteel.model.document import InvalidDocument
 from firesteel.model.fault import Fault
 
-router = APIRouter(prefix="/workspaces/{workspace}/integrations", tags=["integrations"])
+router = APIRouter(
+    prefix="/workspaces/{workspace}/integrations", tags=["integrations"], route_class=JsonRoute
+)
 
 EXAMPLE = {
     "name": "ItemPrice",

@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Depends
 
 from firesteel.admin import shapes, views_keys
+from firesteel.admin.json_bodies import JsonRoute
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.given import (
     Editor,
@@ -172,7 +173,9 @@ def _router(
 ) -> APIRouter:
     """The routes of one kind of owner. ``names``: what tells whose keys; ``add``: the function, and
     what it may be refused with beyond the usual. Operations on consumers are named for them."""
-    router = APIRouter(prefix=prefix, tags=[tag], dependencies=[Depends(names)])
+    router = APIRouter(
+        prefix=prefix, tags=[tag], dependencies=[Depends(names)], route_class=JsonRoute
+    )
     one, of_key = "/{label:path}", (*unknown, "unknown_key")
     adds, more = add
     changed = (*of_key, *_REFUSED)
@@ -196,7 +199,7 @@ def _router(
     return router
 
 
-router = APIRouter()
+router = APIRouter(route_class=JsonRoute)
 router.include_router(
     _router(
         "/workspaces/{workspace}/integrations/{name}/keys",

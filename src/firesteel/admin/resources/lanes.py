@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from firesteel.admin import shapes, views
+from firesteel.admin.json_bodies import JsonRoute
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.given import (
     EngineGiven,
@@ -17,7 +18,7 @@ from firesteel.admin.resources.given import (
 )
 from firesteel.engine.connection_publishing import require_workspace
 
-router = APIRouter(prefix="/workspaces/{workspace}/lanes", tags=["lanes"])
+router = APIRouter(prefix="/workspaces/{workspace}/lanes", tags=["lanes"], route_class=JsonRoute)
 
 _UNKNOWN = ("unknown_workspace", "unknown_integration")
 

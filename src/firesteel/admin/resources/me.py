@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from firesteel.admin import views_people as views
 from firesteel.admin.access import LOCAL, Access
+from firesteel.admin.json_bodies import JsonRoute
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.given import AccountsGiven, Anybody, SessionId, VisitorGiven
 from firesteel.admin.shapes import people as shapes
@@ -15,7 +16,7 @@ from firesteel.errors import CallerError
 from firesteel.model.rights import in_order
 from firesteel.store.people import User
 
-router = APIRouter(tags=["account"])
+router = APIRouter(tags=["account"], route_class=JsonRoute)
 
 
 @router.get("/me", responses=responses())

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query
 
 from firesteel.admin import shapes, views
 from firesteel.admin.access import Access
+from firesteel.admin.json_bodies import JsonRoute
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.given import (
     Administrator,
@@ -26,7 +27,9 @@ from firesteel.engine.replays import Changes
 from firesteel.errors import CallerError
 from firesteel.store.history import ExecutionDetail
 
-router = APIRouter(prefix="/workspaces/{workspace}/messages", tags=["messages"])
+router = APIRouter(
+    prefix="/workspaces/{workspace}/messages", tags=["messages"], route_class=JsonRoute
+)
 
 _UNKNOWN = ("unknown_workspace", "unknown_message", "unknown_execution")
 

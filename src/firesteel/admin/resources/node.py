@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from firesteel.admin import shapes
+from firesteel.admin.json_bodies import JsonRoute
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.given import (
     Administrator,
@@ -19,7 +20,7 @@ from firesteel.admin.resources.given import (
 from firesteel.admin.times import written
 from firesteel.engine.connection_publishing import require_workspace
 
-router = APIRouter(tags=["node"])
+router = APIRouter(tags=["node"], route_class=JsonRoute)
 
 WORKSPACE_SETTING = "workspace"
 

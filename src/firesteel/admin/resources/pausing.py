@@ -6,13 +6,14 @@ from collections import Counter
 
 from fastapi import APIRouter
 
+from firesteel.admin.json_bodies import JsonRoute
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.given import EngineGiven, Operator, Viewer
 from firesteel.admin.shapes import pausing as shapes
 from firesteel.admin.times import written, written_or_none
 from firesteel.engine.engine import Engine
 
-router = APIRouter(tags=["node"])
+router = APIRouter(tags=["node"], route_class=JsonRoute)
 
 _LANES = 100
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from firesteel.admin import views_people as views
+from firesteel.admin.json_bodies import JsonRoute
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.given import AccountsGiven, Administrator, TokenName
 from firesteel.admin.shapes import people as shapes
 from firesteel.model.api_key import expiry_us
 
-router = APIRouter(prefix="/tokens", tags=["tokens"])
+router = APIRouter(prefix="/tokens", tags=["tokens"], route_class=JsonRoute)
 
 
 @router.get("", responses=responses())

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Body, Path
 from firesteel.admin import shapes_trials as shapes
 from firesteel.admin import views_trials as views
 from firesteel.admin.access import Access
+from firesteel.admin.json_bodies import JsonRoute
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.given import (
     Editor,
@@ -24,7 +25,7 @@ from firesteel.engine.publishing import Publisher
 from firesteel.engine.trials import PastedSample, Scene, StoredSample, TryOptions
 from firesteel.errors import CallerError, OperatorError
 
-router = APIRouter(prefix="/workspaces/{workspace}", tags=["trials"])
+router = APIRouter(prefix="/workspaces/{workspace}", tags=["trials"], route_class=JsonRoute)
 
 StepName = Annotated[str, Path(description="Name of the step.", examples=["price"])]
 _GROUND = (

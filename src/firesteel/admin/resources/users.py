@@ -5,12 +5,13 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from firesteel.admin import views_people as views
+from firesteel.admin.json_bodies import JsonRoute
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.given import AccountsGiven, Administrator, UserName
 from firesteel.admin.shapes import people as shapes
 from firesteel.store.people import UserRights
 
-router = APIRouter(tags=["users"])
+router = APIRouter(tags=["users"], route_class=JsonRoute)
 
 
 @router.get("/users", responses=responses())

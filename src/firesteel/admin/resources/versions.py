@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 
 from firesteel.admin import shapes, views
+from firesteel.admin.json_bodies import JsonRoute
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.etags import IfMatch, expected, version_etag
 from firesteel.admin.resources.given import (
@@ -21,7 +22,11 @@ from firesteel.engine.publishing import Publisher
 from firesteel.model.difference import diff_documents, side_by_side
 from firesteel.model.yaml_writer import write_yaml
 
-router = APIRouter(prefix="/workspaces/{workspace}/integrations/{name}", tags=["integrations"])
+router = APIRouter(
+    prefix="/workspaces/{workspace}/integrations/{name}",
+    tags=["integrations"],
+    route_class=JsonRoute,
+)
 
 _UNKNOWN = ("unknown_workspace", "unknown_integration")
 DRAFT = "draft"
