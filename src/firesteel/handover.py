@@ -24,7 +24,8 @@ VARIABLE = "FIRESTEEL_HANDOVER"
 class Handover:
     """File descriptors are those of the bound sockets and pipes that the engine inherits.
     ``public_fd`` None: the node takes no calls. ``paused``: a name for this life of
-    the supervisor, where it is to begin with a pause; empty where it is not."""
+    the supervisor, where it is to begin with a pause; empty where it is not. ``again``: an engine
+    before this one was ready, so that the store has what the project folder had."""
 
     settings: Settings
     token: str
@@ -34,6 +35,7 @@ class Handover:
     lifeline_fd: int
     ready_fd: int
     paused: str = ""
+    again: bool = False
 
     @property
     def fds(self) -> tuple[int, ...]:

@@ -264,7 +264,8 @@ class Node:
 
     async def start(self) -> None:
         """Recover, let workers join, publish the project, open the doors, say so. What is published
-        already is served before the project is: after a crash callers wait for nothing else."""
+        already is served before the project is: after a crash callers wait for nothing else.
+        Balancers are told to wait for the project, but for an engine that died."""
         parts, settings = self._parts, self._settings
         parts.journal.listen(parts.dispatcher.claimed, self._store_lost)
         await self._engine.pausing.begin(self._handover.paused)
@@ -277,6 +278,7 @@ class Node:
         await parts.pool.start(socket.socket(fileno=self._handover.workers_fd))
         await self._housekeeper.start()
         serving = any(True for _ in self._engine.routes)
+        self._engine.starting = settings.project_dir is not None and not self._handover.again
         if serving:
             await self._open_doors()
         if settings.project_dir is not None:
@@ -285,6 +287,7 @@ class Node:
                 await parts.pool.wait_for_worker(FIRST_WORKER_S)
             async with self._alone("project"):
                 await self._publisher.apply_project(settings.project_dir, self._workspace)
+        self._engine.starting = False
         if not serving:
             await self._open_doors()
         await self._engine.bulk.go_on()

@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -158,7 +158,8 @@ class Supervisor:
         self._signals: list[int] = []
         self._announced = False
         token = secrets.token_hex(32)
-        self.engine = self._engine_child(token)
+        self._handover = self._handed_down(token)
+        self.engine = self._engine_child()
         self.workers = [self._worker_child(token) for _ in range(self.settings.workers)]
 
     def run(self) -> int:
@@ -245,10 +246,12 @@ class Supervisor:
     def _engine_ready(self, data: bytes) -> None:
         if not self._announced:
             self._announced = True
+            again = replace(self._handover, again=True)
+            self.engine.environment[VARIABLE] = again.encode()
             self.announce(json.loads(data.splitlines()[0]))
 
-    def _engine_child(self, token: str) -> Child:
-        handover = Handover(
+    def _handed_down(self, token: str) -> Handover:
+        return Handover(
             self.settings,
             token,
             None if self.sockets.public is None else self.sockets.public.fileno(),
@@ -258,11 +261,13 @@ class Supervisor:
             self._ready[1],
             secrets.token_hex(8) if self.paused else "",
         )
+
+    def _engine_child(self) -> Child:
         return Child(
             "engine",
             [sys.executable, "-m", "firesteel.node"],
-            {**os.environ, VARIABLE: handover.encode()},
-            handover.fds,
+            {**os.environ, VARIABLE: self._handover.encode()},
+            self._handover.fds,
         )
 
     def _worker_child(self, token: str) -> Child:

@@ -50,6 +50,7 @@ class MemoryEngine:
         self.routes = Routes()
         self.keyring = Keyring(DataKeys.derived(bytes(range(32))))
         self.refusal: str | None = None
+        self._starting: str | None = None
         self.gateways = 1
         self.meter = Meter()
         self.answer: Callable[[Call], Response | None] = lambda _call: OK
@@ -68,6 +69,15 @@ class MemoryEngine:
         self._trigger_nos = itertools.count(1)
 
     # setting up
+
+    @property
+    def unready(self) -> str | None:
+        """As ``Engine.unready``; what is set holds while calls are not refused."""
+        return self.refusal or self._starting
+
+    @unready.setter
+    def unready(self, code: str | None) -> None:
+        self._starting = code
 
     def publish(
         self,

@@ -68,6 +68,7 @@ class Engine:
         self.backups = Backups(parts)
         self.archive = parts.archive
         self.refusal: str | None = None
+        self.starting = False
         self.gateways = 1
         self.name = parts.name or socket.gethostname()
         self._parts = parts
@@ -84,6 +85,12 @@ class Engine:
     def accepting(self) -> bool:
         """False while calls get 503 with the code in ``refusal``."""
         return self.refusal is None
+
+    @property
+    def unready(self) -> str | None:
+        """Why balancers had better send no calls: the code in ``refusal``; ``node_starting`` while
+        the project folder is applied, when routes of the store are served, but not all."""
+        return self.refusal or ("node_starting" if self.starting else None)
 
     def refuse_while(self, code: str, reason: bool) -> bool:
         """Refuse calls with that code while there is reason to, unless they are refused for another

@@ -178,13 +178,15 @@ class Gateway:
                 raise CallRefused(Problem("rate_limited", retry_after_s=wait_s))
 
     def check_healthy(self) -> None:
-        """Raises CallRefused while no call is accepted."""
+        """Raises CallRefused while balancers are to send no calls."""
+        unready = self.engine.unready
+        if unready is not None:
+            raise CallRefused(Problem(unready))
+
+    def _check_load(self, target: Target, length_bytes: int | None) -> None:
         refusal = self.engine.refusal
         if refusal is not None:
             raise CallRefused(Problem(refusal))
-
-    def _check_load(self, target: Target, length_bytes: int | None) -> None:
-        self.check_healthy()
         if not self.calls.fits(target.calls, 1):
             raise overloaded()
         if self.bodies.memory.held or (length_bytes or 0) > SPOOLED_FROM_BYTES:

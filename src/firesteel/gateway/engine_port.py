@@ -40,6 +40,12 @@ class EnginePort(Protocol):
         ...
 
     @property
+    def unready(self) -> str | None:
+        """The code of ``model.problem`` that balancers get while calls had better go elsewhere: as
+        ``refusal``, and while the node starts; else None."""
+        ...
+
+    @property
     def gateways(self) -> int:
         """How many nodes take calls, this one among them."""
         ...

@@ -141,6 +141,13 @@ PROBLEMS: Mapping[str, ProblemType] = {
         "the same idempotency key.",
         5,
     ),
+    "node_starting": ProblemType(
+        503,
+        "Node starting",
+        "Said to balancers only: the project folder is being applied, and what is new in it is not "
+        "served yet; what was published before is.",
+        1,
+    ),
     "node_stopping": ProblemType(
         503,
         "Node stopping",

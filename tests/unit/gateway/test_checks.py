@@ -261,6 +261,14 @@ async def test_the_health_route_is_200_or_503(served: Served) -> None:
     assert (await served.call("POST", "/-/health", b"")).status == 405
 
 
+async def test_while_the_node_starts_balancers_wait_and_calls_are_taken(served: Served) -> None:
+    served.engine.publish({"name": "Before"})
+    served.engine.unready = "node_starting"
+    health = await served.call("GET", "/-/health")
+    assert (health.status, health.code) == (503, "node_starting")
+    assert (await served.call("GET", "/t37ed/Before")).status == 202
+
+
 async def test_new_routes_are_seen_at_once(served: Served) -> None:
     assert (await served.call("GET", "/t37ed/Late")).code == "not_found"
     route = served.engine.publish({"name": "Late"})

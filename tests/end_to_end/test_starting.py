@@ -1,0 +1,76 @@
+"""What a balancer is told while a node starts: nothing is sent into a 404 of what is new."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.support.node import (
+    KEY,
+    WAIT_S,
+    ProjectFolder,
+    RunningNode,
+    launch_node,
+    running_node,
+    until_ready,
+)
+
+SAID = {"public_url": "type", "admin_url": "reason"}
+WORKFLOW = {"steps": [{"name": "answer", "map": {"value": "{% 1 %}"}}]}
+
+
+def add(project: ProjectFolder, *names: str) -> None:
+    trigger = {"request_response": True}
+    for name in names:
+        project.integration({"name": name, "trigger": trigger, "workflow": WORKFLOW})
+
+
+def first_healthy(node: RunningNode, port: str, path: str) -> tuple[str, list[Any]]:
+    """The public URL, as soon as who asks there would send calls, and what was told before."""
+    told = []
+    deadline = time.monotonic() + WAIT_S
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError, ValueError, httpx2.TransportError):
+            address = node.address
+            answer = node.client.get(f"{address[port]}{path}")
+            if answer.status_code == 200:
+                return str(address["public_url"]), told
+            told.append(answer.json()[SAID[port]])
+    raise AssertionError(f"never healthy: {set(told)}")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [("public_url", "/-/health"), ("admin_url", "/health/ready")],
+    ids=lambda asked: asked[0],
+)
+def test_health_waits_for_the_project_and_not_after_a_crash(
+    tmp_path: Path, asked: tuple[str, str]
+) -> None:
+    project = ProjectFolder(tmp_path / "project")
+    add(project, "Before")
+    with running_node(tmp_path / "data", project.path):
+        pass
+    new = [f"New{n}" for n in range(5)]
+    add(project, *new)
+    node = launch_node(tmp_path / "data", project.path)
+    try:
+        url, told = first_healthy(node, *asked)
+        answers = [
+            node.client.post(f"{url}/test/{name}", headers={"x-api-key": KEY}).status_code
+            for name in (*reversed(new), "Before")
+        ]
+        assert answers == [200] * 6
+        assert all("node_starting" in text for text in told)
+        until_ready(node)
+        node.kill_engine()
+        _, told = first_healthy(node, *asked)
+        assert not any("node_starting" in text for text in told)
+    finally:
+        node.print_output()
+        node.stop()
