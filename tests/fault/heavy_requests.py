@@ -39,12 +39,13 @@ def fill(project: ProjectFolder) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Heavy:
-    """``answers``: how many come, all with ``status``."""
+    """``answers``: how many come, all with ``status``; ``admin``: of the admin port."""
 
     name: str
     data: bytes
     status: int
     answers: int = 1
+    admin: bool = False
 
 
 def post(name: str, body: bytes, content_type: str = "application/json", **more: str) -> bytes:
@@ -104,4 +105,46 @@ def heavy_requests() -> list[Heavy]:
         one("30 KiB of Authorization", plain(Authorization="Basic " + "QQ" * 15_000), 202),
         Heavy("6,000 requests at once for nothing", get * 6_000, 404, 6_000),
         Heavy("3,000 calls at once", post("Plain", b"{}") * 3_000, 202, 3_000),
+    ]
+
+
+def heavy_admin_requests(token: str) -> list[Heavy]:
+    """Of somebody who may do everything."""
+    of = "/api/v1/workspaces/test/integrations/Plain"
+
+    def to(path: str, body: bytes, kind: str = "application/json", method: str = "POST") -> bytes:
+        more = {"Authorization": f"Bearer {token}", "Content_Type": kind, "If_Match": "*"}
+        return request(method, path, body, **more)
+
+    def preview(name: str, body: bytes, status: int = 400) -> Heavy:
+        return Heavy(name, to(f"{of}/preview", body), status, admin=True)
+
+    def filled_list(item: bytes, size_bytes: int) -> bytes:
+        return b'{"template":[' + item * (size_bytes // len(item)) + b"1]}"
+
+    def form(name: str, body: bytes, status: int) -> Heavy:
+        data = to("/sign-in", body, "application/x-www-form-urlencoded")
+        return Heavy(name, data, status, admin=True)
+
+    values = json.dumps({"document": {"name": "Plain", **{f"k{n}": n for n in range(9_990)}}})
+    unknown = json.dumps({f"k{n}": 1 for n in range(24_000)}).encode()
+    return [
+        preview("empty lists", filled_list(b"[],", 4 * MIB - 100)),
+        preview("8 MiB of empty lists", filled_list(b"[],", 8 * MIB - 100)),
+        preview("as many values as may be", filled_list(b"[],", 36 * KIB), 200),
+        preview("as deep as it is long", b"[" * (8 * MIB)),
+        preview("8 MiB of quotes", b'{"template":"' + b'\\"' * (4 * MIB - 100) + b'"}', 200),
+        preview("8 MiB of texts", filled_list(b'"",', 8 * MIB - 100)),
+        preview("8 MiB of blanks", b" " * (8 * MIB)),
+        preview("24,000 unknown keys", unknown),
+        preview("results of many values", json.dumps({"results": "[" * (4 * MIB)}).encode()),
+        preview("a document of 10,000 values", values.encode(), 200),
+        Heavy(
+            "the same to publish",
+            to(of, json.dumps(json.loads(values)["document"]).encode(), method="PUT"),
+            422,
+            admin=True,
+        ),
+        form("a form of ampersands", b"&" * (4 * MIB), 400),
+        form("a form of escapes", b"a=" + b"%41" * (MIB + 1), 400),
     ]

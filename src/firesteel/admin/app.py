@@ -16,6 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from firesteel.admin.access import Doorkeeper
+from firesteel.admin.bodies import measured
 from firesteel.admin.health import readiness
 from firesteel.admin.visitor import CSRF_HEADER, VISITOR_KEY, Visitor, forged
 from firesteel.errors import StoreUnavailable
@@ -95,8 +96,7 @@ class AdminApp:
         else:
             scope[ACCESS_KEY] = access
             scope[STILL_KEY] = partial(self._doorkeeper.access, visitor)
-            api = await self._part("api")
-            await api(scope, receive, send)
+            await self._to_part("api", scope, receive, send)
 
     async def _to_static(self, scope: Scope, send: Send) -> None:
         from firesteel.admin.console.assets import asset
@@ -115,8 +115,15 @@ class AdminApp:
         except StoreUnavailable as error:
             await _refuse(send, Problem.of(error))
             return
-        console = await self._part("console")
-        await console(scope, receive, send)
+        await self._to_part("console", scope, receive, send)
+
+    async def _to_part(self, name: Part, scope: Scope, receive: Receive, send: Send) -> None:
+        part = await self._part(name)
+        receive, problem = await measured(scope, receive)
+        if problem is not None:
+            await _refuse(send, problem)
+        else:
+            await part(scope, receive, send)
 
     def _visitor(self, scope: Scope) -> Visitor:
         scope[VISITOR_KEY] = visitor = Visitor(scope, self._proxies)

@@ -1,16 +1,16 @@
 """How long a body of the admin port may be: a document, or what has a payload in it.
 
-A document has 1 MiB of text at most, a project many of them. Who tries something, or replays what a
-person has edited, sends a message's body along, in JSON or base64 (P27: what is read in the event
-loop is bounded).
+A document has 1 MiB of text at most, which JSON may write longer. Who tries something, or replays
+what a person has edited, sends a message's body along, in JSON or base64. All of it is read in the
+event loop, so that it is bounded (P27); ``admin/bodies.py`` bounds what it is made of.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-DOCUMENTS_LIMIT_BYTES: Final = 16 * 1024 * 1024
-PAYLOADS_LIMIT_BYTES: Final = 128 * 1024 * 1024
+DOCUMENTS_LIMIT_BYTES: Final = 4 * 1024 * 1024
+PAYLOADS_LIMIT_BYTES: Final = 8 * 1024 * 1024
 _WITH_PAYLOADS: Final = frozenset({b"try", b"preview", b"replay"})
 
 

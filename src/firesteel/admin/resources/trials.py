@@ -10,6 +10,7 @@ from fastapi import APIRouter, Body, Path
 from firesteel.admin import shapes_trials as shapes
 from firesteel.admin import views_trials as views
 from firesteel.admin.access import Access
+from firesteel.admin.bodies import json_fault
 from firesteel.admin.json_bodies import JsonRoute
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.given import (
@@ -36,6 +37,7 @@ _GROUND = (
     "payload_purged",
     "workers_unavailable",
 )
+_MAX_RESULTS = 100_000
 _SAMPLE = {"method": "GET", "query": "item=A-100&quantity=2"}
 PREVIEW_EXAMPLES = {
     "data processing": {
@@ -155,6 +157,8 @@ def _refuse_unwritable(wanted: shapes.TrialShape) -> None:
 
 
 def _refuse_no_object(results: str) -> None:
+    if fault := json_fault(results.encode("utf-8", "replace"), max_values=_MAX_RESULTS):
+        raise CallerError(f"results: {fault}", code="invalid_request")
     try:
         found = isinstance(json.loads(results), dict)
     except (ValueError, RecursionError):
