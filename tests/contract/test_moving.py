@@ -184,7 +184,8 @@ def test_a_move_goes_on_behind_the_last_chunk_wherever_it_was_ended(
                 progress_of(postgres_url, "moving").copied.values()
             )
     assert runs > len(metadata.tables)
-    assert done.rows == sum(len(rows) for rows in in_the_file(file).values()) + 3
+    # What goes along of settings: workspace, encryption_check, retention_clock, alerts_since.
+    assert done.rows == sum(len(rows) for rows in in_the_file(file).values()) + 4
     assert in_postgresql(postgres_url)["payload"] == in_the_file(file)["payload"]
 
 

@@ -52,7 +52,7 @@ def tell_nobody(key):
 def keep(key):
     return key
 """
-EMOJI_LABEL = "Åsa 🔥 \u202eacme\u202c 'x' <b>&amp;"
+EMOJI_LABEL = "Åsa 🔥 אcme 'x' <b>&amp;"
 EMOJI_KEY = "emoji-key-0123456789abcdef"
 LONG_KEY = "k" * 512
 ODD_KEY = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"

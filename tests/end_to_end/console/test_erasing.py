@@ -77,5 +77,9 @@ def test_a_workspaces_retention_is_set_on_the_page_of_storage(
     assert (
         browser.post("/storage/retention/test", data={**form, "payloads-1": ""}).status_code == 303
     )
-    assert node.admin("GET", "/workspaces/test/retention") == {"history": "90d", "payloads": None}
+    assert node.admin("GET", "/workspaces/test/retention") == {
+        "history": "90d",
+        "payloads": None,
+        "archive": None,
+    }
     assert 'value="90d"' in browser.get("/storage").text
