@@ -55,12 +55,13 @@ def test_the_overview_is_of_one_integration_and_span_where_that_is_chosen(
 ) -> None:
     page.goto("/w/test")
 
+    rows = page.get_by_role("region", name="Figures by integration").get_by_role("row")
     page.get_by_label("Integration", exact=True).select_option("Recorded")
     expect(page).to_have_url(re.compile("integration=Recorded"))
+    expect(rows).to_have_count(2)  # the page's form is there anew, too
     page.get_by_label("Span of time").select_option("24h")
     expect(page).to_have_url(re.compile("span=24h"))
-    table = page.get_by_role("region", name="Figures by integration")
-    expect(table.get_by_role("row")).to_have_count(2)
+    expect(rows).to_have_count(2)
     assert traffic(node, "?span=24h&integration=Recorded")["sum"]["accepted"] >= 3
 
 
