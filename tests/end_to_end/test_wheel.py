@@ -54,7 +54,7 @@ def test_a_node_installed_elsewhere_serves_the_console(
     assert Path(found.stdout).is_relative_to(installed)
     with (
         running_node(data_dir, FIRESTEEL_WORKERS="1") as node,
-        httpx2.Client(base_url=node.address["admin_url"]) as client,
+        httpx2.Client(base_url=node.address["admin_url"], timeout=60) as client,
     ):
         page = client.get("/sign-in", headers={"accept": "text/html"})
         assert page.status_code == 200
