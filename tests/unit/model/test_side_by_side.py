@@ -36,4 +36,4 @@ def test_either_side_is_the_whole_file(old: dict[str, object], new: dict[str, ob
     assert before == write_yaml(old).splitlines()
     assert after == write_yaml(new).splitlines()
     assert all(pair.old == pair.new for pair in pairs if pair.kind == "same")
-    assert (old == new) == all(pair.kind == "same" for pair in pairs)
+    assert (before == after) == all(pair.kind == "same" for pair in pairs)
