@@ -378,7 +378,7 @@ async def test_what_comes_while_a_trigger_is_waited_for_goes_with_what_waits(
         first = asyncio.ensure_future(hand.accept(trigger))
         await until(is_waited_for)
         others = [asyncio.ensure_future(hand.accept(trigger)) for _ in range(5)]
-        await asyncio.sleep(0)
+        await until(lambda: len(hand.journal.writer._queue) == len(others))
     accepted = await asyncio.gather(first, *others)
     assert [one.sequence for one in accepted] == [2, 3, 4, 5, 6, 7]
     assert transactions() == before + 1
