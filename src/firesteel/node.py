@@ -27,7 +27,7 @@ import structlog
 from firesteel.admin.access import LOCAL
 from firesteel.admin.accounts.accounts import Accounts
 from firesteel.admin.app import create_app
-from firesteel.admin.body_limits import body_limit
+from firesteel.admin.bodies.length import body_limit
 from firesteel.doors import Doors, tls_files
 from firesteel.engine.clock import SystemClock
 from firesteel.engine.connections import Connections

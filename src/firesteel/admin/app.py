@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from firesteel.admin.access import Doorkeeper
-from firesteel.admin.bodies import measured
+from firesteel.admin.bodies.outline import measured
 from firesteel.admin.health import readiness
 from firesteel.admin.visitor import CSRF_HEADER, VISITOR_KEY, Visitor, forged
 from firesteel.errors import StoreUnavailable

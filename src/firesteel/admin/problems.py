@@ -13,7 +13,7 @@ from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
-from firesteel.admin.json_bodies import BodyInvalid
+from firesteel.admin.bodies.exact_json import BodyInvalid
 from firesteel.errors import FiresteelError
 from firesteel.model.execution import InputFault
 from firesteel.model.problem import MEDIA_TYPE, PROBLEMS, Problem

@@ -8,7 +8,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.responses import StreamingResponse
 
-from firesteel.admin.body_limits import (
+from firesteel.admin.bodies.length import (
     DOCUMENTS_LIMIT_BYTES,
     PAYLOADS_LIMIT_BYTES,
     body_limit,

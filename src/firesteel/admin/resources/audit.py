@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from firesteel.admin.json_bodies import JsonRoute
+from firesteel.admin.bodies.exact_json import JsonRoute
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.given import Administrator, EngineGiven
 from firesteel.admin.shapes import people as shapes

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 
 from firesteel.admin import shapes, views
-from firesteel.admin.json_bodies import JsonRoute
+from firesteel.admin.bodies.exact_json import JsonRoute
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.given import EngineGiven, Operator, Viewer, WorkspaceName
 from firesteel.admin.selection import filter_of

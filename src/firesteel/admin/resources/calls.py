@@ -9,10 +9,10 @@ from fastapi import APIRouter, Depends, Request
 
 from firesteel.admin import views
 from firesteel.admin.access import Access
+from firesteel.admin.bodies.exact_json import JsonRoute
 from firesteel.admin.callers.call import API_KEY_HEADER, Call, make_call
 from firesteel.admin.callers.snippets import credential_of, snippets
 from firesteel.admin.callers.trials import Trials, Tried
-from firesteel.admin.json_bodies import JsonRoute
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.given import (
     EngineGiven,

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path
 
 from firesteel.admin import views_keys
+from firesteel.admin.bodies.exact_json import JsonRoute
 from firesteel.admin.callers.document import callable_by, consumer_document
 from firesteel.admin.callers.parties import Party, parties, party
-from firesteel.admin.json_bodies import JsonRoute
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.given import (
     ConsumerName,

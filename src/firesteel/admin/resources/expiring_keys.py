@@ -5,8 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from firesteel.admin import shapes, views_keys
+from firesteel.admin.bodies.exact_json import JsonRoute
 from firesteel.admin.callers.parties import parties
-from firesteel.admin.json_bodies import JsonRoute
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.given import EngineGiven, Viewer, WorkspaceName
 from firesteel.engine.connection_publishing import require_workspace

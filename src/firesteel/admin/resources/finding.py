@@ -14,7 +14,7 @@ from fastapi.responses import StreamingResponse
 from firesteel.admin import shapes, views
 from firesteel.admin.access import Access
 from firesteel.admin.app import STILL_KEY
-from firesteel.admin.json_bodies import JsonRoute
+from firesteel.admin.bodies.exact_json import JsonRoute
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.given import EngineGiven, PayloadReader, Viewer, WorkspaceName
 from firesteel.admin.selection import filter_of, refuse_unknown_names

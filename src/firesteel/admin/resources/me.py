@@ -8,7 +8,7 @@ from fastapi import APIRouter
 
 from firesteel.admin import views_people as views
 from firesteel.admin.access import LOCAL, Access
-from firesteel.admin.json_bodies import JsonRoute
+from firesteel.admin.bodies.exact_json import JsonRoute
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.given import AccountsGiven, Anybody, SessionId, VisitorGiven
 from firesteel.admin.shapes import people as shapes

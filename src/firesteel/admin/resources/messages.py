@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 
 from firesteel.admin import shapes, views
 from firesteel.admin.access import Access
-from firesteel.admin.json_bodies import JsonRoute
+from firesteel.admin.bodies.exact_json import JsonRoute
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.given import (
     Administrator,

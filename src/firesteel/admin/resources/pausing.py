@@ -6,7 +6,7 @@ from collections import Counter
 
 from fastapi import APIRouter
 
-from firesteel.admin.json_bodies import JsonRoute
+from firesteel.admin.bodies.exact_json import JsonRoute
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.given import EngineGiven, Operator, Viewer
 from firesteel.admin.shapes import pausing as shapes

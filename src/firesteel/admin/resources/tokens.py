@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from firesteel.admin import views_people as views
-from firesteel.admin.json_bodies import JsonRoute
+from firesteel.admin.bodies.exact_json import JsonRoute
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.given import AccountsGiven, Administrator, TokenName
 from firesteel.admin.shapes import people as shapes

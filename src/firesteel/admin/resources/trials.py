@@ -10,8 +10,8 @@ from fastapi import APIRouter, Body, Path
 from firesteel.admin import shapes_trials as shapes
 from firesteel.admin import views_trials as views
 from firesteel.admin.access import Access
-from firesteel.admin.bodies import json_fault
-from firesteel.admin.json_bodies import JsonRoute
+from firesteel.admin.bodies.exact_json import JsonRoute
+from firesteel.admin.bodies.outline import json_fault
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.given import (
     Editor,

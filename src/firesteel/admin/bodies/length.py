@@ -2,7 +2,7 @@
 
 A document has 1 MiB of text at most, which JSON may write longer. Who tries something, or replays
 what a person has edited, sends a message's body along, in JSON or base64. All of it is read in the
-event loop, so that it is bounded (P27); ``admin/bodies.py`` bounds what it is made of.
+event loop, so that it is bounded (P27).
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from firesteel.admin.bodies import MAX_DEPTH, body_problem, json_fault
+from firesteel.admin.bodies.outline import MAX_DEPTH, body_problem, json_fault
 
 JSON = b"application/json"
 

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from firesteel.admin.api import create_api
-from firesteel.admin.json_bodies import LOOP_LIMIT_BYTES
+from firesteel.admin.bodies.exact_json import LOOP_LIMIT_BYTES
 from tests.support.openapi import operations
 from tests.unit.admin.asgi import ask
 from tests.unit.admin.conftest import LOCAL_TOKEN, Answer, Office
