@@ -465,7 +465,7 @@ async def _open_store(settings: Settings, doors: Doors) -> Opened:
             check_directory(settings.data_dir)
             if settings.store_path is not None:
                 return Opened(await open_sqlite(settings.store_path, boot=boot_id()))
-            name = name or NodeName.take(settings.data_dir)
+            name = name or NodeName.take(settings.data_dir, boot=boot_id())
             return Opened(await _open_postgresql(settings, name.text), name.text)
         except StoreUnavailable as error:
             if error.detail != told:

@@ -3,7 +3,8 @@
 Whoever holds the lock on it is the only engine of that node, so its sessions before this one have
 surely ended and what they ran can be taken over at once, not only when their leases are over. So a
 copy of a data directory must be another node, or the two would end each other's sessions in turn:
-the host's name is part of the name, and the file says which file it is.
+the host's name is part of the name, and the file says which file it is. Of a machine that was
+copied whole, each run of the kernel is a node of its own (decision 0069).
 """
 
 from __future__ import annotations
@@ -23,25 +24,27 @@ if TYPE_CHECKING:
 FILE = "node.id"
 _BYTES = 4
 _HOST_LENGTH = 40
+_BOOT_DIGITS = 4
 _LIMIT_BYTES = 100
 
 
 @dataclass(frozen=True, slots=True)
 class NodeName:
-    """``text``: such as ``web1-3fa9c2d0``. The lock is held until ``descriptor`` is closed."""
+    """``text``: such as ``web1-3fa9c2d0-7be1``. The lock is held until ``descriptor`` is closed."""
 
     text: str
     descriptor: int
 
     @classmethod
-    def take(cls, data_dir: Path) -> NodeName:
-        """Raises OperatorError ``data_dir_in_use`` where another engine has the directory, and
-        StoreUnavailable where it cannot be written now."""
+    def take(cls, data_dir: Path, *, boot: str) -> NodeName:
+        """``boot``: names this run of the kernel; empty where nobody knows. Raises OperatorError
+        ``data_dir_in_use`` where another engine has the directory, and StoreUnavailable where it
+        cannot be written now."""
         try:
             descriptor = os.open(data_dir / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return cls(_name(_own_part(descriptor)), descriptor)
+                return cls(_name(_own_part(descriptor), boot), descriptor)
             except BaseException:
                 os.close(descriptor)
                 raise
@@ -68,6 +71,7 @@ def _own_part(descriptor: int) -> str:
     return own
 
 
-def _name(own: str) -> str:
+def _name(own: str, boot: str) -> str:
     host = socket.gethostname().split(".")[0][:_HOST_LENGTH]
-    return f"{host}-{own}"
+    parts = (host, own, boot.replace("-", "")[:_BOOT_DIGITS])
+    return "-".join(part for part in parts if part)

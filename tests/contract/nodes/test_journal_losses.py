@@ -369,3 +369,22 @@ async def test_commands_in_doubt_are_told_so_in_time(
     assert await settling
     (following,) = await hand.taken()
     assert following.message.sequence == 2
+
+
+@pytest.mark.parametrize("reconnects", [False, True], ids=["connected", "on a new connection"])
+async def test_p14_an_engine_that_was_copied_while_it_ran_stops_at_the_first_write_of_its_twin(
+    hand: Hand, server: psycopg.Connection[Any], *, reconnects: bool
+) -> None:
+    """As when a virtual machine is cloned with its memory: both have the session and its epochs."""
+    trigger = await hand.trigger()
+    await hand.accept_many(2, trigger, "a")
+    (claim,) = await hand.taken()
+    twin = "UPDATE session SET last_no = last_no + %s WHERE ended_at_us IS NULL"
+    server.execute(twin, (7,))
+    if reconnects:
+        hand.journal.writer._connection.abort()  # type: ignore[attr-defined]
+    with pytest.raises((StoreUnavailable, OutcomeUnknown)):
+        assert not await hand.settle(claim)
+    await until(lambda: hand.lost != [])
+    row = server.execute("SELECT count(*) FROM execution WHERE state = 'running'").fetchone()
+    assert row == (1,)

@@ -274,13 +274,13 @@ class SharedLedger:
         sessions.transactions += 1
         asked_us = mirror.steady.mark()
         self._connection.raw.execute(b"BEGIN", prepare=False)
-        fence = execute(FENCE, (sessions.transactions, mirror.session_no))
+        fence = execute(FENCE, (sessions.transactions, mirror.session_no, sessions.committed))
         held = execute(_HOLD, (numbers(plan.required),)) if plan.required else None
         more = execute(_HOLD_FREE, (numbers(plan.free),)) if plan.free else None
         last = execute(_BLOCK_AND_CLOCK)
         block, *clock = last.fetchone() or (0, 0, "")
         if fence.fetchone() is None:
-            raise Replaced(f"session {mirror.session_no} has ended")
+            raise Replaced(f"session {mirror.session_no} has ended, or a twin has written")
         self._shifted = sessions.see_clock(clock, asked_us)
         mirror.tick()
         mirror.last_no = block * _BLOCK - 1
@@ -354,6 +354,7 @@ class SharedLedger:
 
     def committed(self) -> None:
         """The transaction is."""
+        self.sessions.committed = self.sessions.transactions
         self.mirror.let_go()
         self.claims.became_ready = set()
         self._also_needed = set()

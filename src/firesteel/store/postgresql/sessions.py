@@ -1,8 +1,10 @@
 """Sessions on a database that nodes share: the fence of each transaction, the lease, take-over.
 
 A session's row is written by every transaction of it, and by nobody else while it lives: its number
-of the transaction tells after a lost connection whether that one was committed. Who finds a lease
-lapsed ends the session under the row's lock, so never in the middle of a transaction of it.
+of the transaction tells after a lost connection whether that one was committed. And it stops a
+twin: an engine that was copied while it ran, with its machine, and believes that the session is its
+own. Who finds a lease lapsed ends the session under the row's lock, so never in the middle of a
+transaction of it.
 """
 
 from __future__ import annotations
@@ -58,7 +60,8 @@ DELETE FROM session AS s WHERE s.no < ?::BIGINT AND s.ended_at_us IS NOT NULL AN
 )
 """
 FENCE: Final = """
-UPDATE session SET last_no = ?::BIGINT WHERE no = ?::BIGINT AND ended_at_us IS NULL RETURNING no
+UPDATE session SET last_no = ?::BIGINT WHERE no = ?::BIGINT AND last_no = ?::BIGINT
+    AND ended_at_us IS NULL RETURNING no
 """
 _RENEW: Final = """
 UPDATE session SET lease_until_us = ?::BIGINT WHERE no = ?::BIGINT AND ended_at_us IS NULL
@@ -120,13 +123,14 @@ class Identity:
 
 
 class Sessions:
-    """Begin, renew, end, and recover. ``transactions`` counts those of this session."""
+    """Begin, renew, end, and recover. ``transactions`` counts those of this session, ``committed``
+    is the number of the last one that is: whatever else the row says, somebody else has written."""
 
     def __init__(self, mirror: SharedMirror, claims: Claims, identity: Identity) -> None:
         self._mirror = mirror
         self._claims = claims
         self._identity = identity
-        self.transactions = 0
+        self.transactions = self.committed = 0
 
     def connect(self, connection: PostgresqlConnection) -> None:
         """Ask and write there from now on."""
@@ -178,11 +182,12 @@ class Sessions:
 
     def resume(self) -> tuple[int, bool] | None:
         """On a new connection, in a transaction of its own: the session's last transaction that was
-        committed, and whether it still lives; None where the row is gone. Waits for a transaction
-        of the session that the server has not ended yet."""
+        committed, and whether it still lives; None where the row is gone or a twin has written
+        it. Waits for a transaction of the session that the server has not ended yet."""
         row = self._ask_one(_RESUME, self._mirror.session_no)
-        if row is None:
+        if row is None or row[0] not in (self.committed, self.transactions):
             return None
+        self.committed = row[0]
         if row[1]:
             self.renew()
         return row[0], row[1]
