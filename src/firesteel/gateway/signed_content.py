@@ -81,38 +81,40 @@ def _part(name: str, signed: Signed) -> bytes | None:
 
 
 def twilio_content(signed: Signed) -> Iterable[Pieces]:
-    """The URL, and behind it name and value of every form field, sorted by name; of a body of
-    another kind its SHA-256 stands in the URL. With and without the standard port, since Twilio
-    signs either (https://www.twilio.com/docs/usage/security)."""
+    """The URL, and behind it name and value of every form field, sorted by name; of a body without
+    fields its SHA-256 stands in the URL, or the URL alone would be signed. With and without the
+    standard port, since Twilio signs either (https://www.twilio.com/docs/usage/security)."""
     kind = signed.presented.exchange.named.get(b"content-type", b"").partition(b";")[0]
-    fields = b""
-    if kind.strip().lower() == _FORM:
-        fields = _sorted_fields(signed.body)
-    elif signed.body and not _hash_fits(signed):
+    fields = _sorted_fields(signed.body) if kind.strip().lower() == _FORM else b""
+    if fields is None or not (fields or _hash_fits(signed)):
         return []
     return [[url, fields] for url in _with_and_without_port(signed.url)]
 
 
-def _sorted_fields(body: bytes) -> bytes:
-    """Each pair once, as Twilio's own libraries have it."""
+def _sorted_fields(body: bytes) -> bytes | None:
+    """Each pair once, as Twilio's own libraries have it; None where they cannot be read."""
     try:
         pairs = parse_qsl(
             body.decode("utf-8"),
             keep_blank_values=True,
             strict_parsing=False,
+            errors="strict",
             max_num_fields=_FIELDS_MOST,
         )
     except ValueError:
-        return b""
-    return "".join(name + value for name, value in sorted(set(pairs))).encode("utf-8", "replace")
+        return None
+    return "".join(name + value for name, value in sorted(set(pairs))).encode()
 
 
 def _hash_fits(signed: Signed) -> bool:
+    """Whether the body is the one whose hash stands in the URL; where none does there is none."""
     query = signed.presented.exchange.raw_query.decode("latin-1")
     try:
-        sent = dict(parse_qsl(query, max_num_fields=_FIELDS_MOST)).get("bodySHA256", "")
+        sent = dict(parse_qsl(query, max_num_fields=_FIELDS_MOST)).get("bodySHA256")
     except ValueError:
         return False
+    if sent is None:
+        return not signed.body
     found = hashlib.sha256(signed.body).hexdigest()
     return hmac.compare_digest(sent.lower().encode(), found.encode())
 

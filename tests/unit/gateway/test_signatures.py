@@ -207,6 +207,10 @@ async def test_standard_webhooks_takes_one_of_several_signatures_in_the_header(
 AT_HOOKS = pytest.mark.parametrize("served", ["https://hooks.example.com"], indirect=True)
 
 
+HASHED = f"?bodySHA256={hashlib.sha256(b'{}').hexdigest()}"
+"""Behind the URL of a call of JSON, whatever is sent in its place."""
+
+
 def twilio(token: str, url: str, fields: str = "") -> str:
     mac = hmac.new(token.encode(), (url + fields).encode(), hashlib.sha1)
     return base64.b64encode(mac.digest()).decode()
@@ -250,6 +254,39 @@ async def test_twilio_signs_a_json_body_by_its_hash_in_the_url(served: Served) -
     }
     assert await sent(served, path, {"headers": headers, "body": body}) == 202
     assert await sent(served, path, {"headers": headers, "body": body + b" "}) == 401
+
+
+@AT_HOOKS
+@pytest.mark.parametrize(
+    ("query", "kind", "body"),
+    [
+        ("", FORM, b"Body=other&\xff"),
+        ("", FORM, b"Body=other" + b"&a=1" * 1000),
+        ("", FORM, b"&&&"),
+        ("", FORM, b"="),
+        ("", "text/plain", b"Body=other"),
+        (HASHED, "application/json", b""),
+        (HASHED, FORM, b"Body=other&\xff"),
+        (HASHED, FORM, b"&&&"),
+        (HASHED, FORM, b""),
+    ],
+)
+async def test_a_twilio_signature_of_the_url_alone_lets_no_other_body_in(
+    served: Served, query: str, kind: str, body: bytes
+) -> None:
+    path = publish_preset(served, "twilio") + query
+    signature = twilio("12345", "https://hooks.example.com" + path)
+    headers = {"content-type": kind, "x-twilio-signature": signature}
+    assert await sent(served, path, {"headers": headers, "body": body}) == 401
+
+
+@AT_HOOKS
+async def test_twilio_fields_that_are_no_utf8_are_not_taken_for_others(served: Served) -> None:
+    path = publish_preset(served, "twilio")
+    signature = twilio("12345", "https://hooks.example.com" + path, "Body\ufffd")
+    headers = {"content-type": FORM, "x-twilio-signature": signature}
+    assert await sent(served, path, {"headers": headers, "body": b"Body=%FF"}) == 401
+    assert await sent(served, path, {"headers": headers, "body": b"Body=%EF%BF%BD"}) == 202
 
 
 def own_signature(algorithm: str, content: bytes) -> bytes:
