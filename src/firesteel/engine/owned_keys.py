@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 OVERLAP_S = 7 * 86_400
 OVERLAP_LIMIT_S = 366 * 86_400
+# A key without a label gives way so often to others that are added at the same moment.
+NUMBERS_TRIED_MOST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,6 @@ class OwnedKeys(ABC):
         version that declares it; without, it lets nobody in until such a version is published.
         Raises CallerError ``name_invalid``, ``label_taken``, ``secret_taken``, ``key_invalid``;
         ``expiry_invalid`` where the key would be dead from the start; ``managed_by_files``."""
-        wanted = await self._labelled(wanted)
         check_label(wanted.label)
         self._refuse_past(wanted.expires_at_us)
         self._refuse_taken(wanted.label)
@@ -124,10 +125,6 @@ class OwnedKeys(ABC):
         ``unknown_key``."""
         return await self._keys.open(self.owner, label)
 
-    async def _labelled(self, wanted: WantedKey) -> WantedKey:
-        """With a label where it has none and needs none."""
-        return wanted
-
     @abstractmethod
     def _refuse_taken(self, label: str) -> None:
         """Raises CallerError ``label_taken`` where something else of the owner has the label."""
@@ -172,11 +169,20 @@ class KeysOfConsumer(OwnedKeys):
         subject = f"{consumer.workspace}/consumers/{consumer.name}"
         super().__init__(means, OfConsumer(consumer.consumer_no), subject)
 
-    async def _labelled(self, wanted: WantedKey) -> WantedKey:
+    async def add(self, wanted: WantedKey, *, actor: Actor, close: bool = True) -> AddedKey:
+        """As of any owner; without a label it gets the first number that is free, and the next one
+        where another addition has taken that meanwhile."""
         if wanted.label:
-            return wanted
-        taken = {key.label for key in await self.every()}
-        return replace(wanted, label=_first_number(taken))
+            return await super().add(wanted, actor=actor, close=close)
+        tried: set[str] = set()
+        while True:
+            number = _first_number(tried.union(key.label for key in await self.every()))
+            try:
+                return await super().add(replace(wanted, label=number), actor=actor, close=close)
+            except CallerError as error:
+                if error.code != "label_taken" or len(tried) == NUMBERS_TRIED_MOST:
+                    raise
+                tried.add(number)
 
     def _refuse_taken(self, label: str) -> None:
         """Its labels are its keys' alone, of which the store knows."""

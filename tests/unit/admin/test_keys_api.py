@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from urllib.parse import quote
 
 import pytest
@@ -38,3 +39,13 @@ async def test_a_key_is_addressed_by_any_label(office: Office, label: str) -> No
     assert shown.status == 200
     assert (await office.local("DELETE", path)).status == 204
     assert (await office.local("GET", f"{INTEGRATION}/keys")).json == []
+
+
+async def test_keys_of_a_consumer_that_are_added_at_once_get_a_number_each(office: Office) -> None:
+    await office.store.catalog.ensure_workspace("demo")
+    consumers = "/api/v1/workspaces/demo/consumers"
+    await office.local("POST", consumers, {"name": "ACME"})
+    keys = f"{consumers}/ACME/keys"
+    added = await asyncio.gather(*(office.local("POST", keys, {}) for _ in range(8)))
+    assert {answer.status for answer in added} == {201}
+    assert {answer.json["label"] for answer in added} == {str(no) for no in range(1, 9)}
