@@ -244,6 +244,20 @@ def test_a_caller_may_prefer_not_to_wait(
     assert node.until_settled(answer)["state"] == "succeeded"
 
 
+@pytest.mark.parametrize("first", ["respond-async", "wait=0"])
+def test_preferences_may_stand_in_several_lines(
+    node: RunningNode, sink: HttpServer, gate: threading.Event, first: str
+) -> None:
+    sink.reply("/lines", Reply(200, b"x", gate=gate))
+    lines = [("x-api-key", KEY), ("prefer", first), ("prefer", "return=minimal")]
+    url = f"{node.public_url}/test/Waits"
+    answer = node.client.post(url, json={"tell": "lines"}, headers=lines)
+    assert answer.status_code == 202
+    assert answer.headers["preference-applied"] == first
+    gate.set()
+    assert node.until_settled(answer)["state"] == "succeeded"
+
+
 def test_a_response_within_the_preferred_wait_is_the_answer(
     node: RunningNode, sink: HttpServer
 ) -> None:

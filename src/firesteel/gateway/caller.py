@@ -17,7 +17,7 @@ from firesteel.engine.calls import Call, fingerprint
 from firesteel.gateway.answers import MessageRef, accepted, document, late, responded
 from firesteel.gateway.key_sets import KeysWanted
 from firesteel.gateway.keys import Received
-from firesteel.gateway.prefer import read_prefer
+from firesteel.gateway.prefer import preference_of
 from firesteel.gateway.presented import AFTER_BODY
 from firesteel.gateway.redaction import needs_worker, redacted_body, redacted_in_worker
 from firesteel.gateway.refusal import problem_answer
@@ -271,7 +271,7 @@ class HttpCaller:
             self._answer(accepted(self._message(), self._request_id))
             return
         timeout_s = target.timeout_s
-        preference = read_prefer(self._exchange.named.get(b"prefer"))
+        preference = preference_of(self._exchange)
         if preference is not None and preference.wait_s < timeout_s:
             self._preference = preference
             timeout_s = preference.wait_s

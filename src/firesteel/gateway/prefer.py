@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from firesteel.gateway.exchange import Exchange
 
 # A preference: token, maybe a value (token or quoted text), maybe parameters, which are skipped.
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
@@ -19,6 +23,15 @@ class Preference:
 
     wait_s: float
     applied: str
+
+
+def preference_of(exchange: Exchange) -> Preference | None:
+    """What the caller of a request prefers. A header that is sent several times is one list (RFC
+    9110 section 5.3)."""
+    value = exchange.named.get(b"prefer")
+    if value is not None and len(exchange.named) != len(exchange.headers):
+        value = b", ".join(line for name, line in exchange.headers if name == b"prefer")
+    return read_prefer(value)
 
 
 def read_prefer(value: bytes | None) -> Preference | None:
