@@ -80,10 +80,10 @@ fuzz: $(VENV)/.dev ## look for bytes that break a parser: SECONDS=20 for each of
 	$(PIP) install --quiet --require-hashes -r requirements/fuzz.txt
 	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),20)
 
-soak: $(VENV)/.dev ## the fault tests for eight hours
-	@mkdir -p build
-	@sh scripts/install_fault_tools.sh
-	$(PYTEST) -rs -o faulthandler_timeout=0 --size soak --report=build/promises.md $(PROMISES)
+# Ctrl-C ends it in order, with its report in build/soak.md. OPTIONS: --hours 0.5, --store sqlite,
+# --rate 50 (calls a second), --seed, --folder (keep the data).
+soak: $(VENV)/.dev ## eight hours of load and faults, judged, with memory and descriptors measured
+	@$(BIN)/python -m tests.soak $(OPTIONS)
 
 bench: $(VENV)/.dev ## measure, beside a bare server, and print the table
 	$(BIN)/python -m bench

@@ -25,7 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--size",
         choices=["quick", "full", "soak"],
         default="quick",
-        help="quick: a few minutes in all; full: the figures of the promises; soak: eight hours",
+        help="quick: a few minutes in all; full: the figures of the promises; soak: ten times that",
     )
     parser.addoption(
         "--postgres",

@@ -117,7 +117,8 @@ def _inverted(history: History) -> Iterator[Violation]:
     for ending in history.endings:
         taken[ending.trigger].add(ending.sequence)
     for trigger, numbers in taken.items():
-        missing = next(n for n in itertools.count(1) if n not in numbers)
+        first = history.before.get(trigger, 0) + 1
+        missing = next(n for n in itertools.count(first) if n not in numbers)
         if missing <= max(numbers):
             yield Violation("inverted", f"{trigger} has no sequence {missing}")
     for lane in _lanes(history.effects):
@@ -190,8 +191,9 @@ def _unbalanced(history: History) -> Iterator[Violation]:
         if taken != shown:
             detail = f"{books.trigger}: {taken} accepted and replayed, {shown} waiting to purged"
             yield Violation("unbalanced", detail)
-        if not books.purged and listed[books.trigger] != books.accepted:
-            detail = f"{books.trigger}: {books.accepted} accepted, {listed[books.trigger]} listed"
+        accepted = books.accepted - history.before.get(books.trigger, 0)
+        if not books.purged and listed[books.trigger] != accepted:
+            detail = f"{books.trigger}: {accepted} accepted, {listed[books.trigger]} listed"
             yield Violation("unbalanced", detail)
 
 

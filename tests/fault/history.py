@@ -9,8 +9,8 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Outcome = Literal["ok", "fail", "unknown"]
@@ -93,7 +93,8 @@ class History:
     """All that the checker judges. ``endings`` may hold several of one message: each time that
     somebody looked; the last one counts as its end. ``steps``: how many a workflow has.
     ``balances``: of the moment of the last endings. ``paused``: nodes stood still past their lease,
-    so that a step that had begun may end late (P36); none may begin."""
+    so that a step that had begun may end late (P36); none may begin. ``before``: how many messages
+    each trigger had accepted before this history began."""
 
     calls: tuple[Call, ...]
     effects: tuple[Effect, ...]
@@ -101,6 +102,7 @@ class History:
     steps: int
     balances: tuple[Balance, ...] = ()
     paused: bool = False
+    before: Mapping[str, int] = field(default_factory=dict)
 
 
 class Invocation:
@@ -146,9 +148,11 @@ class Invocation:
 
 
 class CallRecorder:
-    """Calls of many threads; whoever waits for progress is woken by each acknowledgement."""
+    """Calls of many threads; whoever waits for progress is woken by each acknowledgement.
+    ``prefix``: of the values, for one of several recorders on one node."""
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str = "v") -> None:
+        self._prefix = prefix
         self._calls: list[Call] = []
         self._acknowledged = 0
         self._numbers = itertools.count(1)
@@ -159,7 +163,7 @@ class CallRecorder:
         value = key
         if value is None:
             with self._changed:
-                value = f"v{next(self._numbers)}"
+                value = f"{self._prefix}{next(self._numbers)}"
         now = time.monotonic()
         return Invocation(self, Call(value, trigger, lane, now, now, "unknown", key=key))
 

@@ -17,12 +17,13 @@ PAGE = 500
 class Questions(ABC):
     """Asked of the REST API of the workspace ``test``."""
 
-    def endings(self) -> list[Ending]:
-        """Every message, as the list of the REST API has it now."""
+    def endings(self, **selected: str) -> list[Ending]:
+        """Every message, as the list of the REST API has it now; or those ``selected`` by its
+        parameters."""
         found: list[Ending] = []
         cursor: dict[str, Any] = {}
         while True:
-            page = self._page({"limit": PAGE, **cursor})
+            page = self._page({"limit": PAGE, **selected, **cursor})
             found += [_ending(item) for item in page["items"]]
             if page["next"] is None:
                 return found

@@ -70,6 +70,10 @@ class Witness:
         lines = self.file.read_bytes().splitlines(keepends=True)
         return tuple(Effect(**json.loads(line)) for line in lines if line.endswith(b"\n"))
 
+    def forget(self) -> None:
+        """What was written down so far, at a moment at which nothing runs."""
+        os.truncate(self.file, 0)
+
     @contextlib.contextmanager
     def holding(self, step: int, phase: Phase = "begin", value: str = "*") -> Iterator[Hold]:
         """The next such effect is not confirmed before it is released, or the block ends."""

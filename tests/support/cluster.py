@@ -102,6 +102,10 @@ class Member:
         """SIGCONT to its workers, while all else of it may stand still."""
         _signal(self._workers(), signal.SIGCONT)
 
+    def kill_workers(self) -> None:
+        """SIGKILL to its workers; its supervisor starts others."""
+        _signal(self._workers(), signal.SIGKILL)
+
     def _workers(self) -> set[int]:
         node = self.running
         return self.pids() - {node.process.pid, node.engine_pid}

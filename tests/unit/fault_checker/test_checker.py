@@ -38,6 +38,20 @@ def test_a_sound_history_has_no_violation() -> None:
     assert check(SOUND) == []
 
 
+def test_a_history_may_begin_behind_others_and_still_have_no_gap() -> None:
+    later = [replace(call, sequence=call.sequence + 40) for call in (A, B) if call.sequence]
+    behind = History(
+        tuple(later),
+        tuple(effect for call in later for effect in effects_of(call)),
+        tuple(ended(call) for call in later),
+        2,
+        (replace(BOOKS, accepted=42, ended=42),),
+        before={"Ordered": 40},
+    )
+    assert check(behind) == []
+    assert kinds(replace(behind, before={"Ordered": 39})) == {"inverted", "unbalanced"}
+
+
 def test_a_step_in_flight_at_a_crash_may_run_again() -> None:
     again = effects_of(A)[:3] + effects_of(A, 2, (2,)) + effects_of(B)
     assert check(replace(SOUND, effects=again)) == []
