@@ -3,16 +3,21 @@
 A node that starts anew after a crash must come up whatever stands in the folder by then, so one bad
 file costs its own integration the new version and nothing else. ``firesteel serve`` refuses a
 project with faults before it starts a node, and ``firesteel apply`` publishes all or nothing.
+
+Workers look at what is published. On a busy machine they may start later than the node, which waits
+for them: nobody would publish later what was left out for that.
 """
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import structlog
 
 from firesteel.engine.ownership import Owner
 from firesteel.engine.publication import PublishOptions
+from firesteel.engine.questions import NoWorker
 from firesteel.errors import FiresteelError
 from firesteel.model.alerts import InvalidAlerts
 from firesteel.model.connection import InvalidConnection, connection_json
@@ -23,6 +28,7 @@ from firesteel.store.journal import Actor
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from firesteel.engine.publication import Publication
     from firesteel.engine.publishing import Publisher
     from firesteel.model.alerts import AlertsResult
     from firesteel.model.fault import Fault
@@ -30,6 +36,9 @@ if TYPE_CHECKING:
 
 ACTOR = Actor("project folder")
 FILES = PublishOptions(Owner("files"))
+# How long all files together wait for workers, and how often each asks anew.
+PATIENCE_S = 30.0
+ASK_AGAIN_S = 0.5
 
 log = structlog.get_logger(__name__)
 
@@ -41,9 +50,10 @@ async def apply_project(publisher: Publisher, folder: Path, workspace: str) -> N
     _log_faults(project.faults)
     await _apply_connections(publisher, project, workspace)
     broken = {fault.file for fault in project.faults}
+    deadline = asyncio.get_running_loop().time() + PATIENCE_S
     for file in project.integrations:
         if file.file not in broken:
-            await _apply(publisher, file, workspace)
+            await _apply(publisher, file, workspace, deadline)
     if project.alerts is not None and project.alerts.settings is not None:
         await _apply_alerts(publisher, project.alerts, workspace)
 
@@ -72,10 +82,11 @@ async def _apply_connections(publisher: Publisher, project: Project, workspace: 
             log.error("connection_not_published", connection=name, detail=error.detail)
 
 
-async def _apply(publisher: Publisher, file: IntegrationFile, workspace: str) -> None:
-    document = file.result.loaded.document
+async def _apply(
+    publisher: Publisher, file: IntegrationFile, workspace: str, deadline: float
+) -> None:
     try:
-        publication = await publisher.publish(workspace, document, options=FILES, actor=ACTOR)
+        publication = await _published(publisher, file, workspace, deadline)
     except InvalidDocument as error:
         placed = [
             file.fault(item.pointer, item.code, item.detail, item.hint) for item in error.faults
@@ -94,6 +105,19 @@ async def _apply(publisher: Publisher, file: IntegrationFile, workspace: str) ->
                     label=change.label,
                     hint=f"firesteel key reveal {file.name} {change.label!r} shows it",
                 )
+
+
+async def _published(
+    publisher: Publisher, file: IntegrationFile, workspace: str, deadline: float
+) -> Publication:
+    document = file.result.loaded.document
+    while True:
+        try:
+            return await publisher.publish(workspace, document, options=FILES, actor=ACTOR)
+        except NoWorker:
+            if asyncio.get_running_loop().time() >= deadline:
+                raise
+            await asyncio.sleep(ASK_AGAIN_S)
 
 
 def _log_faults(faults: list[Fault]) -> None:
