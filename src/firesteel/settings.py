@@ -247,12 +247,22 @@ def _from_file(path: Path, faults: list[SettingFault]) -> list[tuple[str, str, o
     except FileNotFoundError:
         return []
     except OSError as error:
-        faults.append(SettingFault(FILE, f"cannot be read: {error.strerror}"))
+        if not (path.parent.absolute() == Path.cwd() and _is_closed(path)):
+            faults.append(SettingFault(FILE, f"cannot be read: {error.strerror}"))
         return []
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         faults.append(SettingFault(FILE, f"is not TOML: {error}"))
         return []
     return [(f"{FILE}: {name}", name, value) for name, value in table.items()]
+
+
+def _is_closed(path: Path) -> bool:
+    """Whether its folder lets this user look at nothing, as /root under `sudo -u firesteel`."""
+    try:
+        path.stat()
+    except PermissionError:
+        return True
+    return False
 
 
 def _nearest(source: str, name: str) -> str:

@@ -35,7 +35,7 @@ from firesteel.cli import (
     users,
     workers,
 )
-from firesteel.cli.command import local, on_node, with_settings
+from firesteel.cli.command import drop_output, local, on_node, with_settings
 from firesteel.cli.doctor.command import doctor
 
 _EPILOG = "Documentation of exit codes and --json: docs/reference/command-line.md"
@@ -70,7 +70,17 @@ def run(arguments: list[str] | None = None) -> int:
         application()(args=arguments, prog_name="firesteel")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
+    finally:
+        _let_go_of_output()
     return 0
+
+
+def _let_go_of_output() -> None:
+    """Write what is left; a reader that has gone (`| head`) is not told of at the very end."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        drop_output()
 
 
 def _add_local_commands(app: typer.Typer) -> None:

@@ -54,6 +54,7 @@ def backup(
     else:
         with shown_copying(session.output) as told:
             done = _made(session, file, told)
+        _say_if_unseen(session, file)
     size_mib = done["size_bytes"] / 1024**2
     if file == _STDOUT:
         session.output.note(f"sha256 {done['sha256']}")
@@ -66,6 +67,15 @@ def backup(
         session.output.say(f"its encryption key, which is not in it: {done['encryption_key']}")
 
 
+def _say_if_unseen(session: Session, file: Path) -> None:
+    """A node under systemd has a /tmp of its own, where nobody else finds the copy."""
+    if session.client.node.is_here and not os.path.lexists(file):
+        session.output.warn(
+            f"{file} is not seen from here: the node has another view of that folder, or this user "
+            "may not look into it; --download writes a copy here"
+        )
+
+
 def _made(session: Session, file: Path, told: Told) -> Any:
     """Ask for the copy, and meanwhile how far it is."""
     path, client = str(file.absolute()), session.client
@@ -76,6 +86,8 @@ def _made(session: Session, file: Path, told: Told) -> Any:
             body = {"path": path}
             done.append(client.send("POST", "/backup", body=body, timeout_s=_PATIENCE_S))
         except CommandFailed as error:
+            if error.code == "backup_failed":
+                error.hint = "the node writes the file, where it may; --download writes it here"
             done.append(error)
 
     making = threading.Thread(target=make, daemon=True)

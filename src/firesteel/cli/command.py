@@ -164,16 +164,24 @@ class ending:  # noqa: N801 - reads as what it does: with ending(output)
 
         if isinstance(error, BrokenPipeError):
             # The reader of the pipe has gone (`| head`): nobody is left to tell.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            drop_output()
             raise typer.Exit(Exit.OK)
         if isinstance(error, OperatorError):
             exit_code = Exit.USAGE if error.code == "settings_invalid" else Exit.FAILED
             hint = _HINTS.get(error.code, "")
             detail = f"{error.detail} [{error.code}]"
             error = CommandFailed(detail, exit_code=exit_code, code=error.code, hint=hint)
+        if isinstance(error, OSError) and error.filename is not None:
+            detail = f"{error.filename}: {error.strerror}"
+            error = CommandFailed(detail)
         if isinstance(error, CommandFailed):
             self._output.failure(error)
             raise typer.Exit(error.exit_code)
+
+
+def drop_output() -> None:
+    """Let what is still to be written to stdout go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _setting_help(description: str, default: str) -> str:

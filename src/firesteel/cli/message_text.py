@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from firesteel.cli.exit_codes import CommandFailed, Exit
@@ -49,11 +50,7 @@ def _execution(item: dict[str, Any], *, full: bool) -> Iterator[str]:
         yield f"  step         {step['step']} ({step['kind']}, {took_ms} ms): {shown}"
     if item["failure"]:
         yield f"  failure      {_failure(item['failure'])}"
-        yield from (
-            f"               {one['pointer']}: {one['detail']}" for one in item["failure"]["faults"]
-        )
-        if full:
-            yield from (f"    {line}" for line in item["failure"]["trace"].splitlines())
+        yield from _more_of(item["failure"], full=full)
     if item["response"]:
         yield f"  response     {item['response']['status']}"
         yield from _payload("body", item["response"]["body"], full=full)
@@ -72,6 +69,17 @@ def _why(item: dict[str, Any]) -> Iterator[str]:
     if item["ended_by"]:
         why = f": {item['ended_why']}" if item["ended_why"] else ""
         yield f"  ended by     {item['ended_by']}{why}"
+
+
+def _more_of(failure: dict[str, Any], *, full: bool) -> Iterator[str]:
+    yield from (f"               {one['pointer']}: {one['detail']}" for one in failure["faults"])
+    trace = failure["trace"].splitlines()
+    if full:
+        yield from (f"    {line}" for line in trace)
+    elif failure["code"] == "sql_failed":
+        # What the database said, which the failure itself does not repeat.
+        said = (line for line in trace if line and line[0] != " " and not line.endswith(":"))
+        yield from (f"               {_cut(line, full=False)}" for line in islice(said, 1))
 
 
 def _failure(failure: dict[str, Any] | None) -> str:

@@ -31,12 +31,14 @@ _FAULTS = frozenset({"integration_invalid", "connection_invalid"})
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """Where a node is. ``certificate``: of a node on this machine that has TLS."""
+    """Where a node is. ``certificate``: of a node on this machine that has TLS; ``is_here``: it was
+    found by its data directory."""
 
     admin_url: str
     token: str = field(repr=False)
     public_url: str = ""
     certificate: Path | None = None
+    is_here: bool = False
 
 
 def find_node(data_dir: Path | None) -> Node:
@@ -65,6 +67,7 @@ def find_node(data_dir: Path | None) -> Node:
         token=str(described["token"]),
         public_url=str(described.get("public_url", "")),
         certificate=Path(certificate) if certificate else None,
+        is_here=True,
     )
 
 

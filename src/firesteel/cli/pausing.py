@@ -47,8 +47,8 @@ def say_paused(output: Output, found: dict[str, Any]) -> None:
         + ": calls are accepted, nothing is run; `firesteel resume` lets it go on"
     )
     output.say(
-        f"{found['waiting']:,} executions wait; {found['interrupted_count']:,} of them were "
-        "running when the store was left"
+        f"{_waiting(found['waiting'])}; {found['interrupted_count']:,} of them were running when "
+        "the store was left"
     )
     if found["integrations"]:
         output.columns(
@@ -81,3 +81,7 @@ def say_paused(output: Output, found: dict[str, Any]) -> None:
             ],
         )
     output.say("")
+
+
+def _waiting(number: int) -> str:
+    return "1 execution waits" if number == 1 else f"{number:,} executions wait"

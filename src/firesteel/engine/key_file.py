@@ -164,7 +164,8 @@ def _flush_directory(directory: Path) -> None:
 
 
 def _unusable(error: OSError) -> OperatorError:
+    file = f" {error.filename}" if error.filename else ""
     return OperatorError(
-        f"the encryption key file cannot be read or made: {error.strerror}",
+        f"the encryption key file{file} cannot be read or made: {error.strerror}",
         code="encryption_key_invalid",
     )

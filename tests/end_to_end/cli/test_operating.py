@@ -7,6 +7,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from tests.end_to_end.cli.conftest import CommandLine
 from tests.support.node import RunningNode, wait_until
 
@@ -201,6 +203,18 @@ def test_a_backup_is_a_whole_store_and_never_overwrites(
         assert copy.execute("pragma integrity_check").fetchone() == ("ok",)
     assert answer.headers["firesteel-message-id"] in ids
     assert cli("backup", tmp_path / "copy.db") == 5
+
+
+def test_a_backup_that_is_not_seen_from_here_is_told(
+    cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli("backup", tmp_path / "seen.db") == 0, cli.err
+    assert cli.err == ""
+    monkeypatch.setattr("firesteel.cli.backup.os.path.lexists", lambda _path: False)
+
+    assert cli("backup", tmp_path / "unseen.db") == 0, cli.err
+
+    assert "unseen.db is not seen from here" in cli.err
 
 
 def test_status_shows_the_node_and_its_integrations(cli: CommandLine) -> None:

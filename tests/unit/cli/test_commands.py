@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from firesteel.cli.app import run
+from firesteel.cli.message_text import message_lines
 from firesteel.cli.output import Output
+from tests.support.postgres import NOBODY
 
 
 @pytest.fixture(autouse=True)
@@ -162,3 +167,92 @@ def test_an_unusable_data_directory_is_told_in_one_line(
     err = capsys.readouterr().err
     assert "data_dir_unwritable" in err
     assert "Traceback" not in err
+
+
+@pytest.fixture
+def closed_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A working directory that this user may not look into, as /root is to the node's user."""
+    folder = tmp_path / "closed"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    run(["doctor"])  # what is imported late is there from now on
+    run(["status"])
+    folder.chmod(0)
+    as_root = os.geteuid() == 0
+    if as_root:
+        os.seteuid(NOBODY)
+    yield
+    if as_root:
+        os.seteuid(0)
+    folder.chmod(0o700)
+
+
+@pytest.mark.usefixtures("closed_folder")
+def test_commands_work_in_a_folder_that_may_not_be_looked_into(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    capsys.readouterr()
+    monkeypatch.setenv("FIRESTEEL_DATA_DIR", "/nowhere")
+
+    run(["doctor"])
+    assert "ok       settings" in capsys.readouterr().out
+    assert run(["status"]) == 3
+    assert "no node runs" in capsys.readouterr().err
+    assert run(["init", "project"]) == 1
+    assert capsys.readouterr().err == "error: project: Permission denied\n"
+
+
+def test_a_reader_that_has_gone_is_no_error() -> None:
+    command = [sys.executable, "-m", "firesteel", "init", "project"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.close()
+
+    _, said = process.communicate(timeout=60)
+
+    assert (process.returncode, said) == (0, b"")
+
+
+def test_a_failed_sql_step_is_shown_with_what_the_database_said() -> None:
+    failure = {
+        "kind": "unknown",
+        "code": "sql_failed",
+        "step": "insert",
+        "detail": "the database refused: OperationalError (SQLITE_ERROR)",
+        "faults": [],
+        "trace": "Traceback (most recent call last):\n"
+        '  File "base.py", line 1, in execute\n'
+        "sqlite3.OperationalError: no such table: orders\n\n"
+        "The above exception was the direct cause of the following exception:\n\n"
+        "sqlalchemy.exc.OperationalError: (sqlite3.OperationalError) no such table: orders\n",
+    }
+    message = {
+        "id": "01a2",
+        "integration": "OrderToErp",
+        "sequence": 1,
+        "consumer": None,
+        "received_at": "2026-11-30T14:40:53Z",
+        "request": None,
+        "executions": [
+            {
+                "state": "failed",
+                "run": 1,
+                "version": 1,
+                "attempts": 1,
+                "reason": None,
+                "ended_by": None,
+                "settled_at": None,
+                "failed_attempts": [],
+                "input": None,
+                "steps": [],
+                "failure": failure,
+                "response": None,
+                "logs": "",
+            }
+        ],
+    }
+
+    shown = list(message_lines(message, full=False))
+
+    assert shown[-2].endswith("unknown sql_failed in step insert: " + str(failure["detail"]))
+    assert shown[-1].strip() == "sqlite3.OperationalError: no such table: orders"

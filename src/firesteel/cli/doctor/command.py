@@ -87,7 +87,7 @@ def examined(project: Path | None, data_dir: Path | None) -> Iterator[Finding]:
     """What every check finds, in order; with faulty settings only those."""
     from firesteel.settings import FILE, SettingsError, load_settings
 
-    if project is None and Path(FILE).exists():
+    if project is None and os.path.lexists(FILE):
         project = Path()
     try:
         flags = {"data_dir": None if data_dir is None else str(data_dir)}
