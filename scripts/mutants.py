@@ -64,6 +64,17 @@ ENGINE = [
         "bulk",
     )
 ]
+GATEWAY = [
+    f"tests/unit/gateway/test_{name}.py"
+    for name in (
+        "admission",
+        "checks",
+        "client_address",
+        "client_certificates",
+        "signatures",
+        "tokens",
+    )
+]
 STORE_MODULES = (
     *(f"ledger/{name}" for name in ("acts", "appends", "claims", "mirror", "outcomes")),
     *(f"sqlite/{name}" for name in ("ledger", "pen", "sessions")),
@@ -72,6 +83,7 @@ STORE_MODULES = (
 MODULES = {
     **{f"store/{name}.py": STORE for name in STORE_MODULES},
     **{f"engine/{name}.py": ENGINE for name in ("engine", "dispatch", "waiters", "commits")},
+    "gateway/admission.py": GATEWAY,
 }
 
 
@@ -215,7 +227,7 @@ def main() -> int:
     chosen = Chosen(given.sample, until, kinds, given.at_once)
     os.chdir(ROOT)
     modules = [Module(path, chosen) for path in given.modules or MODULES]
-    for tests in (STORE, ENGINE):
+    for tests in (STORE, ENGINE, GATEWAY):
         group = [one for one in modules if MODULES[one.path] is tests and not one.done]
         in_time = time.monotonic() < chosen.until
         if group and in_time and not _play(group, tests, given.patience):

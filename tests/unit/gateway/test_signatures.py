@@ -289,6 +289,15 @@ async def test_twilio_fields_that_are_no_utf8_are_not_taken_for_others(served: S
     assert await sent(served, path, {"headers": headers, "body": b"Body=%EF%BF%BD"}) == 202
 
 
+async def test_without_a_public_url_it_signs_what_the_caller_called(served: Served) -> None:
+    path = publish_preset(served, "twilio")
+    headers = {"content-type": FORM}
+    headers["x-twilio-signature"] = twilio("12345", f"http://firesteel.test{path}")
+    assert await sent(served, path, {"headers": headers, "body": b""}) == 202
+    headers["x-twilio-signature"] = twilio("12345", f"https://firesteel.test{path}")
+    assert await sent(served, path, {"headers": headers, "body": b""}) == 401
+
+
 def own_signature(algorithm: str, content: bytes) -> bytes:
     return hmac.new(b"the shared secret", content, algorithm).digest()
 
