@@ -190,7 +190,7 @@ class Dispatcher:
 
     def ended(self, claim: Claim, outcome: frames.Outcome) -> None:
         """The attempt has an outcome: settle, or try again later."""
-        if self._long:
+        if self._long.known:
             self._long.ended(claim.execution_no)
         if outcome.logs:
             self._told.said(claim, self._definitions.known(claim.version_no), outcome.logs)
@@ -226,7 +226,7 @@ class Dispatcher:
     def crashed(self, claim: Claim, failure: Failure, blame: Blame) -> None:
         """The worker ended under the attempt. One that is not surely to blame runs again at once,
         and this time does not count; a suspect runs by itself."""
-        if self._long:
+        if self._long.known:
             self._long.ended(claim.execution_no)
         if blame == "sure":
             lost = frames.Outcome(claim.execution_no, claim.epoch, None, failure)

@@ -74,8 +74,8 @@ class _Long:
 
 
 class LongBodies:
-    """``limit_bytes``: of bodies that run at once; one that is longer runs alone. Used from the
-    event loop's thread."""
+    """``limit_bytes``: of bodies that run at once; one that is longer runs alone. ``known``: those
+    that run or wait, by execution. Used from the event loop's thread."""
 
     def __init__(
         self, journal: Journal, commits: Commits, owner: Owner, *, limit_bytes: int
@@ -85,12 +85,8 @@ class LongBodies:
         self._owner = owner
         self._turns = Turns(Room(limit_bytes))
         self._one_at_a_time = asyncio.Lock()
-        self._known: dict[int, _Long] = {}
+        self.known: dict[int, _Long] = {}
         self._workers: Workers | None = None
-
-    def __bool__(self) -> bool:
-        """Whether any runs or waits."""
-        return bool(self._known)
 
     @property
     def running_bytes(self) -> int:
@@ -106,39 +102,39 @@ class LongBodies:
         claim = work.claim
         size_bytes = claim.left_bytes or len(claim.message.body)
         long = _Long(work, self._turns.room.share_of(claim.trigger_no))
-        self._known[claim.execution_no] = long
+        self.known[claim.execution_no] = long
         self._turns.wait(long.share, size_bytes, lambda taken: self._begin(long, taken))
         if long.taken_bytes is None:  # it waits, and its body not in memory
             long.work = work._replace(claim=without_body(claim))
 
     def claim_of(self, execution_no: int) -> Claim | None:
         """The claim of one that waits; None where none does."""
-        long = self._known.get(execution_no)
+        long = self.known.get(execution_no)
         return None if long is None else long.work.claim
 
     def drop(self, execution_no: int) -> None:
         """Begin it no more, unless a worker has it already."""
-        long = self._known.get(execution_no)
+        long = self.known.get(execution_no)
         if long is not None and not long.handed_on:
             self.ended(execution_no)
 
     def ended(self, execution_no: int) -> None:
         """The attempt has ended, or will not begin; safe to repeat."""
-        long = self._known.pop(execution_no, None)
+        long = self.known.pop(execution_no, None)
         if long is not None and long.taken_bytes is not None:
             self._turns.give_back(long.share, long.taken_bytes)
 
     def withdraw(self) -> list[Claim]:
         """Take back all that no worker has yet, for a node that stops."""
-        waiting = [long.work.claim for long in self._known.values() if not long.handed_on]
+        waiting = [long.work.claim for long in self.known.values() if not long.handed_on]
         for claim in waiting:
-            self._known[claim.execution_no].handed_on = True  # or giving room back would begin it
+            self.known[claim.execution_no].handed_on = True  # or giving room back would begin it
         for claim in waiting:
             self.ended(claim.execution_no)
         return waiting
 
     def _wanted(self, long: _Long) -> bool:
-        known = self._known.get(long.work.claim.execution_no)
+        known = self.known.get(long.work.claim.execution_no)
         return known is long and not long.handed_on
 
     def _begin(self, long: _Long, taken_bytes: int) -> bool:

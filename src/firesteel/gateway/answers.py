@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from firesteel.gateway.refusal import Answer, problem_answer
 from firesteel.model.problem import Problem
@@ -21,7 +23,7 @@ _UNMEASURED: Final = frozenset({204, 304})
 _LINES_KEPT: Final = 1024
 
 
-class MessageRef(NamedTuple):
+class MessageRef(msgspec.Struct, frozen=True, gc=False):
     """The message that an answer is about. ``status_url`` as it stands in JSON and in headers;
     ``duplicate``: the message came of an earlier call."""
 
@@ -32,13 +34,15 @@ class MessageRef(NamedTuple):
 
     def headers(self) -> bytes:
         """What every answer about a message carries."""
-        lines = b"firesteel-message-id: %b\r\nfiresteel-sequence: %d\r\n" % self[:2]
+        known = (self.message_id, self.sequence)
+        lines = b"firesteel-message-id: %b\r\nfiresteel-sequence: %d\r\n" % known
         return lines + b"firesteel-duplicate: true\r\n" if self.duplicate else lines
 
 
 def accepted(message: MessageRef, request_id: bytes, extra: bytes = b"") -> Answer:
     """202: the message is stored. ``extra``: more header lines."""
-    body = b'{"id":"%b","sequence":%d,"status_url":"%b"}' % message[:3]
+    known = (message.message_id, message.sequence, message.status_url)
+    body = b'{"id":"%b","sequence":%d,"status_url":"%b"}' % known
     headers = (
         b"content-type: application/json\r\ncontent-length: %d\r\ncache-control: no-store\r\n"
         b"location: %b\r\n%b%brequest-id: %b\r\n"

@@ -73,6 +73,7 @@ class Gateway:
         )
         self.bodies = bodies or HeldBodies()
         self.calls = Room(calls_limit, times=CALLS_OF_ONE)
+        self._plenty = calls_limit // 2
         self._now_us = now_us
         self._rates = RateLimiter(monotonic)
         self._failed = FailedAttempts(monotonic)
@@ -113,7 +114,8 @@ class Gateway:
         if length is not None and length > target.limit_bytes:
             raise too_large(target.limit_bytes)
         self._check_load(target, length)
-        if consumer is not AFTER_BODY:  # or anybody could use up a signer's rate
+        # A signer's rate is looked at behind the body, or anybody could use it up.
+        if target.rate_limit is not None and consumer is not AFTER_BODY:
             self.check_rate(exchange, target, consumer)
         return consumer
 
@@ -169,7 +171,7 @@ class Gateway:
 
     def check_rate(self, exchange: Exchange, target: Target, consumer: str | None) -> None:
         """Raises CallRefused ``rate_limited``. The answer, whatever it is, tells what is left."""
-        rule = target.route.trigger.rate_limit
+        rule = target.rate_limit
         if rule is not None:
             self._rates.gateways = self.engine.gateways
             number = target.route.trigger_no
@@ -187,7 +189,8 @@ class Gateway:
         refusal = self.engine.refusal
         if refusal is not None:
             raise CallRefused(Problem(refusal))
-        if not self.calls.fits(target.calls, 1):
+        # Below half of the room there is some for everybody.
+        if self.calls.held >= self._plenty and not self.calls.fits(target.calls, 1):
             raise overloaded()
         if self.bodies.memory.held or (length_bytes or 0) > SPOOLED_FROM_BYTES:
             target.bodies.check(length_bytes, on_disk=target.on_disk)

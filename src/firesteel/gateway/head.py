@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -32,7 +34,7 @@ class Refused(Exception):
         self.detail = detail
 
 
-class Framing(NamedTuple):
+class Framing(msgspec.Struct, frozen=True, gc=False):
     """How the message goes on after its head. ``length_bytes``: None where the body is chunked, 0
     where there is none. ``named``: the headers by name, of a repeated one the last."""
 

@@ -25,6 +25,7 @@ from firesteel.model.redaction.redaction import Redaction
 if TYPE_CHECKING:
     from firesteel.engine.route import Route, Routes
     from firesteel.gateway.held_bodies import TriggerBodies
+    from firesteel.model.integration import RateLimit
     from firesteel.shares import Share
 
 HEALTH_PATH: Final = b"/-/health"
@@ -55,6 +56,7 @@ class Target:
     admission: Admission | None = None
     handshakes: Handshakes | None = None
     cross_origin: CrossOrigin | None = None
+    rate_limit: RateLimit | None = None
     rate_policy: bytes = b""
 
 
@@ -91,6 +93,7 @@ def make_target(route: Route, means: Means) -> Target:
         if trigger.handshakes
         else None,
         cross_origin=CrossOrigin(trigger.cors, allow) if trigger.cors else None,
+        rate_limit=trigger.rate_limit,
         rate_policy=policy_of(trigger.rate_limit) if trigger.rate_limit else b"",
     )
 

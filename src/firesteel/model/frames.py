@@ -23,6 +23,7 @@ LIMIT_BYTES = 256 * 1024 * 1024
 VALUE_BYTES = 256 * 1024
 """As much of a value as people are shown of a preview or a try."""
 _LENGTH = struct.Struct(">I")
+_COPIED_BYTES = 16 * 1024
 
 
 class Frame(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
@@ -414,22 +415,37 @@ class FrameReader:
 
     def feed(self, data: bytes) -> list[Frame]:
         """Frames completed by ``data``, in order."""
-        buffer = self._buffer
-        buffer += data
         frames: list[Frame] = []
-        start, end = 0, len(buffer)
-        while end - start >= 4:
-            (length,) = _LENGTH.unpack_from(buffer, start)
-            if length > LIMIT_BYTES:
-                raise ValueError("frame over the limit")
-            if end - start - 4 < length:
-                break
-            with memoryview(buffer)[start + 4 : start + 4 + length] as view:
-                frames.append(self._decoder.decode(view))
-            start += 4 + length
+        buffer = self._buffer
+        if not buffer:  # as a rule: what came begins with a frame
+            start = self._cut(data, frames)
+            if start < len(data):
+                buffer += data[start:] if start else data
+            return frames
+        buffer += data
+        start = self._cut(buffer, frames)
         if start:
             del buffer[:start]
         return frames
+
+    def _cut(self, data: bytes | bytearray, frames: list[Frame]) -> int:
+        """Decode the whole frames at the beginning; where they end."""
+        decode = self._decoder.decode
+        start, end = 0, len(data)
+        while end - start >= 4:
+            length = int.from_bytes(data[start : start + 4], "big")
+            if length > LIMIT_BYTES:
+                raise ValueError("frame over the limit")
+            start += 4
+            if end - start < length:
+                return start - 4
+            if length <= _COPIED_BYTES:  # which takes less time than a view
+                frames.append(decode(data[start : start + length]))
+            else:
+                with memoryview(data)[start : start + length] as view:
+                    frames.append(decode(view))
+            start += length
+        return start
 
 
 def worker_frames() -> FrameReader:

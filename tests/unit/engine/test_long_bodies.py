@@ -95,7 +95,7 @@ async def test_so_many_bytes_run_at_once_and_each_begins_when_there_is_room() ->
     assert [no for no in begun if no % 2] == list(range(1, 21, 2))
     assert hall.most_bytes <= 10 * MIB
     assert hall.most_read == 1
-    assert (hall.long.running_bytes, bool(hall.long)) == (0, False)
+    assert (hall.long.running_bytes, bool(hall.long.known)) == (0, False)
 
 
 async def test_one_that_is_longer_than_the_bound_runs_alone() -> None:
