@@ -216,3 +216,15 @@ def test_a_shared_secret_that_is_too_short_is_a_fault(node: RunningNode) -> None
     put_secret(node, "SHORT", "x" * 31)
     refused = publish(node, "Short", {"jwt": {"label": "a", "secret": "${SHORT}"}})
     assert [fault["code"] for fault in refused.json()["errors"]] == ["secret_short"]
+
+
+@pytest.mark.parametrize("secret", ["whsec_", "whsec_MTIz NDU2", "a secret of words"])
+def test_a_secret_of_standard_webhooks_that_is_no_base64_is_a_fault(
+    node: RunningNode, secret: str
+) -> None:
+    put_secret(node, "WORDS", secret)
+    put_secret(node, "RIGHT", "whsec_MTIzNDU2Nzg5MA==")
+    signed = {"label": "a", "preset": "standard_webhooks", "secrets": ["${RIGHT}", "${WORDS}"]}
+    refused = publish(node, "Worded", {"signature": signed})
+    found = [(fault["code"], fault["pointer"]) for fault in refused.json()["errors"]]
+    assert found == [("secret_invalid", "/trigger/authentication/0/signature/secrets/1")]

@@ -12,6 +12,7 @@ from firesteel.errors import AuthorError
 from firesteel.model.authentication import SHARED_KEY_ALGORITHMS, is_reference, secret_references
 from firesteel.model.fault import Fault, child, unplaced_fault
 from firesteel.model.references import resolve
+from firesteel.model.signature_schemes import scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,7 +43,8 @@ def resolved_secrets(document: dict[str, Any], lookup: Lookup) -> Mapping[str, s
 
 
 def secret_faults(document: dict[str, Any], trigger: Trigger, lookup: Lookup) -> list[Fault]:
-    """Secrets of a checked document that are not set, or too short for what they sign."""
+    """Secrets of a checked document that are not set, too short for what they sign, or not of their
+    kind: with those every call would be refused."""
     faults = []
     for pointer, text in secret_references(document):
         try:
@@ -51,7 +53,7 @@ def secret_faults(document: dict[str, Any], trigger: Trigger, lookup: Lookup) ->
                 faults.append(unplaced_fault(pointer, "reference_missing", detail))
         except AuthorError as error:
             faults.append(unplaced_fault(pointer, error.code, error.detail))
-    return faults or _short(trigger, lookup)
+    return faults or [*_short(trigger, lookup), *_unreadable(trigger, lookup)]
 
 
 def _short(trigger: Trigger, lookup: Lookup) -> list[Fault]:
@@ -64,4 +66,18 @@ def _short(trigger: Trigger, lookup: Lookup) -> list[Fault]:
             pointer = child("/trigger/authentication", index, "jwt", "secret")
             detail = f"the secret has fewer than {least} bytes (RFC 7518, section 3.2)"
             faults.append(unplaced_fault(pointer, "secret_short", detail))
+    return faults
+
+
+def _unreadable(trigger: Trigger, lookup: Lookup) -> list[Fault]:
+    faults = []
+    for index, item in enumerate(trigger.authentication):
+        if item.signature is None:
+            continue
+        scheme = scheme_of(item.signature)
+        for place, text in enumerate(item.signature.secrets):
+            if not scheme.key(resolve(text, lookup)):
+                pointer = child("/trigger/authentication", index, "signature", "secrets", place)
+                detail = f"{text} is not base64, which a secret of Standard Webhooks is"
+                faults.append(unplaced_fault(pointer, "secret_invalid", detail))
     return faults
