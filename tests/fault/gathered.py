@@ -20,7 +20,7 @@ from tests.fault.report import DEFECT, ROW, Row, Table, Told
 
 UNKNOWN_S = 15.0
 """What a test counts as of which nobody knows how long it takes."""
-_PROMISE = re.compile(r"test_(p\d\d)_|\[(p\d\d)-")
+_PROMISE = re.compile(r"test_(p\d\d)_|[\[-](p\d\d)-")
 _OF_DEFECTS = re.compile(r"_fails_|_the_planted_defect_|_machine_finds")
 
 
@@ -86,7 +86,7 @@ class Wanted:
     @property
     def words(self) -> str:
         """What its name says was done."""
-        of_promise = re.search(r"\[p\d\d-(.*)\]", self.name)
+        of_promise = re.search(r"[\[-]p\d\d-(.*)\]", self.name)
         name = re.sub(r"^test_((to_)?p\d\d_)*", "", self.function.rpartition("::")[2])
         return (of_promise[1] if of_promise else name).replace("_", " ")
 

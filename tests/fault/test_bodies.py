@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 
+import pytest
+
 from tests.fault.defects import planted
 from tests.fault.report import Report
+from tests.fault.stores import DEFECTS_ON, kept_on, told
 from tests.support.node import ProjectFolder, running_node
 from tests.support.public_port import workflows
 
@@ -25,7 +28,11 @@ def seen(folder: Path, **environment: str) -> bytes:
         return base64.b64decode(node.call("Echo", content=NO_TEXT).json()["body"])
 
 
-def test_p05_fails_when_bodies_are_taken_for_text(tmp_path: Path, report: Report) -> None:
-    found = seen(tmp_path, **dict([planted("bodies_as_text")])) != NO_TEXT
-    report.defect("P05", "bodies_as_text", found=found)
+@pytest.mark.parametrize("store", DEFECTS_ON)
+def test_p05_fails_when_bodies_are_taken_for_text(
+    store: str, tmp_path: Path, request: pytest.FixtureRequest, report: Report
+) -> None:
+    with kept_on(store, request) as environment:
+        found = seen(tmp_path, **dict([*environment, planted("bodies_as_text")])) != NO_TEXT
+    report.defect("P05", told("bodies_as_text", store), found=found)
     assert found

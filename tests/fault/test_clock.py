@@ -17,6 +17,7 @@ from tests.fault.nemesis import Strike
 from tests.fault.report import Report
 from tests.fault.scene import Scene
 from tests.fault.service import faked_clock
+from tests.fault.stores import STORES, kept_on, told
 
 pytestmark = pytest.mark.full
 
@@ -53,10 +54,12 @@ def begun_too_early(scene: Scene) -> list[int]:
     return wrong
 
 
+@pytest.mark.parametrize("store", STORES)
 def test_p32_a_jump_makes_no_retry_due_and_no_key_forgotten(
-    tmp_path: Path, clock: list[tuple[str, str]]
+    store: str, tmp_path: Path, clock: list[tuple[str, str]], request: pytest.FixtureRequest
 ) -> None:
-    with Scene.set(tmp_path, *clock) as scene:
+    """On PostgreSQL the database's clock counts, and stays true."""
+    with kept_on(store, request) as environment, Scene.set(tmp_path, *clock, *environment) as scene:
         assert begun_too_early(scene) == []
 
 
@@ -69,12 +72,20 @@ def test_p32_fails_when_what_is_due_is_told_by_the_wall_clock(
     assert found
 
 
+@pytest.mark.parametrize("store", STORES)
 def test_p32_jumps_of_forty_days_among_kills_lose_double_and_reorder_nothing(
-    tmp_path: Path, clock: list[tuple[str, str]], report: Report
+    store: str,
+    tmp_path: Path,
+    clock: list[tuple[str, str]],
+    request: pytest.FixtureRequest,
+    report: Report,
 ) -> None:
     seed = random.SystemRandom().randrange(2**32)
     print(f"seed {seed}")  # noqa: T201  # pytest shows it when the test fails
-    run = CrashRun(tmp_path, TRIGGERS, STRIKES, CYCLES, seed, environment=tuple(clock))
-    history = run.history()
-    report.history("P32", "clock jumps among kills", cycles=CYCLES, history=history)
+    with kept_on(store, request) as environment:
+        given = (*clock, *environment)
+        run = CrashRun(tmp_path, TRIGGERS, STRIKES, CYCLES, seed, environment=given)
+        history = run.history()
+    what = told("clock jumps among kills", store)
+    report.history("P32", what, cycles=CYCLES, history=history)
     assert check(history) == []

@@ -14,6 +14,7 @@ from tests.conftest import Size
 from tests.fault.defects import planted
 from tests.fault.offer import Offer
 from tests.fault.report import Report
+from tests.fault.stores import DEFECTS_ON, STORES, kept_on, told
 from tests.support.node import ProjectFolder, RunningNode, running_node, wait_until
 from tests.support.processes import peak_memory_bytes
 
@@ -72,12 +73,16 @@ def kept(node: RunningNode, name: str) -> bool:
     return bool(found["ended"] == found["accepted"] and not found["waiting"])
 
 
+@pytest.mark.parametrize("store", STORES)
 def test_p24_ten_times_the_sustainable_rate_is_refused_with_retry_after(
-    size: Size, tmp_path: Path, report: Report
+    store: str, size: Size, tmp_path: Path, request: pytest.FixtureRequest, report: Report
 ) -> None:
-    with overloadable(tmp_path, size) as node:
+    with (
+        kept_on(store, request) as environment,
+        overloadable(tmp_path, size, **dict(environment)) as node,
+    ):
         before_s = p99_s(node) if size != "quick" else 0.0
-        told = offer(node, "Slow", TEN_TIMES_PER_S).run(OVERLOAD_S[size])
+        tally = offer(node, "Slow", TEN_TIMES_PER_S).run(OVERLOAD_S[size])
         if size != "quick":
             offer(node, "Keep", SUSTAINABLE_PER_S / 2).run(BACK_S)
         after_s = p99_s(node) if size != "quick" else 0.0
@@ -85,14 +90,15 @@ def test_p24_ten_times_the_sustainable_rate_is_refused_with_retry_after(
         wait_until(lambda: kept(node, "Slow"))
     if size != "quick":
         note = (
-            f"{told.refused:,} of {told.told.total():,} refused, engine {peak_bytes // MIB} MiB, "
+            f"{tally.refused:,} of {tally.told.total():,} refused, engine {peak_bytes // MIB} MiB, "
             f"p99 {before_s * 1e3:.1f} ms before, {after_s * 1e3:.1f} ms {BACK_S:.0f} s after"
         )
-        report.row("P24", "ten times the rate", acknowledged=told.accepted, note=note)
+        what = told("ten times the rate", store)
+        report.row("P24", what, acknowledged=tally.accepted, note=note)
         assert peak_bytes < MEMORY_BYTES
         assert after_s <= before_s + SLACK_S
-    assert set(told.told) == {(202, ""), (429, "lane_full")}
-    assert told.without_retry_after == 0
+    assert set(tally.told) == {(202, ""), (429, "lane_full")}
+    assert tally.without_retry_after == 0
 
 
 def p99_s(node: RunningNode) -> float:
@@ -102,24 +108,35 @@ def p99_s(node: RunningNode) -> float:
 
 
 @pytest.mark.full
+@pytest.mark.parametrize("store", STORES)
 def test_p24_bodies_of_a_megabyte_do_not_fill_the_memory(
-    size: Size, tmp_path: Path, report: Report
+    store: str, size: Size, tmp_path: Path, request: pytest.FixtureRequest, report: Report
 ) -> None:
-    with overloadable(tmp_path, size) as node:
+    with (
+        kept_on(store, request) as environment,
+        overloadable(tmp_path, size, **dict(environment)) as node,
+    ):
         flood = offer(node, "Keep", 1e6, connections=BIG_CALLERS, body=bytes(MIB))
-        told = flood.run(BIG_S)
+        tally = flood.run(BIG_S)
         peak_bytes = peak_memory_bytes(node.engine_pid)
         wait_until(lambda: kept(node, "Keep"))
-    note = f"{told.refused:,} of {told.told.total():,} refused, engine {peak_bytes // MIB} MiB"
-    report.row("P24", "256 callers with 1 MiB", acknowledged=told.accepted, note=note)
-    assert set(told.told) <= {(202, ""), (503, "overloaded")}
-    assert told.without_retry_after == 0
+    note = f"{tally.refused:,} of {tally.told.total():,} refused, engine {peak_bytes // MIB} MiB"
+    what = told("256 callers with 1 MiB", store)
+    report.row("P24", what, acknowledged=tally.accepted, note=note)
+    assert set(tally.told) <= {(202, ""), (503, "overloaded")}
+    assert tally.without_retry_after == 0
     assert peak_bytes < MEMORY_BYTES
 
 
-def test_p24_fails_when_as_many_messages_wait_as_come(tmp_path: Path, report: Report) -> None:
-    with overloadable(tmp_path, "quick", **dict([planted("lane_never_full")])) as node:
-        told = offer(node, "Slow", TEN_TIMES_PER_S).run(OVERLOAD_S["quick"])
-    found = (429, "lane_full") not in told.told
-    report.defect("P24", "lane_never_full", found=found)
+@pytest.mark.parametrize("store", DEFECTS_ON)
+def test_p24_fails_when_as_many_messages_wait_as_come(
+    store: str, tmp_path: Path, request: pytest.FixtureRequest, report: Report
+) -> None:
+    with (
+        kept_on(store, request) as environment,
+        overloadable(tmp_path, "quick", **dict([*environment, planted("lane_never_full")])) as node,
+    ):
+        tally = offer(node, "Slow", TEN_TIMES_PER_S).run(OVERLOAD_S["quick"])
+    found = (429, "lane_full") not in tally.told
+    report.defect("P24", told("lane_never_full", store), found=found)
     assert found

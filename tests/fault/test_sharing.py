@@ -9,8 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
+
 from tests.fault.defects import planted
 from tests.fault.report import Report
+from tests.fault.stores import DEFECTS_ON, STORES, kept_on
+from tests.fault.stores import told as told_on
 from tests.support.node import KEY, ProjectFolder, RunningNode, running_node
 from tests.support.raw_http import Answer, RawConnection, request
 
@@ -147,19 +151,28 @@ async def told_beside_a_flood(node: RunningNode) -> dict[str, list[tuple[int, by
     return told
 
 
+@pytest.mark.parametrize("store", STORES)
 def test_p12_a_flooded_trigger_leaves_the_others_what_they_need(
-    tmp_path: Path, report: Report
+    store: str, tmp_path: Path, request: pytest.FixtureRequest, report: Report
 ) -> None:
-    with shared(tmp_path) as node:
+    with kept_on(store, request) as environment, shared(tmp_path, **dict(environment)) as node:
         told = asyncio.run(told_beside_a_flood(node))
     count = sum(len(answers) for answers in told.values())
-    report.row("P12", "one trigger flooded", acknowledged=count, note=", ".join(told))
+    report.row(
+        "P12", told_on("one trigger flooded", store), acknowledged=count, note=", ".join(told)
+    )
     assert told == {name: [(200, b"done")] * 3 for name in told}
 
 
-def test_p12_fails_when_whoever_comes_first_may_take_all(tmp_path: Path, report: Report) -> None:
-    with shared(tmp_path, **dict([planted("shares_ignored")])) as node:
+@pytest.mark.parametrize("store", DEFECTS_ON)
+def test_p12_fails_when_whoever_comes_first_may_take_all(
+    store: str, tmp_path: Path, request: pytest.FixtureRequest, report: Report
+) -> None:
+    with (
+        kept_on(store, request) as environment,
+        shared(tmp_path, **dict([*environment, planted("shares_ignored")])) as node,
+    ):
         told = asyncio.run(told_beside_a_flood(node))
     found = [name for name, answers in told.items() if answers != [(200, b"done")] * 3]
-    report.defect("P12", "shares_ignored", found=len(found) == 3)
+    report.defect("P12", told_on("shares_ignored", store), found=len(found) == 3)
     assert found == ["long bodies", "bodies in memory", "callers"]

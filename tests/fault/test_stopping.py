@@ -9,11 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
+
 from tests.conftest import Size
 from tests.fault.defects import planted
 from tests.fault.report import Report
 from tests.fault.scene import Scene
 from tests.fault.service import Service
+from tests.fault.stores import DEFECTS_ON, STORES, kept_on, told
 
 CALLS = 100
 STOPS = {"quick": 2, "full": 50, "soak": 500}
@@ -52,19 +55,27 @@ def _status(connection: http.client.HTTPConnection) -> int | None:
         return None
 
 
+@pytest.mark.parametrize("store", STORES)
 def test_p28_no_complete_request_goes_unanswered(
-    tmp_path: Path, size: Size, report: Report
+    store: str, tmp_path: Path, size: Size, request: pytest.FixtureRequest, report: Report
 ) -> None:
-    with Scene.set(tmp_path) as scene:
+    with kept_on(store, request) as environment, Scene.set(tmp_path, *environment) as scene:
         found = [unanswered(scene.service, at_work=bool(n % 2)) for n in range(STOPS[size])]
         scene.service.wait_at_rest(WAIT_S)
     lost, answered = (sum(column) for column in zip(*found, strict=True))
-    report.row("P28", "SIGTERM under calls", cycles=len(found), acknowledged=answered, lost=lost)
+    what = told("SIGTERM under calls", store)
+    report.row("P28", what, cycles=len(found), acknowledged=answered, lost=lost)
     assert lost == 0
 
 
-def test_p28_fails_when_a_stop_drops_requests(tmp_path: Path, report: Report) -> None:
-    with Scene.set(tmp_path, planted("stop_drops_requests")) as scene:
+@pytest.mark.parametrize("store", DEFECTS_ON)
+def test_p28_fails_when_a_stop_drops_requests(
+    store: str, tmp_path: Path, request: pytest.FixtureRequest, report: Report
+) -> None:
+    with (
+        kept_on(store, request) as environment,
+        Scene.set(tmp_path, *environment, planted("stop_drops_requests")) as scene,
+    ):
         found = any(unanswered(scene.service)[0] for _ in range(5))
-    report.defect("P28", "stop_drops_requests", found=found)
+    report.defect("P28", told("stop_drops_requests", store), found=found)
     assert found

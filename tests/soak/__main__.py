@@ -30,6 +30,7 @@ from tests.soak.table import Bounds, passed, report
 PLACES = {"sqlite": (OneNode,), "postgresql": (SeveralNodes,), "both": (OneNode, SeveralNodes)}
 ROUND_S, SHORT_ROUND_S = 600.0, 300.0
 SHORT_HOUR_S = 600.0
+CALM_ROUNDS, SHORT_CALM_ROUNDS = 8, 5
 SAMPLES_EVERY_S = 60.0
 SHORT_H = 2.0
 
@@ -44,10 +45,12 @@ def main() -> int:
         rate=given.rate,
         every_s=SAMPLES_EVERY_S if long else given.hours * 30,
         seed=given.seed,
+        calm_rounds=CALM_ROUNDS if long else SHORT_CALM_ROUNDS,
     )
     hour_s = HOUR_S if long else SHORT_HOUR_S
     bounds = Bounds(
-        warm_up_h=0.5 * plan.round_s / 3600, store_warm_up_h=(hour_s + 2 * plan.round_s) / 3600
+        warm_up_h=plan.round_s * plan.calm_rounds / 2 / 3600,
+        store_warm_up_h=(hour_s + 2 * plan.round_s) / 3600,
     )
     run = Run(plan, bounds, hour_s, given.report)
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -25,7 +25,6 @@ from tests.soak.samples import Sample, Sampler
 
 Weather = Literal["storm", "calm"]
 
-CALM_ROUNDS = 3
 STORM_EVERY_S, CALM_EVERY_S = 10.0, 20.0
 OFTEN = 10
 """Acts that a round has at least, however short it is."""
@@ -36,13 +35,15 @@ SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Seconds; ``rate``: calls a second; ``every_s``: between two samples."""
+    """Seconds; ``rate``: calls a second; ``every_s``: between two samples; ``calm_rounds``: behind
+    each storm."""
 
     whole_s: float
     round_s: float
     rate: float
     every_s: float
     seed: int
+    calm_rounds: int = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ class Soak:
         with self.sampler.running():
             while not self.stopped.is_set() and time.monotonic() < until:
                 number = len(self.rounds)
-                weather: Weather = "calm" if number % (CALM_ROUNDS + 1) else "storm"
+                weather: Weather = "calm" if number % (self.plan.calm_rounds + 1) else "storm"
                 for_s = min(self.plan.round_s, until - time.monotonic())
                 self.rounds.append(self._round(weather, number, for_s))
                 self.ended()

@@ -35,7 +35,7 @@ class Bounds:
     descriptors: float = 1.0
     threads: float = 1.0
     store_mib: float = 20.0
-    warm_up_h: float = 0.1
+    warm_up_h: float = 0.7
     store_warm_up_h: float = 1.25
 
     def of(self, who: str, figure: str) -> float:
