@@ -171,7 +171,7 @@ class ParameterRules:
         if not raw_query and not self._required:
             return Query(self._filled(), [])
         faults: list[ParameterFault] = []
-        pairs = _pairs(raw_query, faults)
+        pairs, unread = _pairs(raw_query, faults)
         received: dict[str, list[str]] = {}
         for name, value in pairs:
             received.setdefault(name, []).append(value)
@@ -180,7 +180,7 @@ class ParameterRules:
             sent = received.pop(rule.name, None)
             if sent is not None:
                 values[rule.name] = _value(rule, sent, faults)
-            elif rule.required:
+            elif rule.required and rule.name not in unread:
                 faults.append(ParameterFault(rule.name, "missing", "is required"))
         if received:
             self._undeclared(received, values, faults)
@@ -261,26 +261,32 @@ def _single(rule: _Declared, text: str, faults: list[ParameterFault]) -> Any:
     return value
 
 
-def _pairs(raw_query: bytes, faults: list[ParameterFault]) -> list[tuple[str, str]]:
-    """The decoded pairs; those that cannot be decoded are left out and are faults."""
+def _pairs(
+    raw_query: bytes, faults: list[ParameterFault]
+) -> tuple[list[tuple[str, str]], set[str]]:
+    """The decoded pairs, and the names of those whose value cannot be decoded: these are left out
+    and are faults. Raises InvalidParameters for too many, of which none is read."""
+    pairs: list[tuple[str, str]] = []
+    unread: set[str] = set()
     if not raw_query:
-        return []
+        return pairs, unread
     segments = raw_query.split(b"&")
     if len(segments) > MAX_PAIRS:
         detail = f"the query string holds more than {MAX_PAIRS} parameters"
-        faults.append(ParameterFault("", "too_many", detail))
-        return []
-    pairs = []
+        raise InvalidParameters([ParameterFault("", "too_many", detail)])
     for number, segment in enumerate(segments, 1):
         if not segment:
             continue
-        name, _, value = segment.partition(b"=")
+        raw_name, _, raw_value = segment.partition(b"=")
+        name = ""
         try:
-            pairs.append((_decoded(name), _decoded(value)))
+            name = _decoded(raw_name)
+            pairs.append((name, _decoded(raw_value)))
         except ValueError:
+            unread.add(name)
             detail = f"parameter {number} of the query string is not percent-encoded UTF-8"
             faults.append(ParameterFault("", "not_utf8", detail))
-    return pairs
+    return pairs, unread
 
 
 def _decoded(text: bytes) -> str:

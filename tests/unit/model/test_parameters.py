@@ -175,6 +175,14 @@ def test_the_number_of_pairs_is_bounded() -> None:
     assert faults(rules(), b"&".join([b"a=1"] * (MAX_PAIRS + 1))) == [("", "too_many")]
 
 
+def test_a_parameter_that_was_sent_and_not_read_is_not_said_to_be_missing() -> None:
+    compiled = rules({"name": "item", "required": True})
+    assert faults(compiled, b"&".join([b"item=1"] * (MAX_PAIRS + 1))) == [("", "too_many")]
+    assert faults(compiled, b"item=%E5") == [("", "not_utf8")]
+    assert faults(compiled, b"other=%E5") == [("", "not_utf8"), ("item", "missing")]
+    assert faults(compiled, b"%E5=1") == [("", "not_utf8"), ("item", "missing")]
+
+
 NAMES = st.sampled_from(["a", "b", "ü", "undeclared", "x y", ""])
 VALUES = st.one_of(
     st.sampled_from(["", "1", "-12", "1.5", "1e5", "true", "0", "2024-02-30", "EUR", "+", "%"]),
