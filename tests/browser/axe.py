@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 SCRIPT = Path(__file__).parents[2] / "frontend/node_modules/axe-core/axe.min.js"
 # Colours that are still changing have a contrast that nobody sees.
@@ -18,6 +18,7 @@ SERIOUS = ("serious", "critical")
 def violations(page: Page) -> list[str]:
     """What axe finds serious or critical in the page as it is now, one line each: the rule, and
     the first elements that break it. The script comes by the debugger, past the page's CSP."""
+    expect(page.locator('[aria-busy="true"]')).to_have_count(0)  # it is faded while it is made anew
     page.evaluate(SCRIPT.read_text())
     page.evaluate(SETTLED)
     found: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")

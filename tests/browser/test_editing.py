@@ -335,6 +335,7 @@ def test_a_response_is_previewed_and_published(page: Page, node: RunningNode) ->
     expect(preview(page)).to_contain_text("there is no step nothing")
     expect(page.locator(".cm-lintRange-error")).to_have_text("nothing")
     type_into(page, "Document", '{"total": "{% steps.total %}"}')
+    expect(preview(page)).not_to_contain_text("there is no step nothing")
     expect(preview(page)).to_contain_text('"total": 25')
     assert violations(page) == []
     page.get_by_role("button", name="Save", exact=True).click()

@@ -53,7 +53,7 @@ async def test_the_others_hear_what_a_node_tells(nodes: Nodes, open_node: OpenNo
         assert told[0] in heard
         assert told[1] in heard
     b.bulletin.tell(Ready((9,)))
-    await until(lambda: Ready((9,)) in of_c)
+    await until(lambda: Ready((9,)) in of_c and bool(of_a))
     assert of_a == [Ready((9,))]
 
 

@@ -342,14 +342,15 @@ async def test_who_finds_nothing_to_run_waits_for_no_flush(
 async def test_others_are_told_of_what_a_resumed_trigger_may_run(
     hands: tuple[Hand, Hand], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ledger, "_LOOK_EVERY_S", 3600.0)
     gateway, worker = hands
     trigger = await gateway.trigger()
     gateway.journal.grant(0)
     await gateway.journal.pause(trigger, None, ADA)
     await gateway.accept(trigger)
     worker.journal.grant(4)
-    await until(lambda: worker.journal.backlog(trigger) == (1, 0))  # the last look by the clock
+    await until(lambda: worker.journal.backlog(trigger) == (1, 0))
+    monkeypatch.setattr(ledger, "_LOOK_EVERY_S", 3600.0)
+    worker.journal._ledger._look_s = time.monotonic() + 3600.0  # that was the last look
     await worker.journal.renew()
     assert worker.claims == []
     await gateway.journal.resume(trigger, None, ADA)
