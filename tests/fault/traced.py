@@ -1,4 +1,8 @@
-"""What strace saw of an engine: whether each answer 202 left after a flush of its own (P01)."""
+"""What strace saw of an engine: whether each answer 202 left after a flush of its own (P01).
+
+Where the store is PostgreSQL its processes are traced too, into the same file: the flush is theirs,
+of a file in ``pg_wal``.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import contextlib
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +19,7 @@ import pytest
 needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 
 _CALLS = "trace=fsync,fdatasync,read,recvfrom,recvmsg,write,sendto,sendmsg,writev"
-_FLUSH_BEGUN = re.compile(r"(?:fsync|fdatasync)\(\d+<[^>]*-wal>")
+_FLUSH_BEGUN = re.compile(r"(?:fsync|fdatasync)\(\d+<[^>]*(?:-wal|/pg_wal/\w+)>")
 _FLUSH_ENDED = re.compile(r"(?:fsync|fdatasync)(?:\(| resumed>).*\) += 0$")
 
 
@@ -28,12 +32,14 @@ class Acks:
 
 
 @contextlib.contextmanager
-def traced(pid: int, trace: Path) -> Iterator[None]:
-    """The calls of a process and its threads are written to a file while the block runs."""
-    command = ["strace", "-f", "-y", "-s", "32", "-e", _CALLS, "-o", str(trace), "-p", str(pid)]
+def traced(pids: Iterable[int], trace: Path) -> Iterator[None]:
+    """The calls of processes and their threads are written to a file while the block runs."""
+    whom = [word for pid in pids for word in ("-p", str(pid))]
+    command = ["strace", "-f", "-y", "-s", "32", "-e", _CALLS, "-o", str(trace), *whom]
     with subprocess.Popen(command, stderr=subprocess.PIPE) as strace:
         assert strace.stderr is not None
-        strace.stderr.readline()  # says that it is attached
+        for _ in whom[::2]:
+            strace.stderr.readline()  # says that it is attached
         try:
             yield
         finally:
