@@ -384,3 +384,13 @@ async def test_an_attempt_that_failed_is_in_the_audit_log(people: People, catalo
         ("nobody", "user.refuse", "nobody", "from 10.0.0.2"),
         ("nobody", "user.refuse", "anna", "from 10.0.0.1"),
     ]
+
+
+# --- refused acts -------------------------------------------------------------------------------
+
+
+async def test_a_refused_act_is_in_the_audit_log(people: People, catalog: Catalog) -> None:
+    await people.refuse_act("token:machine", "GET /api/v1/users", "lacks administer, from ::1")
+    (entry,) = await catalog.audit()
+    assert (entry.actor, entry.action) == ("token:machine", "access.refuse")
+    assert (entry.subject, entry.detail) == ("GET /api/v1/users", "lacks administer, from ::1")

@@ -20,9 +20,21 @@ if TYPE_CHECKING:
     from firesteel.admin.accounts.accounts import Accounts
     from firesteel.admin.visitor import Visitor
 
-__all__ = ["ALL_RIGHTS", "LOCAL", "Access", "Doorkeeper", "Right"]
+__all__ = ["ACCESS_KEY", "ALL_RIGHTS", "LOCAL", "Access", "Doorkeeper", "Right", "RightMissing"]
 
 LOCAL = "local"
+ACCESS_KEY = "firesteel.access"
+"""Where the scope of a request has its Access; None: no credential, or a wrong one."""
+
+
+class RightMissing(CallerError):
+    """``right``: what is needed and not there."""
+
+    code = "forbidden"
+
+    def __init__(self, right: Right) -> None:
+        super().__init__(f"the right to {right} is needed for this")
+        self.right = right
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +54,9 @@ class Access:
         return right in self.rights
 
     def require(self, right: Right) -> None:
-        """Raises CallerError ``forbidden``."""
+        """Raises RightMissing, a CallerError ``forbidden``."""
         if right not in self.rights:
-            raise CallerError(f"the right to {right} is needed for this", code="forbidden")
+            raise RightMissing(right)
 
     def actor(self, why: str = "") -> Actor:
         """For the journal and the audit log."""

@@ -15,11 +15,12 @@ import uuid
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from firesteel.admin.access import Doorkeeper
+from firesteel.admin.access import ACCESS_KEY, Doorkeeper
 from firesteel.admin.bodies.outline import measured
 from firesteel.admin.health import readiness
+from firesteel.admin.refusing import tell_refused
 from firesteel.admin.visitor import CSRF_HEADER, VISITOR_KEY, Visitor, forged
-from firesteel.errors import StoreUnavailable
+from firesteel.errors import CallerError, StoreUnavailable
 from firesteel.model.problem import Problem
 
 if TYPE_CHECKING:
@@ -39,7 +40,6 @@ Part = Literal["api", "console"]
 API = "/api/v1"
 OPENAPI = f"{API}/openapi.json"
 STATIC = "/static/"
-ACCESS_KEY = "firesteel.access"
 STILL_KEY = "firesteel.still"
 """In the scope: asks the door again, for an answer that goes on for minutes."""
 _UNKEPT = {b"cache-control": b"no-store", b"x-content-type-options": b"nosniff"}
@@ -92,7 +92,10 @@ class AdminApp:
         if access is None and scope["path"] != OPENAPI:
             await _refuse(send, Problem("unauthorized", "this needs a token or a session"))
         elif access is not None and forged(visitor, access, visitor.header(CSRF_HEADER)):
-            await _refuse(send, Problem("forged_request"))
+            scope[ACCESS_KEY] = access
+            forgery = CallerError(code="forged_request")
+            await tell_refused(scope, self._accounts, forgery)
+            await _refuse(send, Problem.of(forgery))
         else:
             scope[ACCESS_KEY] = access
             scope[STILL_KEY] = partial(self._doorkeeper.access, visitor)

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
 from firesteel.admin.bodies.exact_json import BodyInvalid
+from firesteel.admin.refusing import tell_refused
 from firesteel.errors import FiresteelError
 from firesteel.model.execution import InputFault
 from firesteel.model.problem import MEDIA_TYPE, PROBLEMS, Problem
@@ -90,11 +91,12 @@ def _example(code: str) -> dict[str, Any]:
     }
 
 
-async def _known(_request: Request, error: Exception) -> Response:
+async def _known(request: Request, error: Exception) -> Response:
     assert isinstance(error, FiresteelError)
     code = error.code
     if code not in PROBLEMS:
-        return await _unexpected(_request, error)
+        return await _unexpected(request, error)
+    await tell_refused(request.scope, request.app.state.accounts, error)
     faults = getattr(error, "faults", ())
     retry_after_s = getattr(error, "retry_after_s", None)
     errors = list(faults)[:_MOST_ERRORS]

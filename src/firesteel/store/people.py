@@ -177,6 +177,10 @@ class People(Protocol):
         None where nobody has it: what was typed may be a password, and is not kept."""
         ...
 
+    async def refuse_act(self, actor: str, route: str, detail: str) -> None:
+        """Write an audit entry of acts that were refused, ``access.refuse``."""
+        ...
+
     async def sign_in(self, digest: bytes) -> tuple[SignIn, User] | None:
         """With its user; expired ones too."""
         ...

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from firesteel.admin.accounts.attempts import Attempts
 from firesteel.admin.accounts.passwords import Passwords
+from firesteel.admin.accounts.refused_acts import RefusedActs
 from firesteel.admin.accounts.sessions import Sessions
 from firesteel.admin.accounts.tokens import Tokens
 from firesteel.admin.accounts.users import Users
@@ -39,12 +40,15 @@ class Accounts:
         )
         self.sessions = Sessions(people, keyring, clock=clock, settings=settings)
         self.tokens = Tokens(people, keyring, clock=clock)
+        self.refused_acts = RefusedActs(people, time.monotonic)
 
     async def write_uses(self) -> None:
-        """Write when sessions and tokens were used last; called by the clock, and at the end."""
+        """Write when sessions and tokens were used last, and how often acts were refused; called by
+        the clock, and at the end."""
         seen, used = self.sessions.take_seen(), self.tokens.take_used()
         if seen or used:
             await self._people.touch(seen, used)
+        await self.refused_acts.write_counted()
 
     def close(self) -> None:
         """No more passwords are checked. Safe to repeat."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import Depends, FastAPI
 
-from firesteel.admin.app import ACCESS_KEY
+from firesteel.admin.access import ACCESS_KEY
 from firesteel.admin.console.errors import answer_errors
 from firesteel.admin.console.genuine import genuine
 from firesteel.admin.console.headers import NONCE_KEY, new_nonce, security_headers

@@ -27,10 +27,10 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from fastapi import Response
 
 from firesteel.admin import shapes, views
+from firesteel.admin.access import ACCESS_KEY
 from firesteel.admin.console.page import quoted, redirect
 from firesteel.admin.resources.drafts import publish_draft, save_draft
 from firesteel.admin.resources.etags import draft_etag, version_etag
-from firesteel.admin.resources.given import ACCESS_KEY
 from firesteel.errors import CallerError
 from firesteel.model.difference import LinePair, side_by_side
 from firesteel.model.document import InvalidDocument

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from firesteel.admin.console.page import fragment, from_htmx, render
+from firesteel.admin.refusing import tell_refused
 from firesteel.errors import FiresteelError
 from firesteel.model.problem import PROBLEMS
 
@@ -43,6 +44,7 @@ async def _known(request: Request, error: Exception) -> Response:
     assert isinstance(error, FiresteelError)
     if error.code not in PROBLEMS:
         return await _unexpected(request, error)
+    await tell_refused(request.scope, request.app.state.accounts, error)
     faults = [fault.detail for fault in getattr(error, "faults", ())]
     return await _page(request, error.code, error.detail, faults=faults)
 

@@ -6,8 +6,8 @@ from typing import cast
 
 from fastapi import Request
 
-from firesteel.admin.access import Access
-from firesteel.admin.resources.given import ACCESS_KEY, VisitorGiven
+from firesteel.admin.access import ACCESS_KEY, Access
+from firesteel.admin.resources.given import VisitorGiven
 from firesteel.admin.visitor import CSRF_FIELD, CSRF_HEADER, forged
 from firesteel.errors import CallerError
 

@@ -17,12 +17,11 @@ from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from firesteel.admin.access import Access
+from firesteel.admin.access import ACCESS_KEY, Access
 from firesteel.admin.console import navigation, written
 from firesteel.admin.console.assets import address
 from firesteel.admin.console.headers import NONCE_KEY
 from firesteel.admin.console.notes import Note, Notes, Tone
-from firesteel.admin.resources.given import ACCESS_KEY
 
 if TYPE_CHECKING:
     from firesteel.engine.engine import Engine

@@ -6,15 +6,13 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Path, Request
 
-from firesteel.admin.access import Access, Right
+from firesteel.admin.access import ACCESS_KEY, Access, Right
 from firesteel.admin.accounts.accounts import Accounts
 from firesteel.admin.visitor import VISITOR_KEY, Visitor
 from firesteel.engine.engine import Engine
 from firesteel.engine.owned_keys import KeysOf
 from firesteel.engine.publishing import Publisher
 from firesteel.errors import CallerError
-
-ACCESS_KEY = "firesteel.access"
 
 
 async def _engine(request: Request) -> Engine:

@@ -95,6 +95,9 @@ class SqlPeople:
             NOBODY, lambda change: change.note("user.refuse", user or NOBODY, detail)
         )
 
+    async def refuse_act(self, actor: str, route: str, detail: str) -> None:
+        await self._changes.run(actor, lambda change: change.note("access.refuse", route, detail))
+
     async def sign_in(self, digest: bytes) -> tuple[SignIn, User] | None:
         return await self._database.read(lambda connection: people_visits.find(connection, digest))
 

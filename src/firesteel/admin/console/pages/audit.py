@@ -28,6 +28,7 @@ KINDS = (
     ("secret", "secrets"),
     ("user", "users"),
     ("token", "tokens"),
+    ("access", "refused acts"),
     ("encryption", "the encryption key"),
     ("store", "the store"),
     ("workers", "workers"),

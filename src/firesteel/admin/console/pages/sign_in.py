@@ -9,10 +9,11 @@ from fastapi import APIRouter, Form, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import HTMLResponse, Response
 
+from firesteel.admin.access import ACCESS_KEY
 from firesteel.admin.accounts.accounts import Accounts
 from firesteel.admin.console import session_cookie
 from firesteel.admin.console.page import redirect, render
-from firesteel.admin.resources.given import ACCESS_KEY, AccountsGiven, Anybody, VisitorGiven
+from firesteel.admin.resources.given import AccountsGiven, Anybody, VisitorGiven
 from firesteel.admin.visitor import Visitor
 from firesteel.errors import CallerError
 from firesteel.model.problem import PROBLEMS
