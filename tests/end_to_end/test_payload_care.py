@@ -75,7 +75,7 @@ def fill(project: ProjectFolder) -> None:
             "name": "Redacted",
             "trigger": trigger,
             "redact": [*paths, "query.card", "x-card"],
-            "search": {"name": "body.name"},
+            "search": {"name": "body.name", "line": "body.order.line.0.no"},
             "workflow": {"python": "work:seen"},
         }
     )
@@ -154,6 +154,23 @@ def test_a_big_body_is_redacted_by_a_worker(node: RunningNode) -> None:
     assert answer.status_code == 200, answer.text
     assert answer.json()["bytes"].encode() == body.replace(CARD.encode(), b"***")
     assert CARD.encode() not in stored(node)
+
+
+@pytest.mark.parametrize("more", ["", "x" * 100_000], ids=["in the loop", "in a worker"])
+def test_item_0_of_xml_is_found_where_it_is_there_once_and_where_twice(
+    node: RunningNode, more: str
+) -> None:
+    numbers = [f"{times}-{len(more)}" for times in (1, 2)]
+    for times, number in enumerate(numbers, 1):
+        lines = f"<line><no>{number}</no></line>" * times
+        answer = node.call(
+            "Redacted",
+            content=f"<order>{lines}<rest>{more}</rest></order>".encode(),
+            headers={"content-type": "application/xml"},
+        )
+        wanted = f"search_name=line&search_value={number}&integration=Redacted"
+        (found,) = node.admin("GET", f"{OPERATED}/messages?{wanted}")["items"]
+        assert found["id"] == answer.headers["firesteel-message-id"]
 
 
 @pytest.mark.parametrize(

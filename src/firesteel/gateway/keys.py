@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from firesteel.engine.route import Route
     from firesteel.gateway.engine_port import EnginePort
+    from firesteel.model.body import ParsedBody
     from firesteel.model.message import Headers
 
 LOOP_LIMIT_BYTES: Final = 256 * 1024
@@ -101,8 +102,7 @@ class KeyPlan:
             _refuse(self._body_rule.check(received.content_type, received.body))
         if not self._body_paths:
             return {}
-        body = parse_body(received.content_type, received.body).body
-        return self._found(received, body)
+        return self._found(parse_body(received.content_type, received.body))
 
     async def _from_big_body(self, received: Received, engine: EnginePort) -> dict[str, str]:
         paths = self._body_paths if len(received.body) <= PATH_LIMIT_BYTES else []
@@ -116,11 +116,13 @@ class KeyPlan:
         pairs = zip(paths, read.keys, strict=True)
         return {path: key for path, key in pairs if key is not None}
 
-    def _found(self, received: Received, body: Any) -> dict[str, str]:
+    def _found(self, parsed: ParsedBody) -> dict[str, str]:
         found: dict[str, str] = {}
+        once_is_a_list = parsed.once_is_a_list
         for path in self._paths:
             if path.needs_body:
-                key = as_key(path.read(received.query, received.headers, received.consumer, body))
+                value = path.read({}, (), None, parsed.body, once_is_a_list=once_is_a_list)
+                key = as_key(value)
                 if key is not MISSING:
                     found[path.text] = key
         return found

@@ -62,6 +62,8 @@ class ParsedBody:
     raw: bytes
     body: Any
     body_error: str | None
+    once_is_a_list: bool = False
+    """In this format what is there once is no list, and would be one if it was there twice."""
 
     @property
     def body_text(self) -> str | None:
@@ -93,7 +95,8 @@ def parse_body(content_type: str | None, body: bytes) -> ParsedBody:
         return ParsedBody(body, None, None)
     found = content_type_of(content_type)
     try:
-        return ParsedBody(body, _PARSERS[found.kind](body, found), None)
+        parsed = _PARSERS[found.kind](body, found)
+        return ParsedBody(body, parsed, None, once_is_a_list=found.kind in _ONCE_IS_A_LIST)
     except (*_Invalid, BodyInvalid) as error:
         return ParsedBody(body, None, error.detail)
 
@@ -252,6 +255,8 @@ _KINDS: dict[str, str] = {
     "multipart/form-data": "multipart",
     "text/csv": "csv",
 }
+
+_ONCE_IS_A_LIST: Final = frozenset({"xml", "form", "multipart"})
 
 _PARSERS: dict[str, Callable[[bytes, ContentType], Any]] = {
     "json": _json,

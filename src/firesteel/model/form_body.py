@@ -19,6 +19,8 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 MAX_FIELDS: Final = 10_000
 MAX_PARTS: Final = 1_000
+FILE: Final = frozenset({"filename", "content_type", "size", "base64"})
+"""What is told of a file."""
 
 # The parser logs every fault of a body, with bytes of it: any caller could fill the log.
 _SILENT = logging.Logger("form_body", logging.CRITICAL + 1)  # noqa: LOG001 - nobody's to switch on

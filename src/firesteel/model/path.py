@@ -85,16 +85,19 @@ class Path:
         headers: Sequence[tuple[bytes, bytes]],
         consumer: str | None,
         body: Any,
+        *,
+        once_is_a_list: bool = False,
     ) -> Any:
         """The value at this path, or MISSING.
 
         ``query``: as ``parameters.Query.values``. ``headers``: names in lower case; a repeated one
-        is joined with ", " (RFC 9110 section 5.3). ``body``: parsed, None where there is none.
+        is joined with ", " (RFC 9110 section 5.3). ``body``: parsed, None where there is none;
+        ``once_is_a_list``: in its format item 0 of what is no list is that itself, below the root.
         """
         if self.root == "headers":
             return _header(headers, self.parts[0].encode("latin-1"))
         if self.root == "body":
-            return _member(body, self.parts)
+            return _member(body, self.parts, once_is_a_list=once_is_a_list)
         if self.root == "query":
             return query.get(self.parts[0], MISSING)
         return MISSING if consumer is None else consumer
@@ -161,13 +164,14 @@ def _header(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> str | Missin
     return b", ".join(found).decode("latin-1")
 
 
-def _member(value: Any, parts: tuple[str, ...]) -> Any:
+def _member(value: Any, parts: tuple[str, ...], *, once_is_a_list: bool) -> Any:
+    root = value
     for part in parts:
-        if isinstance(value, dict):
-            value = value.get(part, MISSING)
+        if isinstance(value, dict) and part in value:
+            value = value[part]
         elif isinstance(value, list) and _INDEX.fullmatch(part) and int(part) < len(value):
             value = value[int(part)]
-        else:
+        elif part != "0" or not once_is_a_list or value is root or isinstance(value, list):
             return MISSING
     return MISSING if value is None else value
 

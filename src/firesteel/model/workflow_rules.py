@@ -9,7 +9,8 @@ from firesteel.model.expressions import steps
 from firesteel.model.fault import Pointer, child, did_you_mean
 from firesteel.model.findings import Findings, items, mapping
 from firesteel.model.path import Path, PathError
-from firesteel.model.redaction.redaction import covers, redacted_path
+from firesteel.model.redaction.covering import covers
+from firesteel.model.redaction.redaction import redacted_path
 from firesteel.model.response_headers import (
     BODILESS_STATUSES,
     header_name_fault,
@@ -237,8 +238,15 @@ def _redact(document: dict[str, Any], findings: Findings) -> None:
             except PathError as error:
                 hint = error.hint or "write a path such as body.iban, or the name of a header"
                 findings.fault(pointer, "path_invalid", str(error), hint)
+    mode = _body_mode(document)
     for pointer, text in _stored_paths(document):
-        _not_redacted(pointer, text, redacted, findings)
+        path = _path(text)
+        if path is not None and any(covers(item, path, mode) for item in redacted):
+            detail = (
+                f"{text} is redacted, and would be stored all the same as a key or search value"
+            )
+            hint = "take another value, or leave this one out of redact"
+            findings.fault(pointer, "path_redacted", detail, hint)
 
 
 def _stored_paths(document: dict[str, Any]) -> Iterator[tuple[Pointer, Any]]:
@@ -256,12 +264,16 @@ def _stored_paths(document: dict[str, Any]) -> Iterator[tuple[Pointer, Any]]:
         yield at, written or DEFAULT_IDEMPOTENCY_KEY
 
 
-def _not_redacted(pointer: Pointer, text: Any, redacted: list[Path], findings: Findings) -> None:
+def _body_mode(document: dict[str, Any]) -> str:
+    """What the trigger takes: ``json``, ``xml``, ``form`` or ``any``."""
+    mode = mapping(document.get("trigger")).get("body")
+    if isinstance(mode, dict):
+        return "json"
+    return mode if mode in ("json", "xml", "form") else "any"
+
+
+def _path(text: Any) -> Path | None:
     try:
-        path = Path.parse(text) if isinstance(text, str) else None
+        return Path.parse(text) if isinstance(text, str) else None
     except PathError:
-        return
-    if path is not None and any(covers(item, path) for item in redacted):
-        detail = f"{text} is redacted, and would be stored all the same as a key or search value"
-        hint = "take another value, or leave this one out of redact"
-        findings.fault(pointer, "path_redacted", detail, hint)
+        return None

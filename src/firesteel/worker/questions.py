@@ -30,6 +30,7 @@ from firesteel.worker.steps.compile import compile_step
 
 if TYPE_CHECKING:
     from firesteel.model import frames
+    from firesteel.model.body import ParsedBody
     from firesteel.model.execution import Failure
     from firesteel.worker.connections import WorkspaceConnections
     from firesteel.worker.steps.scope import Surroundings
@@ -68,8 +69,8 @@ def read_body(frame: frames.ReadBody) -> tuple[list[InputFault], list[str | None
     faults = compile_body_rule(trigger.body).check(content_type, frame.body)
     if faults or not frame.paths:
         return faults, [None] * len(frame.paths)
-    body = parse_body(content_type, frame.body).body
-    return [], [_key(Path.parse(path), body) for path in frame.paths]
+    parsed = parse_body(content_type, frame.body)
+    return [], [_key(Path.parse(path), parsed) for path in frame.paths]
 
 
 def redact(frame: frames.Redact) -> tuple[bytes | None, str]:
@@ -96,8 +97,8 @@ async def probe(connections: WorkspaceConnections, name: str) -> Failure | None:
     return None
 
 
-def _key(path: Path, body: Any) -> str | None:
-    value = path.read({}, [], None, body)
+def _key(path: Path, parsed: ParsedBody) -> str | None:
+    value = path.read({}, [], None, parsed.body, once_is_a_list=parsed.once_is_a_list)
     key = MISSING if value is MISSING else as_key(value)
     return key if isinstance(key, str) else None
 

@@ -354,6 +354,9 @@ CASES = [
     ("name: A\nredact: [a.b]\n", 2, 10, "path_invalid", "body.a.b?"),
     ("name: A\nredact: [body.a]\nsearch: {a: body.a.b}\n", 3, 13, "path_redacted", "redact"),
     ("name: A\nredact: [body.*.b]\nsearch: {a: body.0.b}\n", 3, 13, "path_redacted", ""),
+    ("name: A\nredact: [body.o.0.b]\nsearch: {a: body.o.b}\n", 3, 13, "path_redacted", ""),
+    ("name: A\nredact: [body.o.*.b]\nsearch: {a: body.o.b.0}\n", 3, 13, "path_redacted", ""),
+    ("name: A\nredact: [body.b.c]\nsearch: {a: body.b}\n", 3, 13, "path_redacted", ""),
     ("name: A\nredact: [X-A]\nsearch: {a: headers.x-a}\n", 3, 13, "path_redacted", ""),
     (
         "name: A\nredact: [body]\ntrigger: {ordered_delivery: {key: body.a}}\n",

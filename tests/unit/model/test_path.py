@@ -48,6 +48,28 @@ def test_a_path_yields_the_value_or_nothing(path: str, value: Any) -> None:
     assert Path.parse(path).read(query, HEADERS, "web shop", BODY) == value
 
 
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("body.o.line.0.no", "7"),
+        ("body.o.line.no", "7"),
+        ("body.o.line.no.0", "7"),
+        ("body.o.line.1.no", MISSING),
+        ("body.o.two.0", "a"),
+        ("body.o.two.2", MISSING),
+        ("body.0.o.line.no", MISSING),
+        ("body.0", MISSING),
+    ],
+)
+def test_item_0_is_what_xml_has_once(path: str, value: Any) -> None:
+    body = {"o": {"line": {"no": "7"}, "two": ["a", "b"]}}
+    assert Path.parse(path).read({}, [], None, body, once_is_a_list=True) == value
+
+
+def test_item_0_of_what_json_has_once_is_nothing() -> None:
+    assert Path.parse("body.a.0").read({}, [], None, {"a": "x"}) is MISSING
+
+
 def test_an_open_trigger_has_no_consumer_and_an_unread_body_yields_nothing() -> None:
     assert Path.parse("consumer").read({}, [], None, None) is MISSING
     assert Path.parse("body.a").read({}, [], None, None) is MISSING

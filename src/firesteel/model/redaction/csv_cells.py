@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from firesteel.model.csv_body import delimiter_of, header_of, parse_csv
-from firesteel.model.redaction.places import REPLACEMENT, Paths, below
+from firesteel.model.redaction.places import REPLACEMENT, Paths, below, leads_to_text
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
@@ -24,7 +24,7 @@ def redact_csv(text: str, paths: Paths) -> str:
             continue
         of_row = below(paths, str(index))
         for name, (start, stop) in zip(names, row, strict=False):
-            if () in of_row or below(of_row, name):
+            if () in of_row or leads_to_text(of_row, name):
                 pieces += [text[position:start], REPLACEMENT.decode()]
                 position = stop
         index += 1

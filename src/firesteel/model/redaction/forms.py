@@ -9,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import unquote_plus
 
 from firesteel.model.form_body import decoded_name, find_parts
-from firesteel.model.redaction.places import REPLACEMENT, Paths, replaced
+from firesteel.model.redaction.places import REPLACEMENT, Paths, leads_to_text, replaced
 
 # What begins so was labelled wrongly: a client that sends JSON or XML as a form, as curl does.
 _NO_FORM: Final = re.compile(rb"\s*[{\[<\"]")
@@ -42,8 +42,7 @@ def redact_multipart(body: bytes, boundary: bytes, paths: Paths) -> bytes:
 
 
 def _wanted(paths: Paths) -> Callable[[str], bool]:
-    names = {parts[0] for parts in paths}
-    return lambda name: name in names or "*" in names
+    return lambda name: leads_to_text(paths, name)
 
 
 def _pairs(pairs: bytes, wanted: Callable[[bytes], Any]) -> bytes:

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from typing import Final
 
 REPLACEMENT: Final = b"***"
+TEXT: Final = "#text"
+"""The text of an element of XML."""
 
 Paths = tuple[tuple[str, ...], ...]
 """The parts of each path below the root; ``*`` is every member and every item."""
@@ -19,6 +21,22 @@ class Unredactable(ValueError):
 def below(paths: Paths, name: str) -> Paths:
     """The rest of the paths that go on with a member or index of that name."""
     return tuple(parts[1:] for parts in paths if parts and parts[0] in (name, "*"))
+
+
+def leads_to_text(paths: Paths, name: str) -> bool:
+    """Whether one leads to a field or cell of that name, or into it: a text has nothing within, so
+    that it goes as a whole. Through ``*`` only what could be an item of it: ``*.card`` means a
+    member of something, which no field is."""
+    return any(
+        parts[0] == name or (parts[0] == "*" and all(p == "*" or p.isdecimal() for p in parts[1:]))
+        for parts in paths
+        if parts
+    )
+
+
+def goes(paths: Paths) -> bool:
+    """Whether an element with these paths below it goes, or at least its text."""
+    return () in paths or (TEXT,) in paths
 
 
 def local_name(name: str) -> str:

@@ -17,7 +17,7 @@ from firesteel.model.path import Path
 from firesteel.model.redaction.csv_cells import redact_csv
 from firesteel.model.redaction.forms import redact_multipart, redact_query, redact_urlencoded
 from firesteel.model.redaction.json_values import redact_json
-from firesteel.model.redaction.places import REPLACEMENT, Paths, Unredactable, local_name
+from firesteel.model.redaction.places import REPLACEMENT, Paths, Unredactable
 from firesteel.model.redaction.xml_elements import redact_xml
 
 if TYPE_CHECKING:
@@ -90,18 +90,6 @@ def redacted_path(text: str) -> Path:
     """An item of ``redact`` as a path. Raises PathError."""
     is_header = text != "body" and _HEADER_NAME.fullmatch(text)
     return Path.parse(f"headers.{text}" if is_header else text)
-
-
-def covers(redacted: Path, path: Path) -> bool:
-    """Whether the value at ``path`` is, or stands within, what ``redacted`` replaces. Of names in a
-    body the prefix does not count, as in XML: which format a body has nobody knows before it comes.
-    """
-    if redacted.root != path.root or len(redacted.parts) > len(path.parts):
-        return False
-    parts: Iterable[tuple[str, str]] = zip(redacted.parts, path.parts, strict=False)
-    if path.root == "body":
-        parts = ((local_name(part), local_name(other)) for part, other in parts)
-    return all(part in ("*", other) for part, other in parts)
 
 
 def _json(body: bytes, _type: ContentType, paths: Paths) -> bytes:

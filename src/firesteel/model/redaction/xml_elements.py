@@ -14,6 +14,7 @@ from firesteel.model.redaction.places import (
     REPLACEMENT,
     Paths,
     below,
+    goes,
     local_name,
     replaced,
     with_items,
@@ -57,8 +58,8 @@ class _Finder:
         for attribute, value in zip(attributes, values, strict=True):
             if whole or () in below(paths, local_name(f"@{attribute}")):
                 self.spans.append((value.start(1) + 1, value.end(1) - 1, REPLACEMENT))
-        goes = (whole or ("#text",) in paths) and tag.group(2) != b"/"
-        self._contents.append(tag.end() if goes else None)
+        filled = tag.group(2) != b"/"
+        self._contents.append(tag.end() if filled and goes(paths) else None)
 
     def end(self, at: int) -> None:
         self._paths.pop()
