@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.support.node import ProjectFolder
@@ -105,6 +106,29 @@ def heavy_requests() -> list[Heavy]:
         one("30 KiB of Authorization", plain(Authorization="Basic " + "QQ" * 15_000), 202),
         Heavy("6,000 requests at once for nothing", get * 6_000, 404, 6_000),
         Heavy("3,000 calls at once", post("Plain", b"{}") * 3_000, 202, 3_000),
+    ]
+
+
+def long_bodies(*, whole: bool) -> Iterator[tuple[str, bytes]]:
+    """What a message may hold, with what it is; ``whole``: as long as it may be."""
+    size_bytes = (100 if whole else 5) * MIB
+    yield "bytes", bytes(size_bytes)
+    yield "text", filled(b"a line\n", size_bytes)
+    if whole:
+        yield "text of long letters", filled("\u00e9\U0001f600 ".encode(), size_bytes - 3)
+        yield "text that ends in none", filled(b"a", size_bytes - 1) + b"\xff"
+        yield "text of escapes", filled(b'"\\', size_bytes)
+
+
+def shows_message(token: str, message_id: str, name: str) -> list[Heavy]:
+    """By the REST API and in the console."""
+    more = {"Authorization": f"Bearer {token}"}
+    path = f"/workspaces/test/messages/{message_id}"
+    api = request("GET", f"/api/v1{path}", **more)
+    page = request("GET", f"/w/test/messages/{message_id}", **more)
+    return [
+        Heavy(f"{name}, by REST", api, 200, admin=True),
+        Heavy(f"{name}, in the console", page, 200, admin=True),
     ]
 
 

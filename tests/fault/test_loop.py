@@ -12,7 +12,14 @@ from urllib.parse import urlsplit
 
 from tests.conftest import Size
 from tests.fault.defects import PLANTED, together
-from tests.fault.heavy_requests import Heavy, fill, heavy_admin_requests, heavy_requests
+from tests.fault.heavy_requests import (
+    Heavy,
+    fill,
+    heavy_admin_requests,
+    heavy_requests,
+    long_bodies,
+    shows_message,
+)
 from tests.fault.report import Report
 from tests.support.node import ProjectFolder, RunningNode, running_node
 from tests.support.raw_http import RawConnection, request
@@ -45,6 +52,11 @@ class Watched:
                 )
                 await asyncio.sleep(0.01)
         return told
+
+    def message(self, body: bytes) -> str:
+        """The id of a message with that body."""
+        answer = self.node.call("Plain", content=body)
+        return str(answer.headers["firesteel-message-id"])
 
     def held_s(self, heavy: Heavy, *, whatever: bool = False) -> tuple[float, float]:
         """For how long the request held the loop at once, and with how much processor time;
@@ -109,6 +121,38 @@ def test_p27_no_request_of_the_admin_port_holds_the_event_loop(
     note = f"{held_s * 1e3:.0f} ms at most ({used_s * 1e3:.0f} ms of processor time): {name}"
     report.row("P27", f"{len(worst)} kinds of heavy requests to the admin port", note=note)
     assert {name: took for name, took in worst.items() if took[0] > HELD_S} == {}
+
+
+def test_p27_nobody_who_looks_at_a_message_holds_the_event_loop(
+    size: Size, tmp_path: Path, report: Report
+) -> None:
+    worst: dict[str, tuple[float, float]] = {}
+    with watched(tmp_path) as node:
+        token = node.node.address["token"]
+        for name, body in long_bodies(whole=size != "quick"):
+            for heavy in shows_message(token, node.message(body), name):
+                node.node.admin("GET", "/me")
+                worst[heavy.name] = min(node.held_s(heavy) for _ in range(TRIES[size]))
+    if size == "quick":
+        return
+    name = max(worst, key=lambda name: worst[name])
+    held_s, used_s = worst[name]
+    note = f"{held_s * 1e3:.0f} ms at most ({used_s * 1e3:.0f} ms of processor time): {name}"
+    report.row("P27", f"{len(worst)} looks at messages of 100 MiB", note=note)
+    assert {name: took for name, took in worst.items() if took[0] > HELD_S} == {}
+
+
+def test_p27_fails_when_a_long_payload_is_made_into_one_text(
+    tmp_path: Path, report: Report
+) -> None:
+    name = "text of escapes"
+    body = dict(long_bodies(whole=True))[name]
+    with watched(tmp_path, PLANTED / "payloads_shown_in_one_piece") as node:
+        node.node.admin("GET", "/me")
+        heavy = shows_message(node.node.address["token"], node.message(body), name)[0]
+        found = node.held_s(heavy)[0] > HELD_S
+    report.defect("P27", "payloads_shown_in_one_piece", found=found)
+    assert found
 
 
 def test_p27_fails_when_bodies_of_the_admin_port_are_parsed_unmeasured(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from firesteel.admin import shapes
+from firesteel.admin.long_payload import bounded_payload_of
 from firesteel.admin.masking import masked_document
 from firesteel.admin.selection import selection_of
 from firesteel.admin.times import written, written_or_none
@@ -285,13 +286,6 @@ def lane(item: LaneStatus, workspace: str, name: str) -> shapes.LaneShape:
     )
 
 
-def payload(data: bytes) -> shapes.PayloadShape:
-    """Bytes as text where people can read them."""
-    text = _readable(data)
-    encoded = None if text is not None else base64.b64encode(data).decode()
-    return shapes.PayloadShape(size_bytes=len(data), text=text, base64=encoded)
-
-
 def _execution(
     item: ExecutionDetail, runs: dict[int, int], *, payloads: bool
 ) -> shapes.ExecutionShape:
@@ -302,7 +296,7 @@ def _execution(
         waits_for=item.waits_for,
         steps=[_step(entry, payloads=payloads) for entry in item.journal],
         failed_attempts=[_attempt(one, payloads=payloads) for one in item.attempts],
-        input=payload(item.input) if payloads and item.input else None,
+        input=bounded_payload_of(item.input) if payloads and item.input else None,
         response=_response(item.response) if payloads and item.response else None,
         logs=item.logs if payloads else None,
         code_hash=item.code_hash,
@@ -322,8 +316,8 @@ def _edited(edit: Edit, *, payloads: bool) -> shapes.EditedShape:
         parts=edit.parts,
         query=None if request is None else request.raw_query.decode("latin-1"),
         content_type=None if content_type is None else content_type.decode("latin-1"),
-        body=None if edit.body is None else payload(edit.body),
-        input=None if edit.input is None else payload(edit.input),
+        body=None if edit.body is None else bounded_payload_of(edit.body),
+        input=None if edit.input is None else bounded_payload_of(edit.input),
     )
 
 
@@ -356,13 +350,13 @@ def _request(item: Message) -> shapes.RequestShape:
         path=request.path,
         query=request.raw_query.decode("latin-1"),
         headers=[(n.decode("latin-1"), v.decode("latin-1")) for n, v in request.headers],
-        body=payload(item.body),
+        body=bounded_payload_of(item.body),
     )
 
 
 def _response(item: Response) -> shapes.ResponseShape:
     return shapes.ResponseShape(
-        status=item.status, headers=list(item.headers), body=payload(item.body)
+        status=item.status, headers=list(item.headers), body=bounded_payload_of(item.body)
     )
 
 
@@ -374,11 +368,3 @@ def _journaled(data: bytes) -> Any:
         return as_json(decode_result(data))
     except (msgspec.DecodeError, ValueError):
         return base64.b64encode(data).decode()
-
-
-def _readable(data: bytes) -> str | None:
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        return None
-    return None if any(char < " " and char not in "\t\r\n" for char in text) else text

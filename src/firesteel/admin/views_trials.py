@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from firesteel.admin import shapes_trials as shapes
 from firesteel.admin import views
+from firesteel.admin.long_payload import payload_of
 from firesteel.admin.shapes import ResponseShape
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def previewed(answer: frames.Previewed, what: dict[str, Any]) -> shapes.Previewe
         else ResponseShape(
             status=response.status,
             headers=list(response.headers),
-            body=views.payload(response.body),
+            body=payload_of(response.body),
         ),
         faults=[
             shapes.PlacedFaultShape(

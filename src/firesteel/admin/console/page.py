@@ -8,6 +8,7 @@ forms), ``nonce`` (for CodeMirror's style), ``asset(name)`` and ``path``.
 
 from __future__ import annotations
 
+import asyncio
 import urllib.parse
 from functools import lru_cache
 from pathlib import Path
@@ -35,15 +36,20 @@ async def render(
 ) -> HTMLResponse:
     """The page of a template. Where ``values`` names no ``workspace``, the address does, and
     otherwise it is the node's own."""
-    frame = await _frame(request, cast("str | None", values.get("workspace")))
-    page = templates().get_template(template).render({**frame, **values})
-    return HTMLResponse(page, status)
+    values = {**await _frame(request, cast("str | None", values.get("workspace"))), **values}
+    return HTMLResponse(_written(template, values), status)
+
+
+async def render_long(request: Request, template: str, **values: Any) -> HTMLResponse:
+    """The same in a thread, of a page that may be long (P27). For htmx a fragment."""
+    around = _bare(request) if from_htmx(request) else await _frame(request, None)
+    page = await asyncio.to_thread(_written, template, {**around, **values})
+    return HTMLResponse(page)
 
 
 def fragment(request: Request, template: str, **values: Any) -> HTMLResponse:
     """A piece of a page for htmx, without the frame around it; the template extends nothing."""
-    page = templates().get_template(template).render({**_bare(request), **values})
-    return HTMLResponse(page)
+    return HTMLResponse(_written(template, {**_bare(request), **values}))
 
 
 def redirect(
@@ -79,6 +85,10 @@ def templates() -> Environment:
     environment.globals.update(asset=address, integration_tabs=navigation.INTEGRATION_TABS)
     environment.filters.update(written.FILTERS)
     return environment
+
+
+def _written(template: str, values: dict[str, Any]) -> str:
+    return templates().get_template(template).render(values)
 
 
 def _bare(request: Request) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
+from firesteel.admin.long_payload import json_of
+
 if TYPE_CHECKING:
     from fastapi import Request
 
@@ -23,7 +25,8 @@ def mark_of(shown: Iterable[shapes.Shape]) -> str:
     """The same for the same content."""
     digest = hashlib.sha256()
     for shape in shown:
-        digest.update(shape.model_dump_json().encode())
+        for piece in json_of(shape):
+            digest.update(piece)
     return digest.hexdigest()[:16]
 
 

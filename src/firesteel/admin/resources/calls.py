@@ -7,12 +7,12 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request
 
-from firesteel.admin import views
 from firesteel.admin.access import Access
 from firesteel.admin.bodies.exact_json import JsonRoute
 from firesteel.admin.callers.call import API_KEY_HEADER, Call, make_call
 from firesteel.admin.callers.snippets import credential_of, snippets
 from firesteel.admin.callers.trials import Trials, Tried
+from firesteel.admin.long_payload import payload_of
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.given import (
     EngineGiven,
@@ -149,7 +149,7 @@ def _tried(tried: Tried, url: str, *, whole: bool) -> shapes.TriedCallShape:
         status=tried.status,
         failure=tried.failure,
         headers=headers,
-        body=views.payload(tried.body) if shown else None,
+        body=payload_of(tried.body) if shown else None,
         truncated=tried.truncated,
         duration_ms=round(tried.duration_s * 1000, 1),
         message_id=tried.header("firesteel-message-id"),

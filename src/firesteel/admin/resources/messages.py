@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
+from starlette.responses import Response, StreamingResponse
 
 from firesteel.admin import shapes, views
 from firesteel.admin.access import Access
 from firesteel.admin.bodies.exact_json import JsonRoute
+from firesteel.admin.long_payload import joined, json_of
 from firesteel.admin.problems import responses
 from firesteel.admin.resources.given import (
     Administrator,
@@ -53,13 +56,13 @@ async def list_messages(
     )
 
 
-@router.get("/{id}", responses=responses(*_UNKNOWN))
+@router.get("/{id}", response_model=shapes.MessageShape, responses=responses(*_UNKNOWN))
 async def show_message(
     workspace: WorkspaceName, id: MessageId, engine: EngineGiven, access: Viewer
-) -> shapes.MessageShape:
+) -> Response:
     """A message, its executions, their steps and attempts, and why it waits."""
-    executions = await _executions(engine, workspace, id)
-    return views.message(executions, payloads="payloads" in access.rights)
+    message = await shown_message(workspace, id, engine, access)
+    return StreamingResponse(joined(json_of(message)), media_type="application/json")
 
 
 @router.post(
@@ -149,6 +152,15 @@ async def erase_message(
     shown = views.message(executions, payloads=False)
     assert shown.erased_at is not None
     return shapes.ErasedShape(id=id, erased_at=shown.erased_at)
+
+
+async def shown_message(
+    workspace: str, id: str, engine: Engine, access: Access
+) -> shapes.MessageShape:
+    """The same as a shape, in which of a long payload there is the beginning."""
+    executions = await _executions(engine, workspace, id)
+    payloads = access.may("payloads")
+    return await asyncio.to_thread(views.message, executions, payloads=payloads)
 
 
 async def _act(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from typing import Any, Final
@@ -11,10 +12,11 @@ from starlette.responses import Response
 
 from firesteel.admin import shapes
 from firesteel.admin.access import Access
-from firesteel.admin.console.page import fragment, from_htmx, quoted, redirect, render
+from firesteel.admin.console.page import from_htmx, quoted, redirect, render, render_long
 from firesteel.admin.console.selected import read_fields, shaped
 from firesteel.admin.console.shown import mark_of, unchanged
 from firesteel.admin.console.timeline import timeline
+from firesteel.admin.long_payload import LongPayload
 from firesteel.admin.resources.given import (
     Administrator,
     EngineGiven,
@@ -28,7 +30,7 @@ from firesteel.admin.resources.messages import (
     erase_message,
     replay_message,
     retry_message,
-    show_message,
+    shown_message,
     skip_message,
 )
 from firesteel.engine.engine import Engine
@@ -38,6 +40,7 @@ router = APIRouter(prefix="/w/{workspace}/messages/{id}", include_in_schema=Fals
 
 # More of a payload would make the page heavy; the REST API has it whole.
 SHOWN_CHARACTERS: Final = 65_536
+_ENCODER: Final = json.JSONEncoder(indent=2, ensure_ascii=False, default=str)
 
 
 @router.get("")
@@ -45,8 +48,11 @@ async def show(
     request: Request, workspace: WorkspaceName, id: MessageId, engine: EngineGiven, access: Viewer
 ) -> Response:
     """The message with one of its executions: the one of ``run``, else the latest."""
-    message = await show_message(workspace, id, engine, access)
+    message = await shown_message(workspace, id, engine, access)
     execution = _run(message, request.query_params.get("run"))
+    mark = await asyncio.to_thread(mark_of, [message])
+    if from_htmx(request) and (same := unchanged(request, mark)):
+        return same
     values: dict[str, Any] = {
         "message": message,
         "execution": execution,
@@ -57,12 +63,10 @@ async def show(
         "address": _address(workspace, id),
         "terminal": execution.state not in ("waiting", "running"),
         "live": from_htmx(request),
-        "shown_mark": mark_of([message]),
+        "shown_mark": mark,
     }
-    if from_htmx(request):
-        same = unchanged(request, values["shown_mark"])
-        return same or fragment(request, "messages/message_live.html", **values)
-    return await render(request, "messages/message.html", **values)
+    template = "messages/message_live.html" if from_htmx(request) else "messages/message.html"
+    return await render_long(request, template, **values)
 
 
 @router.get("/edit")
@@ -97,7 +101,7 @@ async def replay_edited(
     """With what the form changed; what it left as it was is no edit."""
     access.require("payloads")
     form = {name: str(value) for name, value in (await request.form()).items()}
-    message = await show_message(workspace, id, engine, access)
+    message = await shown_message(workspace, id, engine, access)
     before = _ran_on(message, _run(message, form.get("run")))
     try:
         changes = _changes(before, form)
@@ -170,7 +174,7 @@ async def _edit_page(
     given: dict[str, str] | None = None,
     fault: str = "",
 ) -> Response:
-    message = await show_message(workspace, id, *who)
+    message = await shown_message(workspace, id, *who)
     run = request.query_params.get("run") or dict(await request.form()).get("run")
     execution = _run(message, str(run) if run else None)
     if message.request is None:
@@ -200,8 +204,16 @@ def _ran_on(message: shapes.MessageShape, execution: shapes.ExecutionShape) -> d
         fields["content_type"] = edited.content_type or fields["content_type"]
         fields["input"] = (edited.input.text or "") if edited.input else ""
         body = edited.body or body
+        _refuse_long(edited.input)
+    _refuse_long(body)
     name = "text" if body.text is not None else "base64"
     return fields | {name: (body.text if body.text is not None else body.base64) or ""}
+
+
+def _refuse_long(payload: shapes.PayloadShape | None) -> None:
+    """Of which the form would have the beginning alone."""
+    if isinstance(payload, LongPayload):
+        raise CallerError("what is over 4 MiB long is not edited here", code="body_too_large")
 
 
 def _changes(before: dict[str, str], form: dict[str, str]) -> dict[str, str]:
@@ -240,5 +252,12 @@ def _address(workspace: str, id: str) -> str:
 
 
 def _pretty(value: Any) -> str:
-    """A step's input or result, for people."""
-    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    """The beginning of a step's input or result, for people."""
+    pieces: list[str] = []
+    length = 0
+    for piece in _ENCODER.iterencode(value):
+        pieces.append(piece)
+        length += len(piece)
+        if length > SHOWN_CHARACTERS:
+            break
+    return "".join(pieces)
