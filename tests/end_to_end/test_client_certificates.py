@@ -39,6 +39,7 @@ def fill(folder: Path, partner: trustme.LeafCert) -> None:
 def consumer_of(node: RunningNode, answer: httpx2.Response) -> str:
     assert answer.status_code == 202, answer.text
     found = node.admin("GET", f"/workspaces/test/messages/{answer.json()['id']}")
+    assert found["let_in_by"] == "client_certificate"
     return str(found["consumer"])
 
 

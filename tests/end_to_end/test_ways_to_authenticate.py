@@ -19,6 +19,7 @@ from tests.support.node import ProjectFolder, RunningNode
 from tests.support.public_port import code_of, without_call, workflows
 
 ENVIRONMENT = {"ERP_CALLS": "the-password-of-the-erp"}
+OPEN = {"name": "Open", "trigger": {"authentication": []}}
 BODY = b'{"event": "order.created"}'
 
 
@@ -139,6 +140,44 @@ def test_a_key_can_be_added_beside_other_ways_and_then_lets_calls_in(
     assert code_of(call("Beside")) == "unauthorized"
 
 
+def test_a_message_says_which_way_and_which_name_let_it_in(
+    node: RunningNode, call: Callable[..., httpx2.Response]
+) -> None:
+    put_secret(node, "SHARED", "a shared secret of over 32 characters")
+    hook = {"label": "GitHub", "preset": "github", "secrets": ["${SHARED}"]}
+    erp = {"label": "ERP", "username": "erp", "password": "${ERP_CALLS}"}
+    idp = {"label": "idp", "secret": "${SHARED}"}
+    ways = ({"signature": hook}, {"basic": erp}, {"jwt": idp}, {"consumer": {"name": "Several"}})
+    published = publish(node, "Several", *ways, {"api_key": {"label": "shop"}})
+    assert published.is_success, published.text
+    own = node.admin("POST", "/workspaces/test/consumers/Several/keys", json={})["secret"]
+    key = node.admin("POST", "/workspaces/test/integrations/Several/keys/shop/reveal")["secret"]
+    claims = {"exp": int(time.time()) + 60}
+    shared = jwt.encode(claims, "a shared secret of over 32 characters", algorithm="HS256")
+    calls: dict[tuple[str, str], dict[str, Any]] = {
+        ("api_key", "shop"): {"headers": {"x-api-key": key}},
+        ("api_key", "Several"): {"headers": {"x-api-key": own}},
+        ("signature", "GitHub"): {"headers": signed(BODY, "a shared secret of over 32 characters")},
+        ("basic", "ERP"): {"auth": ("erp", ENVIRONMENT["ERP_CALLS"])},
+        ("jwt", "idp"): {"headers": {"authorization": f"Bearer {shared}"}},
+    }
+    for (way, name), request in calls.items():
+        answer = call("Several", **request)
+        assert answer.status_code == 202, (way, answer.text)
+        found = node.admin("GET", f"/workspaces/test/messages/{answer.json()['id']}")
+        assert (found["let_in_by"], found["consumer"]) == (way, name)
+        assert not {key, own, shared, ENVIRONMENT["ERP_CALLS"]} & set(repr(found).split("'"))
+    page = node.client.get(
+        f"{node.address['admin_url']}/w/test/messages/{found['id']}",
+        headers={"Authorization": f"Bearer {node.address['token']}"},
+    )
+    assert "<dt>Let in by</dt><dd>JSON Web Token</dd>" in page.text
+    assert node.admin("PUT", "/workspaces/test/integrations/Open", json=OPEN)
+    answer = call("Open")
+    found = node.admin("GET", f"/workspaces/test/messages/{answer.json()['id']}")
+    assert (found["let_in_by"], found["consumer"]) == (None, None)
+
+
 def test_a_key_does_not_take_the_label_of_another_way(
     node: RunningNode, call: Callable[..., httpx2.Response]
 ) -> None:
@@ -187,7 +226,7 @@ def test_a_token_is_verified_with_keys_that_a_worker_fetches(
     made = call("Tokens", headers=token(key, "1"))
     assert made.status_code == 202, made.text
     found = node.admin("GET", f"/workspaces/test/messages/{made.json()['id']}")
-    assert found["consumer"] == "acme"
+    assert (found["consumer"], found["let_in_by"]) == ("acme", "jwt")
     other, _ = signing_key("1")
     assert code_of(call("Tokens", headers=token(other, "1"))) == "unauthorized"
     assert code_of(call("Tokens", headers=token(key, "1", aud="else"))) == "unauthorized"

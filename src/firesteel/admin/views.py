@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import msgspec
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from firesteel.model.difference import Change, LinePair
     from firesteel.model.execution import Failure, JournalEntry, Response
     from firesteel.model.fault import Fault
-    from firesteel.model.message import Message
+    from firesteel.model.message import Request
     from firesteel.store.bulk import Bulk
     from firesteel.store.catalog import (
         Draft,
@@ -203,6 +203,7 @@ def message(executions: list[ExecutionDetail], *, payloads: bool) -> shapes.Mess
     """A message with all its executions, of which there is at least one."""
     first = executions[0].summary
     received = executions[0].message
+    request = None if received is None else decode_request(received.request)
     runs = {item.summary.execution_no: item.summary.run for item in executions}
     return shapes.MessageShape(
         id=first.message_id,
@@ -210,9 +211,10 @@ def message(executions: list[ExecutionDetail], *, payloads: bool) -> shapes.Mess
         workspace=first.workspace,
         integration=first.integration,
         consumer=first.consumer,
+        let_in_by=_way(request),
         received_at=written(first.received_at_us),
         erased_at=written_or_none(executions[0].erased_at_us),
-        request=_request(received) if received and payloads else None,
+        request=_request(request, received.body) if received and request and payloads else None,
         executions=[_execution(item, runs, payloads=payloads) for item in executions],
     )
 
@@ -343,14 +345,18 @@ def _attempt(item: Attempt, *, payloads: bool) -> shapes.AttemptShape:
     )
 
 
-def _request(item: Message) -> shapes.RequestShape:
-    request = decode_request(item.request)
+def _way(request: Request | None) -> shapes.WayName | None:
+    way = "" if request is None else request.way
+    return cast("shapes.WayName", way) if way in get_args(shapes.WayName) else None
+
+
+def _request(request: Request, body: bytes) -> shapes.RequestShape:
     return shapes.RequestShape(
         method=request.method,
         path=request.path,
         query=request.raw_query.decode("latin-1"),
         headers=[(n.decode("latin-1"), v.decode("latin-1")) for n, v in request.headers],
-        body=bounded_payload_of(item.body),
+        body=bounded_payload_of(body),
     )
 
 

@@ -19,6 +19,8 @@ def message_lines(message: dict[str, Any], *, full: bool) -> Iterator[str]:
     yield painted(f"Message {message['id']}", "bold")
     yield f"  integration  {message['integration']}, sequence {message['sequence']}"
     yield f"  consumer     {message['consumer'] or '-'}"
+    if message.get("let_in_by"):  # an older node does not tell
+        yield f"  let in by    {message['let_in_by']}"
     yield f"  received     {_time(message['received_at'])}"
     request = message["request"]
     if request is None:

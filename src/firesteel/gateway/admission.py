@@ -69,8 +69,8 @@ class Admission:
         return address is not None and any(address in network for network in self.networks)
 
     def consumer(self, exchange: Exchange, now_us: int) -> str | None:
-        """Who calls, by other means than API keys; AFTER_BODY; None: nobody who may. Raises
-        KeysWanted, KeysMissing."""
+        """Who calls, by other means than API keys, which the exchange is told; AFTER_BODY; None:
+        nobody who may. Raises KeysWanted, KeysMissing."""
         presented = Presented(exchange, now_us)
         unknown: KeysWanted | KeysMissing | None = None
         for way in self.ways:
@@ -80,6 +80,7 @@ class Admission:
                 unknown = error if unknown is None else unknown
                 continue
             if consumer is not None:
+                exchange.way = way.name
                 return consumer
         if any(rule.presented(presented) for rule in self.signatures):
             return AFTER_BODY

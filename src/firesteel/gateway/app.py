@@ -130,6 +130,7 @@ class Gateway:
         key = key_of(exchange, admission.keys, self.engine.keyring, self._now_us())
         if key is not None:
             self.engine.used_key(key.key_no)
+            exchange.way = "api_key"
             return key.label
         if admission.open:
             return None
@@ -151,6 +152,7 @@ class Gateway:
         assert target.admission is not None
         if signer is None:
             raise self._unauthorized(exchange, target.admission)
+        exchange.way = "signature"
         return signer
 
     def shake(self, exchange: Exchange, target: Target, request_id: bytes) -> Answer | None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +20,8 @@ _SCHEME: Final = b"basic "
 
 class BasicWay:
     """``pairs``: label, user name, password."""
+
+    name: ClassVar[str] = "basic"
 
     def __init__(self, pairs: Iterable[tuple[str, str, str]], keyring: KeyDigests) -> None:
         self._keyring = keyring

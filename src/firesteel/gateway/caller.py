@@ -236,7 +236,7 @@ class HttpCaller:
         exchange, target = self._exchange, self._target
         self._storing = True
         path = exchange.raw_path.decode("ascii")
-        request = Request(exchange.method, path, raw_query, headers)
+        request = Request(exchange.method, path, raw_query, headers, exchange.way)
         call = Call(target.route, request, body, self._consumer, *keys)
         if call.idempotency_key is not None and len(body) > FINGERPRINT_LIMIT_BYTES:
             exchange.run(self._accept_with_fingerprint(call))
@@ -325,7 +325,7 @@ class HttpCaller:
             route = self._target.route
             found |= {"workspace": route.workspace, "integration": route.name}
             if type(self._consumer) is str:
-                found["consumer"] = self._consumer
+                found |= {"consumer": self._consumer, "way": self._exchange.way}
         if self._stage == _ACCEPTED:
             found |= {
                 "message_id": self._acceptance.message_id,

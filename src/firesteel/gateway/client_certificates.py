@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 from urllib.parse import unquote
 
 from cryptography import x509
@@ -49,6 +49,8 @@ class Certificate:
 
 class CertificateWay:
     """The items of one trigger."""
+
+    name: ClassVar[str] = "client_certificate"
 
     def __init__(self, declared: Iterable[ClientCertificateAuth]) -> None:
         self._declared = list(declared)

@@ -63,7 +63,8 @@ class Recipient(Protocol):
 class Exchange:
     """``raw_path`` and ``raw_query`` as sent, ``headers`` with names in lower case, ``named`` the
     last of each name. ``keep_alive``: whether the connection goes on behind the answer.
-    ``told``: header lines of its answer, whatever that is."""
+    ``told``: header lines of its answer, whatever that is. ``way``: which way to authenticate let
+    it in, by its key in a document."""
 
     __slots__ = (
         "_bodies",
@@ -87,6 +88,7 @@ class Exchange:
         "raw_query",
         "started",
         "told",
+        "way",
     )
 
     def __init__(
@@ -110,6 +112,7 @@ class Exchange:
         self.answered = False
         self.lost = False
         self.told = b""
+        self.way = ""
         self._recipient: Recipient | None = None
         self._bodies: TriggerBodies | None = None
         self._file: BodyFile | None = None

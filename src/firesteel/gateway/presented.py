@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, ClassVar, Final, Protocol
 
 if TYPE_CHECKING:
     from firesteel.gateway.exchange import Exchange
@@ -46,7 +46,9 @@ class Presented:
 
 
 class Way(Protocol):
-    """One kind of credentials that a call's head can hold."""
+    """One kind of credentials that a call's head can hold. ``name``: its key in a document."""
+
+    name: ClassVar[str]
 
     def consumer(self, presented: Presented) -> str | None:
         """Who calls, by what the head holds; None where it does not let the call in. Raises

@@ -7,7 +7,7 @@ taken, and neither is a token with ``crit``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import jwt
 
@@ -28,6 +28,8 @@ _SCHEME: Final = b"bearer "
 class TokenWay:
     """One item of ``authentication``. ``secret`` or ``keys``, whichever it declares. ``taken``: the
     labels of others and the names of consumers, which no claim may give."""
+
+    name: ClassVar[str] = "jwt"
 
     def __init__(
         self,

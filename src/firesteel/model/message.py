@@ -11,12 +11,15 @@ CREDENTIAL_HEADERS = frozenset({b"x-api-key", b"authorization", b"cookie", b"pro
 
 class Request(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What was received beside the body. ``headers`` have lower-case names, keep order and number,
-    and hold no credential header; ``raw_query`` is the part after ``?`` as received."""
+    and hold no credential header; ``raw_query`` is the part after ``?`` as received. ``way``: which
+    way to authenticate let the call in, by its key in a document; "": none was needed, or it is of
+    a release that did not note it."""
 
     method: str
     path: str
     raw_query: bytes
     headers: Headers
+    way: str = ""
 
     def header(self, name: bytes) -> bytes | None:
         """The last header of that lower-case name, as the gateway reads it: where a sender names

@@ -123,6 +123,7 @@ def test_a_message_with_a_long_body_is_whole(monkeypatch: pytest.MonkeyPatch) ->
         "workspace": "w",
         "integration": "i",
         "consumer": None,
+        "let_in_by": None,
         "received_at": AT,
         "erased_at": None,
         "executions": [],

@@ -77,6 +77,7 @@ from firesteel.admin.shapes.messages import RequestShape as RequestShape
 from firesteel.admin.shapes.messages import ResponseShape as ResponseShape
 from firesteel.admin.shapes.messages import SelectionShape as SelectionShape
 from firesteel.admin.shapes.messages import StepShape as StepShape
+from firesteel.admin.shapes.messages import WayName as WayName
 from firesteel.admin.shapes.scalars import Flag, SecretText
 from firesteel.admin.shapes.scalars import LabelText as LabelText
 from firesteel.settings import Role

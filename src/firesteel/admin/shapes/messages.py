@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
 from firesteel.admin.shapes.base import FailureShape, ReasonName, Shape, StateName
 from firesteel.admin.shapes.scalars import Flag, Instant, Whole
+
+WayName = Literal["api_key", "signature", "basic", "jwt", "client_certificate"]
 
 
 class MessageSummaryShape(Shape):
@@ -129,6 +131,9 @@ class MessageShape(Shape):
     workspace: str
     integration: str
     consumer: str | None
+    let_in_by: WayName | None
+    """Which way to authenticate let the call in; ``consumer`` is the name that it gave. Null for an
+    open trigger, once its payload is purged, and for messages of before this was noted."""
     received_at: datetime
     erased_at: datetime | None
     """When what it held was erased for good, with its consumer and lane."""

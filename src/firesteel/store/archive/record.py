@@ -39,6 +39,7 @@ def record_of(
         "sequence": first.sequence,
         "received_at": time_text(first.received_at_us),
         "consumer": first.consumer,
+        "let_in_by": None if received is None else _decoded(received).way or None,
         "lane": first.lane_key,
         "search": dict(search),
         "payload": ERASED if erased is not None else kept,
@@ -60,7 +61,7 @@ def decoded(line: bytes) -> dict[str, Any]:
 
 def without_payload(record: Mapping[str, Any]) -> dict[str, Any]:
     """What is left of an erased message (decision 0045): that it was, when, and how it ended."""
-    left = dict.fromkeys(("consumer", "lane", "request"))
+    left = dict.fromkeys(("consumer", "let_in_by", "lane", "request"))
     executions = [
         {
             **execution,
@@ -119,11 +120,15 @@ def _execution(item: ExecutionDetail, runs: Mapping[int, int]) -> dict[str, Any]
     }
 
 
-def _request(item: Message) -> dict[str, Any]:
+def _decoded(item: Message) -> Request:
     try:
-        request = decode_request(item.request)
+        return decode_request(item.request)
     except msgspec.DecodeError:  # it must not keep the others from the archive
-        request = Request("", "", item.request, [])
+        return Request("", "", item.request, [])
+
+
+def _request(item: Message) -> dict[str, Any]:
+    request = _decoded(item)
     return {
         "method": request.method,
         "path": request.path,

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from firesteel.admin import shapes
 from firesteel.admin.access import Access
+from firesteel.admin.console.authentication_form import KINDS
 from firesteel.admin.console.page import from_htmx, quoted, redirect, render, render_long
 from firesteel.admin.console.selected import read_fields, shaped
 from firesteel.admin.console.shown import mark_of, unchanged
@@ -59,6 +60,7 @@ async def show(
         "latest": execution is message.executions[-1],
         "timeline": timeline(execution),
         "pretty": _pretty,
+        "ways": {**KINDS, "api_key": "API key"},
         "shown": SHOWN_CHARACTERS,
         "address": _address(workspace, id),
         "terminal": execution.state not in ("waiting", "running"),
