@@ -95,12 +95,12 @@ class RawConnection:
             return await self._reader.read()
 
     async def _chunks(self) -> bytes:
-        body = b""
+        pieces = []
         while size := int(await self._reader.readline(), 16):
-            body += await self._reader.readexactly(size)
+            pieces.append(await self._reader.readexactly(size))
             await self._reader.readline()
         await self._reader.readline()
-        return body
+        return b"".join(pieces)
 
 
 def request(
