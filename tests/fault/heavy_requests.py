@@ -21,6 +21,13 @@ TRIGGERS = {
     "Form": {"body": "form", "max_body": "10MiB"},
     "Lanes": {"ordered_delivery": {"key": "body.a.b.c"}, "max_body": "100MiB"},
     "Keyed": {"idempotency": {"key": "body.key", "window": "1h"}, "max_body": "100MiB"},
+    "Waits": {"request_response": True},
+    "Signed": {
+        "authentication": [
+            {"signature": {"label": "s", "preset": "stripe", "secrets": ["${SIGNED}"]}}
+        ]
+    },
+    "Numbers": {"query_parameters": [{"name": "n", "type": "number", "required": True}]},
     "Query": {
         "undeclared": "reject",
         "query_parameters": [
@@ -63,6 +70,18 @@ def plain(**headers: str) -> bytes:
     return request("POST", "/test/Plain", b"", **headers)
 
 
+def get_number(text: str) -> bytes:
+    return request("GET", f"/test/Numbers?n={text}")
+
+
+def waits(prefer: str) -> bytes:
+    return request("POST", "/test/Waits", b"", Prefer=prefer)
+
+
+def signed(signature: str) -> bytes:
+    return request("POST", "/test/Signed", b"", Stripe_Signature=signature)
+
+
 def one(name: str, data: bytes, status: int) -> Heavy:
     return Heavy(name, data, status)
 
@@ -102,7 +121,14 @@ def heavy_requests() -> list[Heavy]:
         one("90 headers of 340 bytes", plain(**{f"X-{n}": "x" * 340 for n in range(90)}), 202),
         one("2,900 proxies", plain(X_Forwarded_For=", ".join(["10.0.0.1"] * 2_900)), 202),
         one("30 KiB of Forwarded", plain(Forwarded='for="' * 6_000), 202),
-        one("30 KiB of Prefer", plain(Prefer="a," * 15_000), 202),
+        one("30 KiB of Prefer", waits("a," * 15_000), 204),
+        one("30 KiB of one preference", waits("a" * 30_000 + '"'), 204),
+        one("30 KiB of quotes in Prefer", waits("a=b;" + '"' * 30_001), 204),
+        one("30 KiB of blanks in Prefer", waits("a=" + " " * 30_000 + '"'), 204),
+        one("30 KiB of blanks in a signature", signed("t=1" + " " * 30_000 + "1"), 401),
+        one("30 KiB of commas in a signature", signed("," * 30_000), 401),
+        one("zeros in an exponent", get_number("1e" + "0" * 8_000 + "x"), 400),
+        one("digits of a fraction", get_number("1." + "0" * 8_000 + "x"), 400),
         one("30 KiB of Authorization", plain(Authorization="Basic " + "QQ" * 15_000), 202),
         Heavy("6,000 requests at once for nothing", get * 6_000, 404, 6_000),
         Heavy("3,000 calls at once", post("Plain", b"{}") * 3_000, 202, 3_000),

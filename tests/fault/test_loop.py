@@ -83,6 +83,7 @@ def watched(folder: Path, *defects: Path) -> Iterator[Watched]:
         "LOOP_WATCH": str(lines),
         "FIRESTEEL_TRUSTED_PROXIES": "127.0.0.0/8,10.0.0.0/8",
         "FIRESTEEL_DISK_RESERVE": "1MiB",
+        "SIGNED": "what signs",
     }
     with running_node(folder / "data", project.path, **environment) as node:
         yield Watched(node, lines)

@@ -10,9 +10,11 @@ if TYPE_CHECKING:
     from firesteel.gateway.exchange import Exchange
 
 # A preference: token, maybe a value (token or quoted text), maybe parameters, which are skipped.
-_QUOTED = r'"(?:[^"\\]|\\.)*"'
+# What one part may take it keeps, or of 30 KiB that fit nowhere every way to read them were tried.
+_QUOTED = r'"[^"\\]*+(?:\\.[^"\\]*+)*"'
 _PREFERENCE = re.compile(
-    rf"\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:\s*=\s*({_QUOTED}|[^\s,;]*))?((?:{_QUOTED}|[^,\"])*)(?:,|$)"
+    r"\s*+([!#$%&'*+.^_`|~0-9A-Za-z-]++)"
+    rf"(?:\s*+=\s*+({_QUOTED}|[^\s,;]*+))?((?:{_QUOTED}|[^,\"])*)(?:,|$)"
 )
 
 

@@ -25,10 +25,11 @@ ProxyHeaders = Literal["x-forwarded", "forwarded"]
 # Nobody has so many proxies; who says so is not believed.
 HOPS_LIMIT: Final = 32
 _SCHEMES: Final = frozenset({"http", "https"})
-# RFC 7239 section 4; addresses are often sent without the quotes that they need.
+# RFC 7239 section 4; addresses are often sent without the quotes that they need. What one part may
+# take it keeps, or of 30 KiB that fit nowhere every way to read them were tried.
 _PAIR: Final = re.compile(
-    r"""[ \t]*(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+)=(?:"((?:[^"\\]|\\.)*)"|([^ \t;,"]+)))?"""
-    r"""[ \t]*([;,]|$)"""
+    r"""[ \t]*+(?:([!#$%&'*+.^_`|~0-9A-Za-z-]++)="""
+    r"""(?:"([^"\\]*+(?:\\.[^"\\]*+)*)"|([^ \t;,"]++)))?[ \t]*+([;,]|$)"""
 )
 _ESCAPED: Final = re.compile(r"\\(.)")
 

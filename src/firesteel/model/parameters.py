@@ -28,7 +28,7 @@ MAX_DIGITS: Final = 4300
 MAX_EXPONENT: Final = 308
 
 _INTEGER = re.compile(r"-?[0-9]+", re.ASCII)
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?0*([0-9]+))?", re.ASCII)
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?([0-9]+))?", re.ASCII)
 _BOOLEAN = {"true": True, "false": False, "1": True, "0": False}
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
@@ -81,7 +81,7 @@ def read_number(text: str) -> Decimal:
     if len(text) > MAX_DIGITS:
         raise ValueError(f"must have at most {MAX_DIGITS} digits")
     # The exponent is looked at before Decimal sees it: 1e999999999 costs nothing to write.
-    if match.group(1) is not None and len(match.group(1)) > 4:
+    if len((match.group(1) or "").lstrip("0")) > 4:
         raise ValueError("must be a number from 1e-308 to 1e308")
     number = Decimal(text)
     if abs(number.adjusted()) > MAX_EXPONENT:

@@ -139,6 +139,15 @@ def test_a_forwarded_that_is_broken_says_nothing(value: str) -> None:
     assert forwarded(value) == NOBODY
 
 
+@pytest.mark.parametrize(
+    "value",
+    [" " * 30_000 + '"', 'for="' + "\\x" * 15_000, "for=" + "x" * 30_000 + '"', "x" * 30_000],
+)
+def test_a_forwarded_of_30_kib_that_is_broken_is_read_once(value: str) -> None:
+    """Tried in every way it would take a minute."""
+    assert forwarded(value).address is None
+
+
 def test_a_line_that_a_caller_broke_hides_nothing_that_a_proxy_adds_as_its_own_line() -> None:
     assert str(forwarded('for="6.6.6.6', "for=192.0.2.1").address) == "192.0.2.1"
 
