@@ -13,10 +13,11 @@ from pathlib import Path
 
 from bench import calls, crowds, lanes, several_nodes
 from bench.load import require_wrk
-from bench.servers import Node, bare_server
+from bench.servers import Node, Server, bare_server
 from bench.table import Row, print_table
 
 SECONDS = 5
+PARTS = ("calls", "lanes", "postgresql", "many")
 
 
 def main() -> int:
@@ -29,37 +30,42 @@ def main() -> int:
 
 
 def _measured(folder: Path, seconds: int, *, short: bool, part: str) -> list[Row]:
-    if part == "postgresql":
-        bare = bare_server()
-        try:
-            return several_nodes.measure(folder, bare, seconds, short=short)
-        finally:
-            bare.stop()
-    Node.start(folder / "first").server.stop()  # makes files and caches: not what is measured
-    bare, node = bare_server(), Node.start(folder / "first")
-    rows = [Row("`firesteel serve` ready", f"{node.ready_s:.2f} s", wanted="2 s")]
+    bare = bare_server()
     try:
-        try:
-            rows += calls.measure(bare, node, seconds)
-            rows += crowds.waiting_callers(bare, node, seconds)
-        finally:
-            node.server.stop()
-        rows += lanes.measure(folder)
-        rows += several_nodes.measure(folder, bare, seconds, short=short)
-        if not short:
+        rows: list[Row] = []
+        if part in ("all", "calls"):
+            rows += _calls(folder, bare, seconds)
+        if part in ("all", "lanes"):
+            rows += lanes.measure(folder)
+        if part in ("all", "postgresql"):
+            rows += several_nodes.measure(folder, bare, seconds, short=short)
+        if part in ("all", "many") and not short:
             rows += crowds.million_waiting(folder)
             rows += crowds.eight_hours(folder, bare, seconds)
+        return rows
     finally:
         bare.stop()
-    return rows
+
+
+def _calls(folder: Path, bare: Server, seconds: int) -> list[Row]:
+    first = Node.start(folder / "first")
+    first.server.stop()  # it made files and caches, which is not what is measured below
+    node = Node.start(folder / "first")
+    try:
+        return [
+            Row("`firesteel serve` ready, an empty data directory", f"{first.ready_s:.2f} s"),
+            Row("`firesteel serve` ready", f"{node.ready_s:.2f} s", wanted="2 s"),
+            *calls.measure(bare, node, seconds),
+            *crowds.waiting_callers(bare, node, seconds),
+        ]
+    finally:
+        node.server.stop()
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--seconds", type=int, default=SECONDS, help="of one run of wrk")
-    parser.add_argument(
-        "--part", choices=["all", "postgresql"], default="all", help="what to measure"
-    )
+    parser.add_argument("--part", choices=["all", *PARTS], default="all", help="what to measure")
     parser.add_argument("--short", action="store_true", help="leave out the millions of messages")
     return parser.parse_args()
 
