@@ -17,6 +17,7 @@ import string
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version as package_version
 from pathlib import Path
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from firesteel import processors
 from firesteel.admin.access import LOCAL
 from firesteel.admin.accounts.accounts import Accounts
 from firesteel.admin.app import create_app
@@ -95,6 +97,8 @@ def main() -> int:
     handover = Handover.take(os.environ)
     hold_on_to(handover.lifeline_fd)
     configure(handover.settings.log_level, handover.settings.log_format)
+    if handover.settings.store_path is not None:
+        processors.keep_to_one()
     try:
         return uvloop.run(_run(handover))
     except StoreUnavailable as error:
@@ -107,7 +111,9 @@ def main() -> int:
 
 async def _run(handover: Handover) -> int:
     """From the opening of the store to the end; the exit code."""
-    stop: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(initializer=processors.roam))
+    stop: asyncio.Future[int] = loop.create_future()
     _stop_on_signals(stop)
     doors = Doors(handover)
     refusing = asyncio.ensure_future(_refuse_when_late(handover.settings, doors))

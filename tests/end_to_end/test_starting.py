@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from tests.support.node import (
     running_node,
     until_ready,
 )
+from tests.support.processes import children
 
 SAID = {"public_url": "type", "admin_url": "reason"}
 WORKFLOW = {"steps": [{"name": "answer", "map": {"value": "{% 1 %}"}}]}
@@ -74,3 +76,24 @@ def test_health_waits_for_the_project_and_not_after_a_crash(
     finally:
         node.print_output()
         node.stop()
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2,
+    reason="needs Linux and two processors",
+)
+def test_on_two_processors_the_engine_keeps_to_one_and_leaves_workers_both(tmp_path: Path) -> None:
+    had = os.sched_getaffinity(0)
+    two = set(sorted(had)[:2])
+    os.sched_setaffinity(0, two)
+    try:
+        with running_node(tmp_path / "data") as node:
+            engine = node.address["pid"]
+            workers = children(node.process.pid) - {engine}
+            kept = os.sched_getaffinity(engine)
+            assert len(kept) == 1
+            assert kept < two
+            assert [os.sched_getaffinity(pid) for pid in workers] == [two] * len(workers)
+            assert workers
+    finally:
+        os.sched_setaffinity(0, had)

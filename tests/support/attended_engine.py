@@ -103,6 +103,9 @@ class Attended:
         self.work.append(work)
         self.news.set()
 
+    def flush(self) -> None:
+        """Attempts are at hand as soon as they are given."""
+
     def lease_until(self, until_s: float) -> None:
         self.leases.append(until_s)
 

@@ -115,6 +115,9 @@ class Dispatcher:
                 self._commits.run(self._prepare(claim))
             else:
                 self._start(claim, plan)
+        # Callers are told next, which takes the loop a while: workers begin meanwhile.
+        if self._pool is not None:
+            self._pool.flush()
 
     async def _prepare(self, claim: Claim) -> None:
         try:

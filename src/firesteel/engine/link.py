@@ -91,6 +91,7 @@ class Link(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The worker has connected; it is nobody until it said Hello."""
         self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=0)  # or uvloop writes when its turn ends
 
     def data_received(self, data: bytes) -> None:
         """Frames of the worker, in order."""
@@ -137,10 +138,10 @@ class Link(asyncio.Protocol):
         if self._transport is None:
             return
         if not self._outgoing:
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self.flush)
         self._outgoing.append(frames.encode_long(frame) if long else frames.encode(frame))
         if long:
-            self._flush()
+            self.flush()
 
     def define(self, definition: Definition) -> None:
         """Make sure that the worker knows the version."""
@@ -158,7 +159,8 @@ class Link(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Let what was sent leave now, and not at the end of the loop's turn."""
         outgoing, self._outgoing = self._outgoing, []
         if self._transport is not None and outgoing:
             long = outgoing.pop() if type(outgoing[-1]) is bytearray else None

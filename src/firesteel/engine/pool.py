@@ -183,6 +183,11 @@ class Pool:
         else:
             self._hand(link, work)
 
+    def flush(self) -> None:
+        """Let what was handed out leave now, and not at the end of the loop's turn."""
+        for link in self._links:
+            link.flush()
+
     async def wait_for_worker(self, timeout_s: float) -> bool:
         """Until a worker has joined; False when the time is over."""
         joined: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+from firesteel.processors import roam
 from firesteel.shares import Room, Turns
 
 SPOOLED_FROM_BYTES: Final = 1024 * 1024
@@ -26,7 +27,7 @@ class Spool:
     ``open``."""
 
     def __init__(self, directory: Path, *, limit_bytes: int, loads_limit_bytes: int) -> None:
-        self.threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="spool")
+        self.threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="spool", initializer=roam)
         self.disk = Room(limit_bytes)
         self.loads = Turns(Room(loads_limit_bytes))
         self._directory = directory

@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from firesteel.admin.accounts.attempts import TooManyAttempts
+from firesteel.processors import roam
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +51,9 @@ class Passwords:
 
     def __init__(self, cost: Cost | None = None) -> None:
         self._cost = cost or Cost()
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="firesteel-password")
+        self._pool = ThreadPoolExecutor(
+            1, thread_name_prefix="firesteel-password", initializer=roam
+        )
         self._waiting = 0
 
     async def hashed(self, password: str) -> str:

@@ -11,6 +11,7 @@ from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from firesteel.errors import StoreUnavailable
+from firesteel.processors import roam
 from firesteel.store.sql.database import READ_TIMEOUT_S
 from firesteel.store.sqlite.connection import SqliteConnection, open_reader
 from firesteel.store.sqlite.safety import is_unusable
@@ -43,7 +44,9 @@ class Readers:
         self._path = path
         self._free: SimpleQueue[SqliteConnection] = SimpleQueue()
         self._opened: list[SqliteConnection] = []
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="firesteel-reader")
+        self._pool = ThreadPoolExecutor(
+            threads, thread_name_prefix="firesteel-reader", initializer=roam
+        )
 
     async def read(
         self, work: Callable[[SqliteConnection], T], *, timeout_s: float = READ_TIMEOUT_S
