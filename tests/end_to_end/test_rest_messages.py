@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -201,3 +202,23 @@ def test_all_that_failed_is_counted_and_replayed_in_bulk(node: RunningNode) -> N
 def _ended(node: RunningNode, number: int) -> dict[str, Any] | None:
     bulk: dict[str, Any] = node.admin("GET", f"{BULK}/{number}")
     return None if bulk["state"] == "running" else bulk
+
+
+def test_a_message_of_many_megabytes_is_whole_by_rest_and_has_its_beginning_in_the_console(
+    node: RunningNode,
+) -> None:
+    order = {"order_no": "long", "city": "Kalmar", "rest": "é😀\n" * 600_000}
+    text = json.dumps(order, ensure_ascii=False)
+    answer = node.call("orders", content=text.encode())
+    assert answer.status_code == 202, answer.text
+    message_id = answer.headers["firesteel-message-id"]
+    body = shown(node, message_id)["request"]["body"]
+    assert body == {"size_bytes": len(text.encode()), "text": text, "base64": None}
+    page = f"{node.address['admin_url']}/w/test/messages/{message_id}"
+    bearer = {"Authorization": f"Bearer {node.address['token']}"}
+    console = node.client.get(page, headers=bearer)
+    assert re.search("the first 65.536 characters", console.text)
+    assert len(console.text) < 1_000_000
+    edit = node.client.get(f"{page}/edit", headers=bearer)
+    assert edit.status_code == 413
+    assert "What is over 4 MiB long is not edited here" in edit.text

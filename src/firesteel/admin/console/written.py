@@ -71,6 +71,11 @@ def person(actor: str) -> str:
     return {"user": name, "token": f"the token {name}"}.get(kind, actor) if name else actor
 
 
+def sentence(value: str) -> str:
+    """A text of an error as a sentence begins; the rest stays, as names and units are written."""
+    return value[:1].upper() + value[1:]
+
+
 FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "number": number,
     "size": size,
@@ -80,4 +85,5 @@ FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "iso": iso,
     "part": part,
     "person": person,
+    "sentence": sentence,
 }
