@@ -87,6 +87,27 @@ def test_it_fails_when_messages_go_before_they_are_archived(tmp_path: Path, repo
     assert lost
 
 
+def test_an_archive_that_takes_nothing_is_a_metric_and_nothing_is_purged(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir(mode=0o700)
+    (tmp_path / "data" / "archive").write_text("no folder")
+    with running_node(tmp_path / "data", **dict([hasty(tmp_path)])) as node:
+        node.admin("PUT", "/workspaces/test/integrations/Kept", json=DOCUMENT)
+        sent = call(node)
+        wait_until(lambda: failing(node) == "1.0")
+        assert stored(node) == sent
+        (tmp_path / "data" / "archive").unlink()
+        wait_until(lambda: failing(node) == "0.0")
+        wait_until(lambda: not stored(node))
+    assert archived(tmp_path) == sent
+
+
+def failing(node: RunningNode) -> str:
+    """What the metric says; "" where there is none."""
+    text = node.client.get(f"{node.address['admin_url']}/metrics").text
+    found = [line for line in text.splitlines() if line.startswith("firesteel_archive_failing ")]
+    return found[0].split()[1] if found else ""
+
+
 CANARIES = (
     "key-canary-0123456789",
     "cookie-canary",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import ipaddress
 import json
 import os
 import shutil
 import socket
 import sqlite3
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -302,8 +304,10 @@ def test_the_kernel_says_whether_the_clock_is_synchronised() -> None:
     assert machine._synchronised() in (True, False, None)
 
 
-def write_certificate(directory: Path, *, days: float, name: str) -> tuple[Path, Path]:
-    """A certificate that is valid for so many days from now, and its key."""
+def write_certificate(
+    directory: Path, *, days: float, name: str, hosts: Sequence[x509.GeneralName] = ()
+) -> tuple[Path, Path]:
+    """A certificate for ``hosts`` that is valid for so many days from now, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = dt.datetime.now(dt.UTC)
@@ -315,10 +319,12 @@ def write_certificate(directory: Path, *, days: float, name: str) -> tuple[Path,
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - dt.timedelta(days=40))
         .not_valid_after(now + dt.timedelta(days=days))
-        .sign(key, hashes.SHA256())
     )
+    if hosts:
+        made = made.add_extension(x509.SubjectAlternativeName(hosts), critical=False)
+    signed = made.sign(key, hashes.SHA256())
     files = directory / f"{name}.pem", directory / f"{name}.key"
-    files[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    files[0].write_bytes(signed.public_bytes(serialization.Encoding.PEM))
     files[1].touch(0o600)
     files[1].write_bytes(
         key.private_bytes(
@@ -345,6 +351,45 @@ def test_a_certificate_is_told_of_before_it_expires(
     monkeypatch.setenv("FIRESTEEL_TLS_KEY", str(key))
     code, found = shown()
     assert (code, found.get("tls", {}).get("level")) == wanted
+
+
+HOSTS = (
+    x509.DNSName("firesteel.example.com"),
+    x509.DNSName("*.Example.org"),
+    x509.IPAddress(ipaddress.ip_address("192.0.2.7")),
+)
+
+
+@pytest.mark.parametrize(
+    ("host", "hosts", "wanted"),
+    [
+        ("firesteel.example.com", HOSTS, None),
+        ("Firesteel.Example.Com:8443", HOSTS, None),
+        ("hooks.example.org", HOSTS, None),
+        ("192.0.2.7", HOSTS, None),
+        ("example.org", HOSTS, "fault"),
+        ("a.hooks.example.org", HOSTS, "fault"),
+        ("192.0.2.8", HOSTS, "fault"),
+        ("one", (), "fault"),  # the subject's name counts no more
+    ],
+)
+def test_a_certificate_must_have_the_name_that_callers_are_told(
+    data: Path,
+    shown: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    host: str,
+    *,
+    hosts: Sequence[x509.GeneralName],
+    wanted: str | None,
+) -> None:
+    certificate, key = write_certificate(data, days=90, name="one", hosts=hosts)
+    monkeypatch.setenv("FIRESTEEL_TLS_CERT", str(certificate))
+    monkeypatch.setenv("FIRESTEEL_TLS_KEY", str(key))
+    monkeypatch.setenv("FIRESTEEL_PUBLIC_URL", f"https://{host}")
+    code, found = shown()
+    assert (code, found.get("tls", {}).get("level")) == (int(wanted == "fault"), wanted)
+    monkeypatch.setenv("FIRESTEEL_TRUSTED_PROXIES", "192.0.2.1")
+    assert shown()[0] == 0
 
 
 def test_a_certificate_and_the_key_of_another_one_are_a_fault(

@@ -174,6 +174,12 @@ FAMILIES: Final = (
     _of_all("disk_bytes", "gauge", "node", "Size of the disk of a store on SQLite."),
     _of_all("disk_free_bytes", "gauge", "node", "Free room on it."),
     _of_all("disk_reserve_bytes", "gauge", "node", "Free room below which calls are refused."),
+    _of_all(
+        "archive_failing",
+        "gauge",
+        "node",
+        "1 while the archive takes nothing; what is to be archived stays in the store.",
+    ),
     _of_all("api_keys", "gauge", "store", "API keys that expire soon or have expired.", "expiry"),
     _of_all("nodes", "gauge", "store", "Nodes that work on the store.", "role"),
 )

@@ -30,6 +30,7 @@ def read_node(engine: Engine, readings: Readings) -> None:
     if engine.refusal is not None:
         readings.add("refusing", 1, engine.refusal)
     readings.add("paused", engine.pausing.now is not None)
+    readings.add("archive_failing", bool(engine.archive.fault))
     readings.add("waiting_callers", engine.waiting_callers)
     _read_ports(engine, readings)
     _read_workers(engine, readings)

@@ -42,6 +42,27 @@ def certificate(case: Case) -> Iterator[Finding]:
         says = f"everyone may read the key (mode {mode:04o})"
         yield warning("tls", says, f"chmod 0600 {settings.tls_key}")
     yield _validity(settings.tls_cert)
+    host = urlsplit(settings.public_url or "").hostname
+    # Behind a proxy that ends TLS, the name that callers know is for the proxy's certificate.
+    if host and not settings.trusted_proxies and not _is_for(settings.tls_cert, host):
+        says = f"the certificate is not for {host}, the host of public_url: callers refuse it"
+        yield fault("tls", says, "get one with that name, or correct public_url")
+
+
+def _is_for(path: Path, host: str) -> bool:
+    """Whether a name of the certificate is the host's, as RFC 9525 compares them: its subject does
+    not count, and ``*`` stands for one whole label, the first."""
+    from cryptography import x509
+
+    found = x509.load_pem_x509_certificate(path.read_bytes())
+    try:
+        names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return False
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(host) in names.get_values_for_type(x509.IPAddress)
+    known = {name.lower() for name in names.get_values_for_type(x509.DNSName)}
+    return bool(known & {host.lower(), f"*.{host.lower().partition('.')[2]}"})
 
 
 def _validity(path: Path) -> Finding:
