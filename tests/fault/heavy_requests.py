@@ -116,6 +116,8 @@ def heavy_requests() -> list[Heavy]:
         one("a form of 43,000 fields", form, 400),
         one("XML of 7,000 elements", post("Xml", elements, "application/xml"), 202),
         one("8,000 values to redact", post("Redact", named), 202),
+        one("31 KiB of rows to redact", post("Redact", filled(b"a\n", 31 * KIB), "text/csv"), 202),
+        one("255 KiB of them", post("Redact", filled(b"a\n", LOOP_BYTES), "text/csv"), 202),
         one("a query of 8 KiB", request("GET", f"/test/Query?{query}"), 400),
         one("a query of escapes", request("GET", "/test/Query?" + "%41" * 2_600), 400),
         one("90 headers of 340 bytes", plain(**{f"X-{n}": "x" * 340 for n in range(90)}), 202),
