@@ -43,11 +43,20 @@ def opens(node: RunningNode, secret: str) -> list[int]:
     return [node.call(name, headers=headers).status_code for name in ("Prices", "Stock")]
 
 
+def test_a_response_without_a_workflow_says_that_it_counts_for_nothing(node: RunningNode) -> None:
+    shown = page(node, "GET", "/w/test/integrations/Prices/response").text
+    assert "this response counts for nothing" in shown
+    assert "The response is kept" not in shown
+
+
 def test_a_consumer_is_added_granted_given_a_key_and_rotated(node: RunningNode) -> None:
     added = page(node, "POST", AT, data={"name": "ACME"})
     assert added.url.path == f"{AT}/ACME"
     granted = page(node, "POST", f"{AT}/ACME/grants", data={"integration": ["Prices"]})
     assert granted.status_code == 200
+    named = f'<a href="{AT}/ACME">ACME</a>'
+    assert named in page(node, "GET", "/w/test/integrations/Prices").text
+    assert named not in page(node, "GET", "/w/test/integrations/Stock").text
     old = secret_in(page(node, "POST", f"{AT}/ACME/keys/add", data={"label": "ERP"}))
     assert opens(node, old) == [202, 401]
     revealed = page(node, "POST", f"{AT}/ACME/keys/reveal", data={"label": "ERP"})

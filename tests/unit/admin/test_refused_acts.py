@@ -154,7 +154,7 @@ async def test_refused_acts_are_found_in_the_console_and_by_rest(office: Office)
     await (await office.token("view"))("GET", "/api/v1/tokens")
     admin: Client = await office.signed_in("root", "admin")
     page = (await admin("GET", "/audit?action=access")).body.decode()
-    assert "refused acts" in page
+    assert "refusals" in page
     assert "GET /api/v1/tokens" in page
     assert "lacks administer, from 127.0.0.1" in page
     (item,) = (await admin("GET", "/api/v1/audit?action=access.refuse")).json["items"]

@@ -28,7 +28,7 @@ KINDS = (
     ("secret", "secrets"),
     ("user", "users"),
     ("token", "tokens"),
-    ("access", "refused acts"),
+    ("access", "refusals"),
     ("encryption", "the encryption key"),
     ("store", "the store"),
     ("workers", "workers"),

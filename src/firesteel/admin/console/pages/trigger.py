@@ -96,6 +96,10 @@ async def trigger_page(
     more = {"unsaved": editing.conflict is not None, "act": ""}
     owner = KeysOf("trigger", editing.workspace, editing.name)
     keys = await key_values(owner, engine, publisher, access)
+    granted: list[str] = []
+    if not editing.never_published:
+        published = await publisher.find(editing.workspace, editing.name)
+        granted = await publisher.consumers.granted(published.trigger_no)
     return await render(
         request,
         "trigger/trigger.html",
@@ -107,6 +111,7 @@ async def trigger_page(
         types=trigger_form.TYPES,
         kinds=authentication_form.KINDS,
         presets=authentication_form.PRESETS,
+        granted=granted,
         handshakes=authentication_form.HANDSHAKES,
         **{**more, **keys, **values},
     )
