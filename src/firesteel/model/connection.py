@@ -38,6 +38,8 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # token, RFC 9110 sec
 _SQL_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+_]*://.*", re.DOTALL)
 _AUTHORITY = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+_]*://)(?P<user>[^/?#]*)@", re.DOTALL)
 _DIALECT = re.compile(r"(?P<name>[a-zA-Z][a-zA-Z0-9_]*)(?:\+[a-zA-Z0-9_]+)?://")
+# What stands in clear is found in it each time that it is shown, in a time that is its square.
+SQL_URL_MOST = 4096
 _KEPT_BY_US = frozenset({"host", "content-length", "transfer-encoding", "connection"})
 
 PoolSize = Annotated[int, Field(ge=1, le=1000)]
@@ -47,6 +49,8 @@ def _sql_url(value: str) -> str:
     if not value.startswith("${") and not _SQL_URL.fullmatch(value):
         hint = "such as postgresql+psycopg://user:${ERP_PASSWORD}@host/database"
         raise refuse("url_invalid", "must be a database URL of SQLAlchemy", hint)
+    if len(value) > SQL_URL_MOST:
+        raise refuse("url_invalid", f"a database URL has at most {SQL_URL_MOST} characters")
     return value
 
 

@@ -52,6 +52,7 @@ def test_an_empty_file_holds_no_connections() -> None:
         ("[]\n", 1, 1, "wrong_type", ""),
         ("a: {sql: x://\n", 2, 1, "yaml_syntax", ""),
         ("a: {sql: notaurl}\n", 1, 10, "url_invalid", "postgresql+psycopg://"),
+        (f"a: {{sql: 'sqlite://{'?' * 4088}'}}\n", 1, 10, "url_invalid", ""),
         ("a: {sql: 'nodb://x'}\n", 1, 10, "dialect_unknown", "known: sqlite, postgresql"),
         ("a: {sql: 'postgres://x'}\n", 1, 10, "dialect_unknown", "did you mean postgresql?"),
         ("a: {sql: 'mysq+pymysql://x'}\n", 1, 10, "dialect_unknown", "did you mean mysql?"),
