@@ -38,6 +38,9 @@ _INNER_LIST = re.compile(r" {2,3}([-*+]|\d+\.) ")
 _ITEM_LINK = re.compile(r"\]\(([\w./-]+\.md)\)")
 # What a browser fetches by itself, by element and attribute.
 _FETCHED: Final = {"script": "src", "img": "src", "iframe": "src", "source": "src", "link": "href"}
+_CELL = re.compile(r"<td\b[^>]*>.*?(?=<td\b|</td>|</tr>|</table>)", re.DOTALL)
+_CODE = re.compile(r"<code>([^<]*)</code>")
+_JOINT, _BREAK = re.compile("(?<=[^_/])[_/]"), r"\g<0><wbr>"
 
 Nav = list[dict[str, "str | Nav"] | str]
 
@@ -69,12 +72,24 @@ def build(root: Path, site: Path) -> int:
     if done.returncode:
         said = _COLOUR.sub("", f"{done.stdout}{done.stderr}")
         raise SiteFault(said.partition("Traceback")[0].strip())
+    let_names_break(stage / "site")
     faults = list(site_faults(stage / "site"))
     if faults:
         raise SiteFault("\n".join(faults))
     shutil.rmtree(site, ignore_errors=True)
     (stage / "site").rename(site)
     return len(list(site.rglob("*.html")))
+
+
+def let_names_break(site: Path) -> None:
+    """Let long names in tables go on in the next line behind ``_`` and ``/``, and nowhere else."""
+    for page in site.rglob("*.html"):
+        text = page.read_text()
+        page.write_text(_CELL.sub(lambda cell: _CODE.sub(_breaking, cell[0]), text))
+
+
+def _breaking(code: re.Match[str]) -> str:
+    return f"<code>{_JOINT.sub(_BREAK, code[1])}</code>"
 
 
 def copy_pages(root: Path, pages: Path) -> None:

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from scripts.docs_site import SiteFault, build, copy_pages, navigation, site_faults
+from scripts.docs_site import (
+    SiteFault,
+    build,
+    copy_pages,
+    let_names_break,
+    navigation,
+    site_faults,
+)
 
 INDEX = """# Documentation
 
@@ -93,3 +100,15 @@ def test_what_a_browser_would_fetch_from_elsewhere_is_a_fault(tmp_path: Path) ->
         "a.html: gone.png: no such file",
         "a.html: no.md: no such file",
     ]
+
+
+def test_names_in_tables_break_behind_their_parts_only(tmp_path: Path) -> None:
+    code = "<code>firesteel_api/__init__</code>"
+    (tmp_path / "index.html").write_text(f"<table><tr><td>{code}</td></tr></table><p>{code}</p>")
+
+    let_names_break(tmp_path)
+
+    assert (tmp_path / "index.html").read_text() == (
+        "<table><tr><td><code>firesteel_<wbr>api/<wbr>__init_<wbr>_</code></td></tr></table>"
+        f"<p>{code}</p>"
+    )
