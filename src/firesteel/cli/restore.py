@@ -156,8 +156,8 @@ def _key(settings: Settings, backup: BackUp, key_file: Path | None) -> tuple[byt
         from firesteel.engine.data_keys import key_id
 
         raise OperatorError(
-            f"the key {key_id(key).hex()} does not open the secrets in the back-up{_ids(backup)}; "
-            "nothing was restored",
+            f"the key {key_id(key).hex()} does not open the secrets in the back-up"
+            f"{_ids(backup).replace(', the one', '; needed is the one')}; nothing was restored",
             code=error.code,
         ) from error
     return key, settings.encryption_key is None
