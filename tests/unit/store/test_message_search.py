@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from firesteel.model.execution import Failure, State
 from firesteel.store.history import MessageFilter
 from firesteel.store.migrations import migrate
-from firesteel.store.sql import payload_scan
+from firesteel.store.sql import message_search, payload_scan
 from firesteel.store.sql.dialects import SQLITE
 from firesteel.store.sql.failure_groups import failure_groups
 from firesteel.store.sql.message_rows import summaries, targets
@@ -48,7 +49,6 @@ def plans(connection: SqliteConnection, filter: MessageFilter) -> list[list[str]
     [
         ({}, ["ix_execution_trigger"]),
         ({"before_no": 7}, ["ix_execution_trigger"]),
-        ({"state": State.SUCCEEDED}, ["ix_execution_trigger"]),
         ({"state": State.FAILED}, ["ix_execution_unsuccessful"]),
         ({"state": State.CANCELLED}, ["ix_execution_unsuccessful"]),
         ({"state": State.SKIPPED, "consumer": "a"}, ["ix_execution_unsuccessful"]),
@@ -181,3 +181,80 @@ def test_a_search_for_a_text_looks_at_one_execution_at_a_time(
     ]
     assert not [step for step in plan if step.startswith("SCAN")]
     assert all("INTEGER PRIMARY KEY" in step for step in plan), plan
+
+
+TRIGGERS = 4
+STATES = ("succeeded", "failed", "waiting")
+
+
+def scatter(connection: SqliteConnection, chance: random.Random, count: int) -> dict[int, int]:
+    """Executions of four triggers, of which one's hardly ever succeed; the trigger of each that
+    did, by its number."""
+    connection.execute("INSERT INTO workspace (no, name, created_at_us) VALUES (1, 'w', 0)")
+    for no in range(1, TRIGGERS + 1):
+        connection.execute(INTEGRATION.replace("(1, 1, 'i'", f"({no}, 1, 'i{no}'"))
+    succeeded = {}
+    for no in range(1, count + 1):
+        trigger = chance.choice((1, 2, 2, 3, 4, 4, 4))
+        weights = (1, 0, 90) if trigger == 4 else (5, 3, 2)
+        (state,) = chance.choices(STATES, weights)
+        connection.execute(
+            "INSERT INTO execution (no, message_no, run, trigger_no, version_no, position, state)"
+            " VALUES (?, ?, 1, ?, 1, ?, ?)",
+            (no, no, trigger, no, state),
+        )
+        if state == "succeeded":
+            succeeded[no] = trigger
+    return succeeded
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_latest_that_succeeded_are_found_however_few_of_a_trigger_did(
+    connection: SqliteConnection, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    chance = random.Random(seed)
+    monkeypatch.setattr(message_search, "_LATEST", chance.choice((1, 3, 10)))
+    succeeded = scatter(connection, chance, 300)
+    for integration in (None, "i1", "i4"):
+        for before_no in (None, 150, 5, 1):
+            limit = chance.choice((1, 4, 50))
+            filter = MessageFilter(
+                limit=limit, state=State.SUCCEEDED, integration=integration, before_no=before_no
+            )
+            expected = [
+                no
+                for no, trigger in sorted(succeeded.items(), reverse=True)
+                if integration in (None, f"i{trigger}") and (before_no is None or no < before_no)
+            ][:limit]
+            assert numbers_of_page(connection, filter) == expected
+
+
+def test_of_a_trigger_of_which_all_wait_no_more_is_read_than_the_page_goes_back(
+    connection: SqliteConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted in steps of SQLite's machine, a thousand at a time."""
+    scatter(connection, random.Random(1), 0)
+    row = "INSERT INTO execution (no, message_no, run, trigger_no, version_no, position, state)"
+    for trigger, first, last, state in (
+        (1, 1, 20_000, "waiting"),
+        (2, 20_001, 20_100, "succeeded"),
+    ):
+        connection.execute(
+            "WITH RECURSIVE n(i) AS (SELECT ? UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
+            f"{row} SELECT i, i, 1, ?, 1, i, ? FROM n",
+            (first, last, trigger, state),
+        )
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    connection.set_progress_handler(count, 1000)
+    filter = MessageFilter(limit=50, state=State.SUCCEEDED)
+    assert numbers_of_page(connection, filter) == list(range(20_100, 20_050, -1))
+    assert steps < 20
+    monkeypatch.setattr(message_search, "_LATEST", 30_000)  # the whole trigger, as a defect
+    numbers_of_page(connection, filter)
+    assert steps > 60

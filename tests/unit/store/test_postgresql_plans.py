@@ -80,6 +80,8 @@ PAGES: dict[str, dict[str, Any]] = {
     "by integration": {"integration": "Good"},
     "an older page": {"before_no": 15_000},
     "the oldest": {"oldest_first": True},
+    "succeeded": {"state": State.SUCCEEDED},
+    "succeeded, an older page": {"state": State.SUCCEEDED, "before_no": 15_000},
     "failed": {"state": State.FAILED},
     "failed, oldest": {"state": State.FAILED, "oldest_first": True, "after_no": 7},
     "failed, not repeated": {"state": State.FAILED, "unrepeated": True},

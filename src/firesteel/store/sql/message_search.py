@@ -55,6 +55,9 @@ Condition = ColumnElement[bool]
 # A wall clock that was set back by less than this hides no message from a list by time.
 _CLOCK_SLACK_US = 3600 * 1_000_000
 
+# Of a trigger's executions the first look for those that succeeded is at so many.
+_LATEST = 1000
+
 _e, _m, _s = execution.c, message.c, search.c
 _OF_TRIGGER: Condition = _e.trigger_no == bindparam("trigger_no")
 _HIGHEST = 2**63 - 1
@@ -72,6 +75,8 @@ class Questions:
 def numbers_of_page(connection: Connection, filter: MessageFilter) -> list[int]:
     """The execution numbers of the page, latest first, or oldest first."""
     triggers = triggers_of(connection, filter)
+    if filter.state is State.SUCCEEDED and not (_by_message(filter) or filter.oldest_first):
+        return _latest_succeeded(connection, filter, triggers)
     asked = questions(filter, triggers, connection.dialect)
     first = heapq.nsmallest if filter.oldest_first else heapq.nlargest
     return first(filter.limit, _answers(connection, filter, triggers, asked))
@@ -117,6 +122,46 @@ def _answers(
         for question in asked.each:
             rows = question.run(connection, trigger_no=trigger_no, **bounds)
             yield from (number for (number,) in rows)
+
+
+def _latest_succeeded(
+    connection: Connection, filter: MessageFilter, triggers: list[int]
+) -> list[int]:
+    """No index has them alone, as it would be written for each message; and of a trigger of which a
+    million wait or have failed, a walk from its latest on may find none. So each is first asked
+    about its latest few; then those that may have more, as far back as the page goes by now."""
+    near, far = (
+        Prepared.of(question, connection.dialect) for question in _succeeded_of_trigger(filter)
+    )
+    found: dict[int, None] = {}
+    may_have_more = []
+    for trigger_no in triggers:
+        numbers = [number for (number,) in near.run(connection, trigger_no=trigger_no)]
+        found.update(dict.fromkeys(numbers))
+        if len(numbers) < filter.limit:
+            may_have_more.append(trigger_no)
+    page = heapq.nlargest(filter.limit, found)
+    for trigger_no in may_have_more:
+        above_no = page[-1] if len(page) == filter.limit else 0
+        rows = far.run(connection, trigger_no=trigger_no, above_no=above_no)
+        found.update(dict.fromkeys(number for (number,) in rows))
+        page = heapq.nlargest(filter.limit, found)
+    return page
+
+
+def _succeeded_of_trigger(filter: MessageFilter) -> tuple[Select[Any], Select[Any]]:
+    """Among the trigger's latest executions, and among all above ``above_no``."""
+    latest = execution.alias("latest")
+    before = (
+        select(latest.c.no)
+        .where(latest.c.trigger_no == bindparam("trigger_no"), *_keyset(filter, latest.c.no))
+        .order_by(latest.c.no.desc())
+        .limit(1)
+        .offset(_LATEST)
+    )
+    found = select(_e.no).where(_OF_TRIGGER, *_of_execution(filter))
+    near = found.where(_e.no > func.coalesce(before.scalar_subquery(), 0))
+    return _ordered(near, filter), _ordered(found.where(_e.no > bindparam("above_no")), filter)
 
 
 def triggers_of(connection: Connection, filter: MessageFilter) -> list[int]:
