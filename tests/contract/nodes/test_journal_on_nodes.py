@@ -13,7 +13,7 @@ import pytest
 
 from firesteel.errors import StoreUnavailable
 from firesteel.model.execution import State
-from firesteel.store.bulletin import News, Ready, Settled
+from firesteel.store.bulletin import News, Ready, Settled, Told
 from firesteel.store.journal import Accepted, Claim, Duplicate, Ended, LaneFull
 from firesteel.store.postgresql import ledger
 from firesteel.store.postgresql.bulletin import PostgresqlBulletin
@@ -383,6 +383,35 @@ async def test_what_comes_while_a_trigger_is_waited_for_goes_with_what_waits(
     accepted = await asyncio.gather(first, *others)
     assert [one.sequence for one in accepted] == [2, 3, 4, 5, 6, 7]
     assert transactions() == before + 1
+
+
+async def test_who_has_slots_for_just_what_may_run_sends_nobody_to_look_for_more(
+    hands: tuple[Hand, Hand], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With 9 slots a trigger may have 8, and with 7 running one more: the next head of the lane."""
+    told: list[Ready] = []
+
+    def tell(_self: PostgresqlBulletin, news: Told) -> None:
+        if isinstance(news, Ready):
+            told.append(news)
+
+    monkeypatch.setattr(ledger, "_LOOK_EVERY_S", 3600.0)
+    gateway, worker = hands
+    gateway.journal.grant(0)
+    worker.journal.grant(0)
+    trigger = await gateway.trigger(concurrency=100)
+    for lane in range(8):
+        await gateway.accept_many(3, trigger, f"lane {lane}")
+    worker.journal.grant(9)
+    claims = await worker.taken(8)
+    assert await worker.settle(claims[0])
+    (head,) = await worker.taken()
+    monkeypatch.setattr(PostgresqlBulletin, "tell", tell)
+    for claim in (claims[1], claims[2], head):
+        assert await worker.settle(claim)
+        assert [one.message.sequence for one in await worker.taken()] != []
+    await worker.journal.renew()
+    assert told == []
 
 
 async def test_what_nobody_was_told_of_is_found_by_looking(

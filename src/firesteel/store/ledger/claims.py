@@ -169,8 +169,12 @@ class Claims:
         for row in rows:
             self._claim(trigger, row)
         self._write_claimed()
-        if len(rows) < count:
+        if self._none_left(rows, count):
             trigger.ready = False
+
+    def _none_left(self, rows: Sequence[Row], count: int) -> bool:
+        """Whether ``_oldest``, asked for ``count``, has given all that may run."""
+        return len(rows) < count
 
     def _oldest(self, trigger: TriggerMirror, count: int) -> Sequence[Row]:
         """Of what the trigger may run, whole; fewer where there are no more."""

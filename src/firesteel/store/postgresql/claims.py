@@ -69,8 +69,9 @@ class SharedClaims(Claims):
         super().__init__(mirror, pen, Statements(POSTGRESQL))
         self.became_ready: set[int] = set()
         self._journals: dict[int, list[JournalEntry]] = {}
-        # Triggers whose last look for what may run found less than there were slots for.
+        # Triggers of which the last look found no more that may run than there were slots for.
         self._short: set[int] = set()
+        self._gave_all = False
         # Of these, in this transaction: new heads of lanes, which have no turn in the tables yet;
         # and what else may run, asked for at once with those, of so many at most.
         self._heads: dict[int, list[Row]] = {}
@@ -168,18 +169,24 @@ class SharedClaims(Claims):
         for trigger in dict.fromkeys(triggers):
             most = self._mirror.allowance(trigger)
             if most > 0:
-                self._asked[trigger.no] = most, self._ask_ready(trigger, most)
+                self._asked[trigger.no] = most, self._ask_ready(trigger, most + 1)
+
+    def _none_left(self, rows: Sequence[Row], count: int) -> bool:
+        """Others are told of what is left, so it is known for sure."""
+        return self._gave_all
 
     def _oldest(self, trigger: TriggerMirror, count: int) -> Sequence[Row]:
-        """As ``Claims._oldest``, heads among them that have no turn yet."""
+        """As ``Claims._oldest``, heads among them that have no turn yet. One more is asked for, to
+        know whether it is there."""
         most, asked = self._asked.pop(trigger.no, (0, None))
         if asked is None or most < count:
-            asked = self._ask_ready(trigger, count)
-        ready = asked.fetchall()[:count]
-        (self._short.add if len(ready) < count else self._short.discard)(trigger.no)
+            asked = self._ask_ready(trigger, count + 1)
+        ready = asked.fetchall()
+        (self._short.discard if len(ready) > count else self._short.add)(trigger.no)
         heads = self._heads.pop(trigger.no, [])
+        self._gave_all = len(ready) + len(heads) <= count
         if not heads:
-            return ready
+            return ready[:count]
         oldest = sorted([*ready, *heads], key=lambda row: row[0])[:count]
         taken = {row[0] for row in oldest}
         self._heads[trigger.no] = [head for head in heads if head[0] not in taken]
