@@ -56,8 +56,8 @@ def test_killed_at_any_moment_of_a_purge_no_message_is_in_neither_place(
     with running_node(tmp_path / "data", **dict([hasty(tmp_path)])) as node:
         node.admin("PUT", "/workspaces/test/integrations/Kept", json=DOCUMENT)
         for _ in range(CYCLES[size]):
-            sent |= call(node)
             before = len(archived(tmp_path))
+            sent |= call(node)
             wait_until(lambda before=before: len(archived(tmp_path)) > before)
             time.sleep(chance.random() * LATEST_S)
             pid = node.engine_pid

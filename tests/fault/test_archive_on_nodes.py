@@ -77,8 +77,8 @@ def test_what_two_nodes_let_go_is_in_their_archive_once_each(
     with two_nodes(tmp_path, postgres, *changed) as members:
         for number in range(ROUNDS[size]):
             struck, other = members[number % 2], members[1 - number % 2]
-            sent |= calls(struck.running) | calls(other.running)
             before = len(ids(tmp_path))
+            sent |= calls(struck.running) | calls(other.running)
             wait_until(lambda before=before: len(ids(tmp_path)) > before)
             struck.kill()
             wait_until(lambda other=other: kept(other.running) == 0)
