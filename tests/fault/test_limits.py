@@ -146,13 +146,14 @@ def test_p16_an_engine_that_slept_blames_no_worker_for_it(sound: Scene) -> None:
     with sound.witness.holding(step=2, phase="end") as hold:
         call = sound.call("Hasty")
         hold.wait()
-        before = sound.service.node.worker_pids
+        before = set(sound.service.node.worker_pids)
         with sound.service.engine_stopped():
             hold.release()
             time.sleep(SLEEP_S)
     wait_until(lambda: sound.service.state(call) == "succeeded")
     assert sound.service.execution(call)["attempts"] == 1
-    assert sound.service.node.worker_pids == before
+    # One more may have come: another test has killed one before.
+    assert before <= set(sound.service.node.worker_pids)
 
 
 # P18
