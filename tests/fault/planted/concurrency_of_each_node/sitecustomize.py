@@ -10,7 +10,8 @@ rule = SharedTrigger.rule
 
 
 def _rule(self: Any, concurrency: int, *rest: Any) -> None:
-    rule(self, concurrency + self.elsewhere, *rest)
+    elsewhere = getattr(self, "elsewhere", 0)  # not known while the trigger is made
+    rule(self, concurrency + elsewhere, *rest)
 
 
 SharedTrigger.rule = _rule  # type: ignore[method-assign]
