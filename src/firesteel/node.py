@@ -271,7 +271,8 @@ class Node:
     async def start(self) -> None:
         """Recover, let workers join, publish the project, open the doors, say so. What is published
         already is served before the project is: after a crash callers wait for nothing else.
-        Balancers are told to wait for the project, but for an engine that died."""
+        Balancers are told to wait for the project. An engine that takes the place of one that died
+        publishes nothing: a key deleted since, or a newer version, would be gone on all nodes."""
         parts, settings = self._parts, self._settings
         parts.journal.listen(parts.dispatcher.claimed, self._store_lost)
         await self._engine.pausing.begin(self._handover.paused)
@@ -284,15 +285,16 @@ class Node:
         await parts.pool.start(socket.socket(fileno=self._handover.workers_fd))
         await self._housekeeper.start()
         serving = any(True for _ in self._engine.routes)
-        self._engine.starting = settings.project_dir is not None and not self._handover.again
+        project_dir = None if self._handover.again else settings.project_dir
+        self._engine.starting = project_dir is not None
         if serving:
             await self._open_doors()
-        if settings.project_dir is not None:
+        if project_dir is not None:
             # Documents are checked in a worker, and on a busy machine the first is slow to join.
             if parts.pool.free_link() is None:
                 await parts.pool.wait_for_worker(FIRST_WORKER_S)
             async with self._alone("project"):
-                await self._publisher.apply_project(settings.project_dir, self._workspace)
+                await self._publisher.apply_project(project_dir, self._workspace)
         self._engine.starting = False
         if not serving:
             await self._open_doors()

@@ -78,6 +78,24 @@ def test_health_waits_for_the_project_and_not_after_a_crash(
         node.stop()
 
 
+def test_an_engine_that_follows_one_that_died_does_not_publish_the_project_again(
+    tmp_path: Path,
+) -> None:
+    """What was deleted since, such as a key that has leaked, stays so. With nothing published the
+    ports open only when an engine has published what it publishes."""
+    project = ProjectFolder(tmp_path / "project")
+    add(project, "Removed")
+    with running_node(tmp_path / "data", project.path) as node:
+        assert node.call("Removed").status_code == 200
+        query = {"managed_by": "files"}
+        node.admin("DELETE", "/workspaces/test/integrations/Removed", params=query)
+        assert node.call("Removed").status_code == 404
+        node.kill_engine()
+        node.wait_ready()
+        assert node.call("Removed").status_code == 404
+        assert node.admin("GET", "/workspaces/test/integrations") == []
+
+
 @pytest.mark.skipif(
     not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2,
     reason="needs Linux and two processors",
