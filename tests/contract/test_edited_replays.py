@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import pytest
+
+from firesteel.errors import CallerError
 from firesteel.model.execution import State
 from firesteel.store.catalog import AuditFilter
 from firesteel.store.journal import Actor, Edit
@@ -97,3 +102,16 @@ async def test_retention_lets_go_of_edits_with_the_payload_that_they_changed(
     assert clock.passed_s * 1e6 > DAY_US
     replayed = await shop.done(State.FAILED)
     assert len(await shop.store.history.executions(replayed.message_id)) == 1
+
+
+async def test_who_replays_the_latest_execution_at_once_with_others_makes_one(shop: Shop) -> None:
+    failed = await shop.done(State.FAILED)
+    replay = shop.store.journal.replay
+    asked = [replay(failed.execution_no, shop.version_no, ANNA, latest=True) for _ in range(4)]
+    said = await asyncio.gather(*asked, return_exceptions=True)
+    refused = [one for one in said if isinstance(one, CallerError)]
+    assert [one.code for one in refused] == ["not_terminal"] * 3
+    # Who names the execution means it.
+    await shop.replay(failed.execution_no)
+    with pytest.raises(CallerError):
+        await replay(failed.execution_no, shop.version_no, ANNA, latest=True)

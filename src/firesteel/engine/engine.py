@@ -223,7 +223,7 @@ class Engine:
         detail = await self._execution(message_id, run)
         summary = detail.summary
         if summary.state is State.FAILED:
-            execution_no, _ = await self.replay(message_id, summary.run, actor)
+            execution_no, _ = await self.replay(message_id, run, actor)
             return Ended(execution_no, State.WAITING, changed=True)
         ended = await self.journal.retry_now(summary.execution_no, actor)
         self.feed.changed(detail.trigger_no, summary.execution_no)
@@ -249,7 +249,9 @@ class Engine:
         version_no = executions[0].version_no
         if not original_version:
             version_no = self.version_now(detail.trigger_no, version_no)
-        replayed = await self.journal.replay(detail.summary.execution_no, version_no, actor, edit)
+        replayed = await self.journal.replay(
+            detail.summary.execution_no, version_no, actor, edit, latest=run is None
+        )
         self.feed.changed(detail.trigger_no, replayed[0])
         return replayed
 

@@ -301,12 +301,19 @@ class Journal(Protocol):
         ...
 
     def replay(
-        self, execution_no: int, version_no: int, actor: Actor, edit: Edit | None = None
+        self,
+        execution_no: int,
+        version_no: int,
+        actor: Actor,
+        edit: Edit | None = None,
+        *,
+        latest: bool = False,
     ) -> Pending[tuple[int, str]]:
         """A new execution of a terminal execution's message under ``version_no``, linked to it, at
         the lane's tail; at its old place where the lane stopped at it, and the lane goes on, unless
         a person paused it. It runs on what that execution ran on, or on ``edit``, which is kept
-        with it; the message stays as it was received.
+        with it; the message stays as it was received. ``latest``: only where no other execution of
+        the message has come since, so that two people at once make one.
         Returns its number and public id. Raises CallerError ``unknown_execution``,
         ``not_terminal``, ``payload_purged``."""
         ...

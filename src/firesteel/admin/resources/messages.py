@@ -122,7 +122,12 @@ async def skip_message(
     return await _act(engine, access, "skip", (workspace, id, act))
 
 
-@router.post("/{id}/retry", responses=responses(*_UNKNOWN, "already_terminal", "not_waiting"))
+@router.post(
+    "/{id}/retry",
+    responses=responses(
+        *_UNKNOWN, "already_terminal", "not_waiting", "not_terminal", "payload_purged"
+    ),
+)
 async def retry_message(
     workspace: WorkspaceName,
     id: MessageId,

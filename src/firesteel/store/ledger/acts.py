@@ -103,7 +103,13 @@ class Acts:
         return Ended(execution_no, State.WAITING, True)
 
     def replay(
-        self, execution_no: int, version_no: int, actor: Actor, edit: Edit | None = None
+        self,
+        execution_no: int,
+        version_no: int,
+        actor: Actor,
+        edit: Edit | None = None,
+        *,
+        latest: bool = False,
     ) -> tuple[int, str]:
         """As ``Journal.replay``. Raises CallerError ``payload_purged`` too."""
         found = self._find(execution_no)
@@ -112,6 +118,8 @@ class Acts:
         if self._one(self._sql.has_payload, found.message_no) is None:
             raise CallerError("the message's payload is purged", code="payload_purged")
         (last,) = self._one(self._sql.last_replay, found.message_no) or (None,)
+        if latest and found.run != (last or 1):
+            raise CallerError("somebody has replayed it in this moment", code="not_terminal")
         run = (last or 1) + 1
         mirror = self._mirror
         mirror.last_no = no = mirror.last_no + 1

@@ -49,9 +49,16 @@ class LedgerJournal(ABC):
         return self._act(partial(self._acts.retry_now, execution_no, actor))
 
     def replay(
-        self, execution_no: int, version_no: int, actor: Actor, edit: Edit | None = None
+        self,
+        execution_no: int,
+        version_no: int,
+        actor: Actor,
+        edit: Edit | None = None,
+        *,
+        latest: bool = False,
     ) -> Pending[tuple[int, str]]:
-        return self._act(partial(self._acts.replay, execution_no, version_no, actor, edit))
+        replay = partial(self._acts.replay, execution_no, version_no, actor, edit, latest=latest)
+        return self._act(replay)
 
     async def body(self, execution_no: int) -> bytes | None:
         return await self._reading.read(
