@@ -89,6 +89,16 @@ def watched(folder: Path, *defects: Path) -> Iterator[Watched]:
         yield Watched(node, lines)
 
 
+def judge(worst: dict[str, tuple[float, float]], what: str, report: Report) -> None:
+    """Report who held the loop longest, and that nobody did for too long. Of each: seconds on the
+    clock and of processor time."""
+    name = max(worst, key=lambda name: worst[name])
+    held_s, used_s = worst[name]
+    note = f"{held_s * 1e3:.0f} ms at most ({used_s * 1e3:.0f} ms of processor time): {name}"
+    report.row("P27", f"{len(worst)} {what}", note=note)
+    assert {name: took for name, took in worst.items() if took[0] > HELD_S} == {}
+
+
 def test_p27_no_request_within_its_limits_holds_the_event_loop(
     size: Size, tmp_path: Path, report: Report
 ) -> None:
@@ -97,13 +107,8 @@ def test_p27_no_request_within_its_limits_holds_the_event_loop(
         for heavy in heavy_requests():
             # The least of several: a machine that does other work makes any loop late.
             worst[heavy.name] = min(node.held_s(heavy) for _ in range(TRIES[size]))
-    if size == "quick":
-        return
-    name = max(worst, key=lambda name: worst[name])
-    held_s, used_s = worst[name]
-    note = f"{held_s * 1e3:.0f} ms at most ({used_s * 1e3:.0f} ms of processor time): {name}"
-    report.row("P27", f"{len(worst)} kinds of heavy requests", note=note)
-    assert {name: took for name, took in worst.items() if took[0] > HELD_S} == {}
+    if size != "quick":
+        judge(worst, "kinds of heavy requests", report)
 
 
 def test_p27_no_request_of_the_admin_port_holds_the_event_loop(
@@ -115,13 +120,8 @@ def test_p27_no_request_of_the_admin_port_holds_the_event_loop(
         node.node.client.get(node.node.address["admin_url"] + "/sign-in")
         for heavy in heavy_admin_requests(node.node.address["token"]):
             worst[heavy.name] = min(node.held_s(heavy) for _ in range(TRIES[size]))
-    if size == "quick":
-        return
-    name = max(worst, key=lambda name: worst[name])
-    held_s, used_s = worst[name]
-    note = f"{held_s * 1e3:.0f} ms at most ({used_s * 1e3:.0f} ms of processor time): {name}"
-    report.row("P27", f"{len(worst)} kinds of heavy requests to the admin port", note=note)
-    assert {name: took for name, took in worst.items() if took[0] > HELD_S} == {}
+    if size != "quick":
+        judge(worst, "kinds of heavy requests to the admin port", report)
 
 
 def test_p27_nobody_who_looks_at_a_message_holds_the_event_loop(
@@ -134,13 +134,8 @@ def test_p27_nobody_who_looks_at_a_message_holds_the_event_loop(
             for heavy in shows_message(token, node.message(body), name):
                 node.node.admin("GET", "/me")
                 worst[heavy.name] = min(node.held_s(heavy) for _ in range(TRIES[size]))
-    if size == "quick":
-        return
-    name = max(worst, key=lambda name: worst[name])
-    held_s, used_s = worst[name]
-    note = f"{held_s * 1e3:.0f} ms at most ({used_s * 1e3:.0f} ms of processor time): {name}"
-    report.row("P27", f"{len(worst)} looks at messages of 100 MiB", note=note)
-    assert {name: took for name, took in worst.items() if took[0] > HELD_S} == {}
+    if size != "quick":
+        judge(worst, "looks at messages of 100 MiB", report)
 
 
 def test_p27_fails_when_a_long_payload_is_made_into_one_text(
