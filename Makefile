@@ -17,6 +17,8 @@ PROMISES := tests/fault $(wildcard tests/end_to_end/test_promises_*.py) \
             tests/property/test_body_bytes.py $(wildcard tests/property/test_journal_model*.py)
 
 export PYTHON
+# A test starts hundreds of processes; each would compile all their code anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo demo-cluster demo-clean cluster-kills check lint test screenshots reference docs docs-serve test-faults bench fuzz soak lock audit build clean
 
