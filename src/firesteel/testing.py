@@ -44,8 +44,9 @@ from firesteel.model.message import Request, encode_request, without_credentials
 from firesteel.model.step_result import decode_result
 from firesteel.worker import capture
 from firesteel.worker.attempt import Attempt
+from firesteel.worker.code_folder import use_folder
 from firesteel.worker.connections import WorkspaceConnections, local_connections
-from firesteel.worker.functions import Found, find_function, plain_function, use_folder
+from firesteel.worker.functions import Found, find_function, plain_function
 from firesteel.worker.threads import Threads
 from firesteel.worker.version import Version
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from firesteel.lifeline import hold_on_to
 from firesteel.model import frames
 from firesteel.worker import capture
-from firesteel.worker.functions import use_folder
+from firesteel.worker.code_folder import use_folder
 from firesteel.worker.limits import apply_limits, hide_secrets
 from firesteel.worker.link import EngineLink
 from firesteel.worker.worker import Worker

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import importlib
 import inspect
-import sys
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -231,8 +230,3 @@ def _dict(value: Any) -> Any:
 def _invalid(faults: list[InputFault]) -> StepError:
     detail = "the workflow does not take this input"
     return StepError(Failure("permanent", "input_invalid", detail, None, faults))
-
-
-def use_folder(folder: Path) -> None:
-    """Let modules of the project's workflows folder be imported by name."""
-    sys.path.insert(0, str(folder))

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from firesteel.model.execution import InputFault
-from firesteel.worker.functions import use_folder
+from firesteel.worker.code_folder import use_folder
 from firesteel.worker.questions import function_faults
 from firesteel.worker.worker import Worker
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from firesteel.lifeline import die_with_parent
 from firesteel.model import frames
 from firesteel.worker import capture
-from firesteel.worker.functions import use_folder
+from firesteel.worker.code_folder import use_folder
 
 if TYPE_CHECKING:
     from typing import BinaryIO
