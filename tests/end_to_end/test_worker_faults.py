@@ -254,10 +254,10 @@ def test_p16_code_that_ends_or_holds_whoever_imports_it_costs_no_other_integrati
         project.integration({"name": name, "workflow": workflow})
     with running_node(data_dir, project.path) as node:
         project.module("harmful", code.format(go_on=tmp_path / "go on") + "\n" + work)
-        before = node.worker_pids
+        before = workers(node)
         for pid in before:
             os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not set(before) & set(node.worker_pids))
+        wait_until(lambda: not before & set(node.worker_pids))
         harmful, sound = call(node, "harmful"), call(node, "sound")
         assert node.until_settled(sound)["state"] == "succeeded"
         (tmp_path / "go on").touch()
