@@ -4,6 +4,7 @@ needs: that is accepted, started and answered all the same."""
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,18 +12,22 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.fault.defects import planted
+from tests.fault.defects import PLANTED, together
 from tests.fault.report import Report
 from tests.fault.stores import DEFECTS_ON, STORES, kept_on
 from tests.fault.stores import told as told_on
-from tests.support.node import KEY, ProjectFolder, RunningNode, running_node
+from tests.support.node import KEY, POLL_S, WAIT_S, ProjectFolder, RunningNode, running_node
 from tests.support.raw_http import Answer, RawConnection, request
 
+PATIENT = Path(__file__).parent / "patient_deadlines"
 MIB = 1024**2
 WAITING = 200
 LONG_BYTES, SHORT_BYTES = 10 * MIB, 900 * 1024
 # More than all the room could hold.
 AT_MOST = 60
+# A body on disk has less than this in memory while nothing of it is being written.
+UNWRITTEN_BYTES = 64 * 1024
+HELD = re.compile(r'^firesteel_held_body_bytes\{where="(\w+)"\} (\S+)$', re.MULTILINE)
 LIMITS = {
     "FIRESTEEL_BODIES_IN_FLIGHT": "8MiB",
     "FIRESTEEL_BODIES_ON_DISK": "100MiB",
@@ -47,8 +52,9 @@ async def answer(input):
 
 
 @contextmanager
-def shared(folder: Path, **environment: str) -> Iterator[RunningNode]:
-    """A node with little room; executions of ``Flooded`` do not end."""
+def shared(folder: Path, *defects: Path, **environment: str) -> Iterator[RunningNode]:
+    """A node with little room, and all the time; executions of ``Flooded`` do not end."""
+    environment.update([together(folder / "site", PATIENT, *defects)])
     project = ProjectFolder(folder / "project")
     project.module("work", WORK)
     trigger = {"request_response": {"timeout": "15m"}, "max_body": "20MiB"}
@@ -69,6 +75,7 @@ class Flood:
     """All that it is let have, it keeps."""
 
     def __init__(self, node: RunningNode) -> None:
+        self._node = node
         port = urlsplit(node.public_url).port
         assert port is not None
         self._port = port
@@ -82,14 +89,36 @@ class Flood:
                 assert (await connection.call(call)).status == 202
 
     async def bodies(self, size_bytes: int) -> None:
-        """Bodies that come in and do not end, until one is refused."""
+        """Bodies that come in and do not end, until one is refused: one after the other, since of
+        those that are under way together more are let in than there is room for."""
         for _ in range(AT_MOST):
             connection = await RawConnection.open(self._port)
             self._kept.append(connection)
+            before = await self._held()
             if (await self._begin(connection, "Flooded", size_bytes)).status != 100:
                 return
             await connection.send(bytes(size_bytes - 1))
+            await self._until_held(before, size_bytes - 1)
         raise AssertionError("all of them are taken")
+
+    async def _until_held(self, before: dict[str, int], more_bytes: int) -> None:
+        """Until the node holds so much more, and nothing of it is being written."""
+        on_disk = more_bytes > MIB
+        async with asyncio.timeout(WAIT_S):
+            while True:
+                held = await self._held()
+                more = {where: held[where] - before[where] for where in held}
+                if on_disk and more["disk"] == more_bytes and more["memory"] < UNWRITTEN_BYTES:
+                    return
+                if not on_disk and more == {"memory": more_bytes, "disk": 0}:
+                    return
+                await asyncio.sleep(POLL_S)
+
+    async def _held(self) -> dict[str, int]:
+        """Bytes of bodies that the node holds, by where they lie."""
+        url = f"{self._node.address['admin_url']}/metrics"
+        scrape = await asyncio.to_thread(self._node.client.get, url)
+        return {where: int(float(text)) for where, text in HELD.findall(scrape.text)}
 
     async def callers(self) -> None:
         """Callers that wait for a response, until one is refused at once."""
@@ -170,7 +199,7 @@ def test_p12_fails_when_whoever_comes_first_may_take_all(
 ) -> None:
     with (
         kept_on(store, request) as environment,
-        shared(tmp_path, **dict([*environment, planted("shares_ignored")])) as node,
+        shared(tmp_path, PLANTED / "shares_ignored", **dict(environment)) as node,
     ):
         told = asyncio.run(told_beside_a_flood(node))
     found = [name for name, answers in told.items() if answers != [(200, b"done")] * 3]
