@@ -149,6 +149,8 @@ class GuardedProtocol(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # asyncio's name
         """Whoever waits for an answer here does so no more."""
         self._reading = _CLOSED
+        # It holds this connection too, which would wait for the collector with thousands of others.
+        del self._parser
         self._pipeline.clear()
         active, self._active = self._active, None
         if active is not None and not active.answered:

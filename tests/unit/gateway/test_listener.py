@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator
 
 import structlog
@@ -14,9 +17,10 @@ from firesteel.admin.bodies.length import (
     body_limit,
 )
 from firesteel.gateway.asgi import AsgiHandler
+from firesteel.gateway.protocol import GuardedProtocol
 from firesteel.gateway.server import Listener
 from tests.support.raw_http import RawConnection, request
-from tests.unit.gateway.conftest import bound_socket
+from tests.unit.gateway.conftest import Served, bound_socket
 
 
 async def test_a_fastapi_application_runs_streams_and_tells_of_errors() -> None:
@@ -49,6 +53,26 @@ async def test_a_fastapi_application_runs_streams_and_tells_of_errors() -> None:
         assert (await connection.call(request("GET", "/broken"))).status == 500
         assert (await connection.call(request("GET", "/things/x?count=y"))).status == 422
     await listener.stop(5.0)
+
+
+async def test_a_connection_that_has_gone_leaves_nothing_for_the_garbage_collector(
+    served: Served,
+) -> None:
+    served.engine.publish({"name": "Open"})
+    kept: list[weakref.ref[GuardedProtocol]] = []
+    gc.disable()
+    try:
+        for _ in range(3):
+            async with await served.connect() as connection:
+                await connection.send(request("POST", "/t37ed/Open", b"{}"))
+                assert (await connection.answer()).status == 202
+                kept += [weakref.ref(one) for one in served.listener._connections.guarded]
+        async with asyncio.timeout(10):
+            while any(one() is not None for one in kept):  # noqa: ASYNC110  # nothing tells of it
+                await asyncio.sleep(0.01)
+    finally:
+        gc.enable()
+    assert len(kept) >= 3
 
 
 async def test_a_body_over_its_limit_is_413_before_it_is_read_and_as_soon_as_it_is() -> None:
