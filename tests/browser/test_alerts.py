@@ -51,7 +51,7 @@ def test_a_first_channel_is_told_of_everything_and_rules_and_silences_are_set(
     page.get_by_role("button", name="Save").click()
     rules = node.admin("GET", "/workspaces/test/alerts")["document"]["rules"]
     assert rules["failures"] == {"event": "execution_failed", "group": "5m"}
-    assert len(rules) == 4
+    assert len(rules) == 7
 
     page.get_by_label("What", exact=True).select_option("failures")
     page.get_by_label("Why").fill("moving")

@@ -27,6 +27,8 @@ def list_alerts(session: Session) -> None:
 
       firesteel alert list
     """
+    from firesteel.model.alerts import OF_NODES
+
     found = session.client.get(session.path("alerts"))
     session.output.result(found)
     channels = found["document"]["channels"]
@@ -42,7 +44,7 @@ def list_alerts(session: Session) -> None:
             (
                 name,
                 rule["event"] if rule.get("enabled", True) else f"{rule['event']} (off)",
-                ", ".join(rule.get("integrations") or ["all"]),
+                None if rule["event"] in OF_NODES else ", ".join(rule.get("integrations", ["all"])),
                 ", ".join(rule.get("channels") or ["all"]),
                 _minute(silent.get(name) or silent.get(None)) or None,
             )

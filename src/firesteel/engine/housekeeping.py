@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from firesteel.engine.alerts.conditions import Condition, Conditions
 from firesteel.engine.alerts.delivering import Deliverer
+from firesteel.engine.alerts.of_nodes import NodeFacts
 from firesteel.engine.alerts.watching import Watcher
 from firesteel.engine.expiring import warn_of_expiring
 from firesteel.errors import OperatorError, OutcomeUnknown, StoreUnavailable
+from firesteel.model.alert import AlertItem
 from firesteel.model.lease_clock import now_s
 from firesteel.sparing import Sparing
 
@@ -32,6 +35,7 @@ UNWRITTEN_S = 3.0
 PROBE_S = 2.0
 BULK_S = 5.0
 DISK_S = 1.0
+OWN_DISK_S = 10.0
 KEYS_S = 5.0
 TRAFFIC_S = 10.0
 RETENTION_S = 60.0
@@ -40,6 +44,8 @@ ALERTS_S = 3.0
 DELIVERIES_S = 1.0
 BETWEEN_BATCHES_S = 0.05
 _OF_THE_LOG = 4
+_NEAR = 2
+"""Times the reserve."""
 
 log = structlog.get_logger(__name__)
 _sparing = Sparing()
@@ -68,7 +74,9 @@ class Housekeeper:
         self._probing: asyncio.Future[bool] | None = None
         self._on_lost_lease = on_lost_lease
         self._write_uses = write_uses
-        self._watcher = Watcher(engine, parts)
+        self._node = parts.name or None
+        self._conditions = Conditions(parts.catalog, parts.name)
+        self._watcher = Watcher(engine, parts, NodeFacts(parts, self._conditions))
         self._deliverer = Deliverer(parts)
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -85,6 +93,7 @@ class Housekeeper:
         ]
         if self._engine.settings.store_path is None:
             rounds += [(self._watch_store, STORE_S), (self._engine.bulk.go_on, BULK_S)]
+            rounds += [(self._look_at_own_disk, OWN_DISK_S)]
         else:
             await self.look_at_disk()
             rounds += [(self.look_at_disk, DISK_S), (self.watch_writes, STORE_S)]
@@ -166,26 +175,46 @@ class Housekeeper:
 
     async def look_at_disk(self) -> None:
         """Refuse calls below the reserve, take them above it (P25)."""
-        settings = self._engine.settings
-        usage = await asyncio.to_thread(shutil.disk_usage, settings.data_dir)
-        reserve_bytes = min(settings.disk_reserve_bytes, usage.total // 20)
-        full = usage.free < reserve_bytes and await self._store_is_full(usage.free, reserve_bytes)
+        free_bytes, reserve_bytes = await self._disk()
+        room_bytes = await self._room(free_bytes, reserve_bytes)
+        full = room_bytes < reserve_bytes
         if self._engine.refuse_while("disk_full", full):
             if full:
-                log.error("disk_nearly_full", free_bytes=usage.free)
+                log.error("disk_nearly_full", free_bytes=free_bytes)
             else:
-                log.warning("disk_has_room_again", free_bytes=usage.free)
+                log.warning("disk_has_room_again", free_bytes=free_bytes)
+        self._note_disk(room_bytes, reserve_bytes, refusing=full)
 
-    async def _store_is_full(self, free_bytes: int, reserve_bytes: int) -> bool:
-        """Whether the store has no room in itself either, as it has after a purge: its file does
-        not shrink. A part of the reserve must be free all the same, for its log."""
-        if free_bytes < reserve_bytes // _OF_THE_LOG:
-            return True
+    async def _look_at_own_disk(self) -> None:
+        """Of a node whose store is a server's: long bodies that come in and its archive lie there.
+        It is told, and no call is refused."""
+        self._note_disk(*await self._disk(), refusing=False)
+
+    async def _disk(self) -> tuple[int, int]:
+        """What is free of the data directory's, and the reserve, in bytes."""
+        settings = self._engine.settings
+        usage = await asyncio.to_thread(shutil.disk_usage, settings.data_dir)
+        return usage.free, min(settings.disk_reserve_bytes, usage.total // 20)
+
+    async def _room(self, free_bytes: int, reserve_bytes: int) -> int:
+        """What the store may still take, on the disk and, as after a purge, in itself: its file
+        does not shrink. A part of the reserve must be free all the same, for its log."""
+        if free_bytes >= _NEAR * reserve_bytes or free_bytes < reserve_bytes // _OF_THE_LOG:
+            return free_bytes
         try:
-            reusable_bytes = await self._engine.history.reusable_bytes()
+            return free_bytes + await self._engine.history.reusable_bytes()
         except StoreUnavailable:
-            return True
-        return free_bytes + reusable_bytes < reserve_bytes
+            return free_bytes
+
+    def _note_disk(self, room_bytes: int, reserve_bytes: int, *, refusing: bool) -> None:
+        if room_bytes >= _NEAR * reserve_bytes:
+            self._conditions.note("storage_low", None)
+            return
+        item = AlertItem(
+            node=self._node, free_bytes=room_bytes, reserve_bytes=reserve_bytes, refusing=refusing
+        )
+        degree = int(room_bytes < reserve_bytes)
+        self._conditions.note("storage_low", Condition(degree, item))
 
     async def _keys(self) -> None:
         used = self._engine.take_used_keys()
@@ -201,20 +230,24 @@ class Housekeeper:
             return  # whoever looks at a restored store shall find all of it
         history_s = self._engine.settings.retention_days * 86400.0
         async with self._jobs.only_here("retention") as mine:
-            while mine and await self._purged(history_s):  # noqa: ASYNC110
-                await asyncio.sleep(BETWEEN_BATCHES_S)  # lets others write
+            if mine:
+                self._conditions.note("archive_failed", await self._purge(history_s))
 
-    async def _purged(self, history_s: float) -> int:
-        """How much went; 0 also where the archive takes nothing: it is tried again."""
+    async def _purge(self, history_s: float) -> Condition | None:
+        """In batches, to the end; a condition where the archive takes nothing: it is tried again by
+        the next round."""
+        purge = self._engine.history.purge
         try:
-            return await self._engine.history.purge(
+            while await purge(  # noqa: ASYNC110
                 default_history_s=history_s, archive=self._archive
-            )
+            ):
+                await asyncio.sleep(BETWEEN_BATCHES_S)  # lets others write
         except OperatorError as error:
             if error.code != "archive_failed":
                 raise
             log.error("archive_failed", detail=error.detail, folder=str(self._archive.folder))
-            return 0
+            return Condition(0, AlertItem(node=self._node, why=error.detail))
+        return None
 
     async def _expiring_keys(self) -> None:
         async with self._jobs.only_here("expiring keys") as mine:
@@ -222,6 +255,7 @@ class Housekeeper:
                 await warn_of_expiring(self._engine)
 
     async def _alerts(self) -> None:
+        await self._conditions.write()
         await self._watcher.round()
 
     async def _alert_deliveries(self) -> None:

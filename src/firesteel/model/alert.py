@@ -25,10 +25,13 @@ class FirstFailure(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class AlertItem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is told of one integration, or of one key. ``count``: failed executions, from ``since``
-    to ``until``, ``within_s`` seconds. ``paused``: the whole integration is; ``lanes``: that stand
-    still, of which ``stopped`` at a failed execution. ``waiting_s``: the age of the oldest message.
-    ``expires``: the key's last day; ``expired``: it is over."""
+    """What is told of one integration, of one key, or of one node. ``count``: failed executions,
+    from ``since`` to ``until``, ``within_s`` seconds. ``paused``: the whole integration is;
+    ``lanes``: that stand still, of which ``stopped`` at a failed execution. ``waiting_s``: the age
+    of the oldest message. ``expires``: the key's last day; ``expired``: it is over. ``node``: its
+    name among those that share the store; ``since``: its last sign of life. ``free_bytes``: on its
+    disk and in the store's file; ``refusing``: it takes no calls for that. ``why``: what its system
+    said."""
 
     integration: str | None = None
     consumer: str | None = None
@@ -44,6 +47,11 @@ class AlertItem(msgspec.Struct, frozen=True, omit_defaults=True):
     waiting_s: int = 0
     expires: str | None = None
     expired: bool = False
+    node: str | None = None
+    free_bytes: int = 0
+    reserve_bytes: int = 0
+    refusing: bool = False
+    why: str | None = None
     url: str | None = None
 
 

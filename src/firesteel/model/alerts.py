@@ -35,13 +35,17 @@ if TYPE_CHECKING:
 
 S = TypeVar("S", bound=Section)
 
-Event = Literal["execution_failed", "lane_paused", "oldest_waiting", "key_expires"]
-EVENTS: Final[tuple[Event, ...]] = (
+Event = Literal[
     "execution_failed",
     "lane_paused",
     "oldest_waiting",
     "key_expires",
-)
+    "node_down",
+    "storage_low",
+    "archive_failed",
+]
+OF_NODES: Final[frozenset[Event]] = frozenset(("node_down", "storage_low", "archive_failed"))
+"""Those that concern nodes, and no integration."""
 MOST: Final = 100
 """Channels of a workspace, and rules."""
 
@@ -155,11 +159,12 @@ class AlertRule(Section):
     """What is told."""
 
     event: Event
-    """``execution_failed``, ``lane_paused``, ``oldest_waiting`` or ``key_expires``."""
+    """``execution_failed``, ``lane_paused``, ``oldest_waiting``, ``key_expires``; of nodes
+    ``node_down``, ``storage_low``, ``archive_failed``."""
     integrations: Annotated[list[IntegrationName], Field(min_length=1, max_length=1000)] | None = (
         None
     )
-    """Left out: all of the workspace."""
+    """Left out: all of the workspace. Not with events of nodes."""
     channels: Annotated[list[ConnectionName], Field(min_length=1, max_length=MOST)] | None = None
     """Left out: all."""
     group_s: Annotated[Duration, between("1s", "24h")] = Field(default=600.0, alias="group")
@@ -179,6 +184,9 @@ DEFAULT_RULES: Final[dict[str, AlertRule]] = {
     "paused-lanes": AlertRule(event="lane_paused"),
     "old-messages": AlertRule(event="oldest_waiting"),
     "expiring-keys": AlertRule(event="key_expires"),
+    "nodes-down": AlertRule(event="node_down"),
+    "low-storage": AlertRule(event="storage_low"),
+    "failing-archive": AlertRule(event="archive_failed"),
 }
 
 
@@ -356,6 +364,9 @@ def _rules(value: Any, findings: Findings) -> dict[str, AlertRule]:
             if key in mapping(document) and rule.event != event:
                 detail = f"{key} is for the event {event}"
                 findings.fault_at_key(child(pointer, key), "not_allowed", detail)
+        if rule.event in OF_NODES and "integrations" in mapping(document):
+            detail = f"{rule.event} is about nodes and not about integrations"
+            findings.fault_at_key(child(pointer, "integrations"), "not_allowed", detail)
     return rules
 
 

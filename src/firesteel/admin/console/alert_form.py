@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from firesteel.model.alerts import OF_NODES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -17,6 +19,9 @@ EVENTS: Final = (
     ("lane_paused", "A lane stands still"),
     ("oldest_waiting", "A message waits too long"),
     ("key_expires", "An API key expires"),
+    ("node_down", "A node is down"),
+    ("storage_low", "A disk is nearly full"),
+    ("archive_failed", "The archive takes nothing"),
 )
 _MAIL: Final = ("from", "host", "port", "tls", "tls_ca", "user", "password")
 
@@ -72,7 +77,7 @@ def rule_document(values: Mapping[str, str]) -> dict[str, Any]:
     """The rule that was filled in."""
     event = values.get("event", "")
     document: dict[str, Any] = {"event": event}
-    for name in ("integrations", "channels"):
+    for name in ("channels",) if event in OF_NODES else ("integrations", "channels"):
         if names := _names(values, name):
             document[name] = names
     own = {"oldest_waiting": ("age",), "key_expires": ("before",)}.get(event, ())

@@ -24,7 +24,7 @@ from firesteel.engine.alerts.gathering import (
 )
 from firesteel.engine.alerts.wording import Writer
 from firesteel.model.alert import AlertItem, encode_alert
-from firesteel.model.alerts import InvalidAlerts, parse_alerts
+from firesteel.model.alerts import OF_NODES, InvalidAlerts, parse_alerts
 from firesteel.model.api_key import expiry_day
 from firesteel.store.alerts import Advance, NewDelivery, RuleState
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from firesteel.engine.alerts.gathering import State
+    from firesteel.engine.alerts.of_nodes import NodeFacts
     from firesteel.engine.engine import Engine
     from firesteel.engine.parts import Parts
     from firesteel.model.alerts import AlertRule, AlertSettings, Event
@@ -58,9 +59,10 @@ class _Rule:
 class Watcher:
     """``active``: some workspace has channels, by the last round."""
 
-    def __init__(self, engine: Engine, parts: Parts) -> None:
+    def __init__(self, engine: Engine, parts: Parts, of_nodes: NodeFacts) -> None:
         self.active = False
         self._engine = engine
+        self._of_nodes = of_nodes
         self._alerts = parts.alerts
         self._catalog = parts.catalog
         self._journal = parts.journal
@@ -155,7 +157,9 @@ class Watcher:
             and (rule.event != "oldest_waiting" or fact.item.waiting_s >= rule.age_s)
             and (rule.event != "key_expires" or self._is_near(subject, rule, now_us))
         }
-        return compare_facts(state, rule, mine, now_us, silenced=silenced)
+        told = compare_facts(state, rule, mine, now_us, silenced=silenced)
+        over = [item for item in told.resolved if self._of_nodes.is_over(rule.event, item)]
+        return Told(told.firing, over)
 
     def _is_near(self, subject: str, rule: AlertRule, now_us: int) -> bool:
         return any(
@@ -191,6 +195,10 @@ class Watcher:
         if "key_expires" in events:
             await self._look_at_keys()
             found += [(workspace, "key_expires", fact) for workspace, _, fact, _ in self._keys]
+        if not OF_NODES.isdisjoint(events):
+            of_nodes = await self._of_nodes.look(events)
+            workspaces = {workspace for workspace, _ in asked}
+            found += [(name, event, fact) for name in workspaces for event, fact in of_nodes]
         for workspace, event, fact in found:
             if (workspace, event) in facts:
                 facts[workspace, event][fact.subject] = fact

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from firesteel.model.alert import Alert, AlertData, AlertItem, AlertType
+from firesteel.model.alerts import OF_NODES
 from firesteel.model.times import rfc3339
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from firesteel.model.alerts import Event
 
 ITEMS_MOST: Final = 20
+_MIB: Final = 1024**2
 _HOURS = (("days", 86_400), ("hours", 3600), ("minutes", 60), ("seconds", 1))
 
 
@@ -68,6 +70,8 @@ class Writer:
         return Alert(f"alert_{self._clock.new_id()}", kind, rfc3339(self._clock.now_us()), data)
 
     def _page(self, workspace: str, event: Event, **query: str) -> str:
+        if event in OF_NODES:
+            return f"{self._console}/{'workers' if event == 'node_down' else 'storage'}"
         pages = {
             "execution_failed": "failed",
             "lane_paused": "lanes",
@@ -79,6 +83,8 @@ class Writer:
         return f"{self._console}/w/{quote(workspace, safe='')}/{pages[event]}{tail}"
 
     def _url(self, workspace: str, event: Event, item: AlertItem) -> str:
+        if event in OF_NODES:
+            return self._page(workspace, event)
         if event != "key_expires":
             return self._page(workspace, event, integration=item.integration or "")
         base = f"{self._console}/w/{quote(workspace, safe='')}"
@@ -118,11 +124,40 @@ def _sentence(event: Event, item: AlertItem, *, resolved: bool) -> str:
         if resolved:
             return f"no message of {name} waits that long any more"
         return f"the oldest message of {name} has waited for {duration(item.waiting_s)}"
+    if event in OF_NODES:
+        return _of_node(event, item, resolved=resolved)
     owner = f"the consumer {item.consumer}" if item.consumer is not None else name
     if resolved:
         return f"the API key {item.key} of {owner} was renewed or removed"
     verb = "has expired on" if item.expired else "expires on"
     return f"the API key {item.key} of {owner} {verb} {item.expires}"
+
+
+def _of_node(event: Event, item: AlertItem, *, resolved: bool) -> str:
+    if event == "node_down":
+        if resolved:
+            return f"the node {item.node} is back"
+        return f"the node {item.node} is down: its last sign of life was at {item.since}"
+    of = "" if item.node is None else f" of the node {item.node}"
+    if event == "storage_low":
+        return f"the disk{of} has room again" if resolved else _low(of, item)
+    if resolved:
+        return f"the archive{of} is written to again"
+    return f"nothing that is to be archived is purged{of and f' by{of[3:]}'}: {item.why}"
+
+
+def _low(of: str, item: AlertItem) -> str:
+    left, reserve = _size(item.free_bytes), _size(item.reserve_bytes)
+    if item.refusing:
+        return f"the disk{of} has {left} left, its reserve is {reserve}: calls are refused"
+    if item.free_bytes < item.reserve_bytes:
+        return f"the disk{of} has {left} left, its reserve is {reserve}"
+    return f"the disk{of} has {left} left, and its reserve of {reserve} is near"
+
+
+def _size(size_bytes: int) -> str:
+    mib = size_bytes / _MIB
+    return f"{mib / 1024:.1f} GiB" if mib >= 1024 else f"{mib:.0f} MiB"
 
 
 def _paused(name: str, item: AlertItem) -> str:
@@ -155,4 +190,16 @@ def _summary(event: Event, items: Sequence[AlertItem], *, resolved: bool) -> str
         if resolved:
             return f"messages of {number} integrations wait that long no more"
         return f"messages of {number} integrations have waited too long"
+    if event in OF_NODES:
+        return _of_nodes(event, number, resolved=resolved)
     return f"{number} API keys {'were renewed or removed' if resolved else 'expire'}"
+
+
+def _of_nodes(event: Event, number: int, *, resolved: bool) -> str:
+    if event == "node_down":
+        return f"{number} nodes are {'back' if resolved else 'down'}"
+    if event == "storage_low":
+        return f"the disks of {number} nodes {'have room again' if resolved else 'are nearly full'}"
+    if resolved:
+        return f"the archives of {number} nodes are written to again"
+    return f"the archives of {number} nodes cannot be written to"

@@ -67,8 +67,10 @@ _RENEW: Final = """
 UPDATE session SET lease_until_us = ?::BIGINT WHERE no = ?::BIGINT AND ended_at_us IS NULL
 RETURNING no
 """
+# In order, also where its lease had lapsed and nobody else has ended it.
 _END: Final = """
-UPDATE session SET ended_at_us = ?::BIGINT WHERE no = ?::BIGINT AND ended_at_us IS NULL
+UPDATE session SET ended_at_us = ?::BIGINT, lease_until_us = greatest(lease_until_us, ?::BIGINT)
+WHERE no = ?::BIGINT AND ended_at_us IS NULL
 """
 _RESUME: Final = """
 SELECT last_no, ended_at_us IS NULL FROM session WHERE no = ?::BIGINT FOR UPDATE
@@ -178,7 +180,8 @@ class Sessions:
     def end(self) -> None:
         """The session is over, in a transaction of its own."""
         mirror = self._mirror
-        self._connection.execute(_END, (mirror.steady.now_us(), mirror.session_no))
+        now_us = mirror.steady.now_us()
+        self._connection.execute(_END, (now_us, now_us, mirror.session_no))
 
     def resume(self) -> tuple[int, bool] | None:
         """On a new connection, in a transaction of its own: the session's last transaction that was

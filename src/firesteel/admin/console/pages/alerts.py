@@ -31,7 +31,7 @@ from firesteel.admin.resources.given import (
 )
 from firesteel.admin.shapes import alerts as shapes
 from firesteel.errors import CallerError
-from firesteel.model.alerts import InvalidAlerts
+from firesteel.model.alerts import OF_NODES, InvalidAlerts
 from firesteel.model.quantities import parse_duration
 
 router = APIRouter(prefix="/w/{workspace}/alerts", include_in_schema=False)
@@ -58,6 +58,7 @@ async def show_alerts(
         kinds=dict(KINDS),
         rules={name: rule_values(rule) for name, rule in found.rules.items()},
         events=dict(EVENTS),
+        of_nodes=OF_NODES,
         silent=silent,
         sent=await alerts.list_sent_alerts(workspace, publisher, access, _SHOWN),
         spans=SPANS,
