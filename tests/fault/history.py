@@ -45,7 +45,8 @@ class Call:
 @dataclass(frozen=True, slots=True)
 class Effect:
     """What the witness saw a workflow do, in the order in which it saw it. ``step``: 1, 2, ... in
-    the order of the workflow; ``pid``: of the worker."""
+    the order of the workflow; ``pid``: of the worker; ``at_s``: when it was about to do it, by the
+    clock of the leases. A node that stands still between the two is seen late."""
 
     value: str
     trigger: str
@@ -56,6 +57,7 @@ class Effect:
     step: int
     phase: Phase
     pid: int = 0
+    at_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +95,8 @@ class History:
     """All that the checker judges. ``endings`` may hold several of one message: each time that
     somebody looked; the last one counts as its end. ``steps``: how many a workflow has.
     ``balances``: of the moment of the last endings. ``paused``: nodes stood still past their lease,
-    so that a step that had begun may end late (P36); none may begin. ``before``: how many messages
-    each trigger had accepted before this history began."""
+    so that a step that had begun may be seen, and may end, late (P36); none may begin. ``before``:
+    how many messages each trigger had accepted before this history began."""
 
     calls: tuple[Call, ...]
     effects: tuple[Effect, ...]

@@ -146,5 +146,13 @@ def test_no_step_may_begin_late_where_a_node_stood_still() -> None:
     assert kinds(replace(SOUND, effects=late, paused=True)) == {"stale"}
 
 
+def test_a_step_that_had_begun_may_be_seen_late_where_a_node_stood_still() -> None:
+    seen_late = tuple(replace(effect, at_s=1.0) for effect in effects_of(A, 1, (1,)))
+    others = (*effects_of(A, 2), *effects_of(B))
+    effects = (*(replace(effect, at_s=2.0) for effect in others), *seen_late)
+    assert kinds(replace(SOUND, effects=effects)) == {"doubled", "overlapping", "stale"}
+    assert check(replace(SOUND, effects=effects, paused=True)) == []
+
+
 def test_messages_that_are_only_recorded_have_no_effects() -> None:
     assert check(replace(SOUND, effects=(), steps=0)) == []

@@ -8,6 +8,7 @@ import os
 from typing import Any
 
 from firesteel import Message, step, workflow
+from firesteel.model.lease_clock import now_s
 
 
 @workflow
@@ -41,14 +42,16 @@ class Told:
 
     async def tell(self, step: int) -> None:
         """Begin and end of a step; each is written down before this goes on."""
+        at_s = now_s()
         host = os.environ.get("WITNESS_HOST", "127.0.0.1")
         reader, writer = await asyncio.open_connection(host, int(os.environ["WITNESS_PORT"]))
         try:
             for phase in ("begin", "end"):
-                effect = {**self._known, "step": step, "phase": phase}
+                effect = {**self._known, "step": step, "phase": phase, "at_s": at_s}
                 writer.write(json.dumps(effect).encode() + b"\n")
                 if not await reader.readline():
                     raise ConnectionError("the witness has gone")
+                at_s = now_s()
         finally:
             writer.close()
 
