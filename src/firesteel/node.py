@@ -97,7 +97,7 @@ def main() -> int:
     handover = Handover.take(os.environ)
     hold_on_to(handover.lifeline_fd)
     configure(handover.settings.log_level, handover.settings.log_format)
-    if handover.settings.store_path is not None:
+    if handover.settings.keeps_to_one_processor:
         processors.keep_to_one()
     try:
         return uvloop.run(_run(handover))

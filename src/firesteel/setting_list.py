@@ -295,6 +295,15 @@ SETTINGS: tuple[Setting, ...] = (
         "Attempts that one worker process runs at once.",
     ),
     Setting(
+        "engine_processors",
+        "engine_processors",
+        values.choice("auto", "all"),
+        "auto",
+        "auto: where the node may run on exactly two processors and its store is SQLite, its event "
+        "loop and the store's writer keep to one of them; all: they run on both, which suits a "
+        "machine with nothing else on it and calls that are only recorded. Linux only.",
+    ),
+    Setting(
         "worker_memory",
         "worker_memory_bytes",
         values.size(128 * 1024**2),

@@ -76,6 +76,7 @@ class Settings:
     bodies_on_disk_bytes: int
     bodies_running_bytes: int
     worker_slots: int
+    engine_processors: Literal["auto", "all"]
     worker_memory_bytes: int
     log_level: Literal["debug", "info", "warning", "error"]
     log_format: Literal["text", "json"]
@@ -106,6 +107,11 @@ class Settings:
         """Whether the node runs what was accepted. The worker processes of one that does not look
         at big bodies and check documents only."""
         return self.role != "gateway"
+
+    @property
+    def keeps_to_one_processor(self) -> bool:
+        """Whether event loop and writer share one of two processors (decision 0071)."""
+        return self.engine_processors == "auto" and self.store_path is not None
 
     @property
     def proxies(self) -> Proxies:
