@@ -86,6 +86,18 @@ def refusal(node: RunningNode, method: str, path: str, **request: Any) -> str:
     return str(caught.value.response.json()["type"]).removeprefix("urn:firesteel:")
 
 
+def documented(node: RunningNode, method: str, path: str) -> set[str]:
+    """The codes with which the document says that this route refuses."""
+    route = node.admin("GET", "/openapi.json")["paths"][f"/api/v1/workspaces/{{workspace}}{path}"]
+    bodies = [told.get("content", {}) for told in route[method.lower()]["responses"].values()]
+    return {code for body in bodies for kind in body.values() for code in kind.get("examples", ())}
+
+
+def test_p42_the_document_tells_that_a_consumer_s_name_may_be_refused(node: RunningNode) -> None:
+    for method, path in (("POST", ""), ("PATCH", "/{consumer}"), ("POST", "/{consumer}/keys")):
+        assert "name_invalid" in documented(node, method, f"/consumers{path}")
+
+
 def test_a_consumer_or_a_key_of_a_name_in_which_something_is_not_seen_is_refused(
     node: RunningNode, name: str
 ) -> None:

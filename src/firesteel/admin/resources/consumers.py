@@ -45,7 +45,11 @@ async def list_consumers(
     return [_consumer(item, engine) for item in await parties(engine.catalog, workspace)]
 
 
-@router.post("", status_code=201, responses=responses("unknown_workspace", "name_taken"))
+@router.post(
+    "",
+    status_code=201,
+    responses=responses("unknown_workspace", "name_taken", "name_invalid"),
+)
 async def add_consumer(
     workspace: WorkspaceName,
     new: shapes.NewConsumerShape,
@@ -82,7 +86,9 @@ async def show_consumer(
     return _consumer(await party(engine.catalog, workspace, consumer), engine)
 
 
-@router.patch("/{consumer}", responses=responses(*_UNKNOWN, "name_taken", "secret_taken"))
+@router.patch(
+    "/{consumer}", responses=responses(*_UNKNOWN, "name_taken", "name_invalid", "secret_taken")
+)
 async def rename_consumer(
     workspace: WorkspaceName,
     consumer: ConsumerName,
