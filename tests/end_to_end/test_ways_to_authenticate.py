@@ -267,3 +267,17 @@ def test_a_secret_of_standard_webhooks_that_is_no_base64_is_a_fault(
     refused = publish(node, "Worded", {"signature": signed})
     found = [(fault["code"], fault["pointer"]) for fault in refused.json()["errors"]]
     assert found == [("secret_invalid", "/trigger/authentication/0/signature/secrets/1")]
+
+
+def test_a_secret_of_a_signature_that_may_be_guessed_is_warned_of(node: RunningNode) -> None:
+    put_secret(node, "GUESSED", "x" * 15)
+    put_secret(node, "LONG", "x" * 16)
+    put_secret(node, "GUESSED_WEBHOOK", "whsec_MTIzNDU2Nzg5MDEyMzQ1")
+    github = {"label": "a", "preset": "github", "secrets": ["${LONG}", "${GUESSED}"]}
+    webhooks = {"label": "b", "preset": "standard_webhooks", "secrets": ["${GUESSED_WEBHOOK}"]}
+    published = publish(node, "Guessed", {"signature": github}, {"signature": webhooks})
+    found = [
+        fault["pointer"] for fault in published.json()["warnings"] if fault["code"] == "secret_weak"
+    ]
+    at = "/trigger/authentication"
+    assert found == [f"{at}/0/signature/secrets/1", f"{at}/1/signature/secrets/0"]

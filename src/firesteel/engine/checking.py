@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from firesteel.engine.api_keys import WantedKey
-from firesteel.engine.trigger_secrets import secret_faults
+from firesteel.engine.trigger_secrets import secret_faults, secret_warnings
 from firesteel.errors import AuthorError, CallerError, FiresteelError
 from firesteel.model.api_key import check_pasted
 from firesteel.model.document import (
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from firesteel.engine.engine import Engine
     from firesteel.model.integration import Integration
+    from firesteel.model.trigger import Trigger
     from firesteel.store.catalog import Catalog
 
     Lookup = Callable[[str], Awaitable[Callable[[str], str | None]]]
@@ -79,6 +80,7 @@ class Checker:
         faults = await self._circles(workspace, written)
         if faults:
             raise InvalidDocument(faults)
+        weak += secret_warnings(result.integration.trigger, lookup)
         warnings = [*result.warnings, *weak, *await self._unknown(workspace, written)]
         consumers = consumer_declarations(result.integration)
         return Checked(result.integration, without_secrets(written), warnings, keys, consumers)
@@ -98,6 +100,7 @@ class Checker:
         if result.integration is not None:
             faults += await self._circles(workspace, document)
             warnings += await self._unknown(workspace, document)
+            warnings += await self._weak(workspace, result.integration.trigger)
         return Examined(_once(faults), warnings, complete)
 
     async def _ask_worker(self, workspace: str, document: dict[str, Any]) -> list[Fault]:
@@ -121,6 +124,11 @@ class Checker:
         return [
             fault for fault in found if fault.code in ("connection_unknown", "integration_unknown")
         ]
+
+    async def _weak(self, workspace: str, trigger: Trigger) -> list[Fault]:
+        if all(item.signature is None for item in trigger.authentication):
+            return []
+        return secret_warnings(trigger, await self._lookup(workspace))
 
 
 def key_pointer(index: int) -> Pointer:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from firesteel.errors import AuthorError
 from firesteel.model.authentication import SHARED_KEY_ALGORITHMS, is_reference, secret_references
-from firesteel.model.fault import Fault, child, unplaced_fault
+from firesteel.model.fault import Fault, Pointer, child, unplaced_fault
 from firesteel.model.references import resolve
 from firesteel.model.signature_schemes import scheme_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from firesteel.model.trigger import Trigger
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # RFC 7518 section 3.2: a key of the size of the hash, or a larger one, must be used.
 _SHORTEST_BYTES: Final = dict(zip(SHARED_KEY_ALGORITHMS, (32, 48, 64), strict=True))
+# Whoever has seen one signature can try shorter ones at home; no provider gives shorter ones.
+_ADVISED_BYTES: Final = 16
 
 
 def needs_secrets(document: dict[str, Any]) -> bool:
@@ -56,6 +58,30 @@ def secret_faults(document: dict[str, Any], trigger: Trigger, lookup: Lookup) ->
     return faults or [*_short(trigger, lookup), *_unreadable(trigger, lookup)]
 
 
+def secret_warnings(trigger: Trigger, lookup: Lookup) -> list[Fault]:
+    """Secrets of signatures that are set, and may be guessed."""
+    warnings = []
+    for pointer, text, key in _signing_keys(trigger, lookup):
+        if 0 < len(key) < _ADVISED_BYTES:
+            detail = f"{text} has fewer than {_ADVISED_BYTES} bytes and may be guessed"
+            warnings.append(unplaced_fault(pointer, "secret_weak", detail))
+    return warnings
+
+
+def _signing_keys(trigger: Trigger, lookup: Lookup) -> Iterator[tuple[Pointer, str, bytes]]:
+    """Of each secret of a signature that is set: where it stands, what is written there, and the
+    key of the HMAC, empty where it is not of its kind."""
+    for index, item in enumerate(trigger.authentication):
+        if item.signature is None:
+            continue
+        scheme = scheme_of(item.signature)
+        for place, text in enumerate(item.signature.secrets):
+            value = lookup(text[2:-1])
+            if value:
+                pointer = child("/trigger/authentication", index, "signature", "secrets", place)
+                yield pointer, text, scheme.key(value)
+
+
 def _short(trigger: Trigger, lookup: Lookup) -> list[Fault]:
     faults = []
     for index, item in enumerate(trigger.authentication):
@@ -71,13 +97,8 @@ def _short(trigger: Trigger, lookup: Lookup) -> list[Fault]:
 
 def _unreadable(trigger: Trigger, lookup: Lookup) -> list[Fault]:
     faults = []
-    for index, item in enumerate(trigger.authentication):
-        if item.signature is None:
-            continue
-        scheme = scheme_of(item.signature)
-        for place, text in enumerate(item.signature.secrets):
-            if not scheme.key(resolve(text, lookup)):
-                pointer = child("/trigger/authentication", index, "signature", "secrets", place)
-                detail = f"{text} is not base64, which a secret of Standard Webhooks is"
-                faults.append(unplaced_fault(pointer, "secret_invalid", detail))
+    for pointer, text, key in _signing_keys(trigger, lookup):
+        if not key:
+            detail = f"{text} is not base64, which a secret of Standard Webhooks is"
+            faults.append(unplaced_fault(pointer, "secret_invalid", detail))
     return faults
