@@ -13,6 +13,8 @@ from firesteel.cli.exit_codes import CommandFailed, Exit
 from firesteel.cli.message_text import search_condition
 
 _LOOK_EVERY_S: Final = 0.5
+PATIENCE_S: Final = 600.0
+"""Without any progress of the act."""
 _DONE: Final = {"replay": "replayed", "cancel": "cancelled", "skip": "skipped"}
 # What the act is mostly for, where nobody says another state.
 _STATES: Final = {"replay": "failed", "cancel": "waiting", "skip": "waiting"}
@@ -105,8 +107,33 @@ def run_bulk(session: Session, name: str, given: dict[str, str], act: Act) -> di
     more = "more than " if count["more"] else ""
     act.ask(f"{more}{count['count']:,} executions")
     new = {"act": name, "selection": given, "until": count["until"], "why": act.why}
-    bulk: dict[str, Any] = session.client.post(session.path("bulk"), new)
-    while bulk["state"] == "running":
-        time.sleep(_LOOK_EVERY_S)
-        bulk = session.client.get(session.path("bulk", str(bulk["number"])))
+    return _watched(session, session.client.post(session.path("bulk"), new))
+
+
+def _watched(session: Session, bulk: dict[str, Any]) -> dict[str, Any]:
+    """The act when it has ended. Raises CommandFailed where it makes no progress, or somebody
+    watches no more; it goes on all the same."""
+    number = str(bulk["number"])
+    moved_at = time.monotonic()
+    try:
+        while bulk["state"] == "running":
+            time.sleep(_LOOK_EVERY_S)
+            before, bulk = bulk, session.client.get(session.path("bulk", number))
+            if _came(bulk) != _came(before):
+                moved_at = time.monotonic()
+            elif time.monotonic() - moved_at > PATIENCE_S:
+                detail = f"bulk act {number} has done nothing for {PATIENCE_S:.0f} s"
+                raise CommandFailed(detail, code="stuck", hint=_goes_on(session, number))
+    except KeyboardInterrupt:
+        detail = f"bulk act {number} is watched no more, and goes on"
+        raise CommandFailed(detail, code="stopped", hint=_goes_on(session, number)) from None
     return bulk
+
+
+def _came(bulk: dict[str, Any]) -> tuple[int, int]:
+    return bulk["done"], bulk["passed_over"]
+
+
+def _goes_on(session: Session, number: str) -> str:
+    path = session.path("bulk", number)
+    return f"see how far it is at GET /api/v1{path}, end it with POST .../cancel, or in the console"
