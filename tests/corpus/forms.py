@@ -130,6 +130,10 @@ PARTS: dict[str, tuple[bytes, Any]] = {
         ),
         {"a": multipart(FIELD, boundary=b"inner").decode()},
     ),
+    "parameters within quotes": (
+        multipart(part('name="a; name=b"; filename="c; filename=\\"d"')),
+        {"a; name=b": one_file('c; filename="d', b"1")["f"]},
+    ),
     "file": (multipart(file("a.txt")), one_file("a.txt")),
     "empty file": (multipart(file("a", b"")), one_file("a", b"")),
     "file of no name": (multipart(file("")), one_file("")),
@@ -155,6 +159,18 @@ PARTS_BROKEN: dict[str, dict[str, bytes]] = {
         "headers left open": b'--b0undary\r\nContent-Disposition: form-data; name="a"',
         "no headers": multipart(b"\r\n1"),
         "no name": multipart(part("filename=a")),
+        "two dispositions": multipart(
+            part('name="a"', more=b'Content-Disposition: form-data; name="b"\r\n')
+        ),
+        "two dispositions, of one name": multipart(
+            part('name="a"', more=b'CONTENT-DISPOSITION: form-data; name="a"\r\n')
+        ),
+        "two names": multipart(part('name="a"; name="b"')),
+        "two names, in other case": multipart(part("name=a ;NAME = b")),
+        "two names of a file": multipart(part('name="a"; filename="b"; filename="c"')),
+        "two types": multipart(
+            part('name="a"; filename="b"', more=b"Content-Type: a/b\r\nContent-Type: c/d\r\n")
+        ),
         "no disposition": multipart(b"Content-Type: text/plain\r\n\r\n1"),
         "no colon": multipart(b"Content-Disposition\r\n\r\n1"),
         "space for a header": multipart(b" : b\r\n\r\n1"),

@@ -11,7 +11,9 @@ from tests.corpus.classes import CLASSES
 from tests.corpus.keys import UNAUTHORIZED
 from tests.corpus.place import Place, placed
 from tests.corpus.texts import NUMBERS, TEXTS
+from tests.fault import test_outgoing as outgoing
 from tests.fault.report import Report
+from tests.support.http_corpus import CORPUS
 from tests.support.markdown import DOCS, ROOT, rows
 from tests.support.postgres import Postgres
 from tests.support.public_port import without_call
@@ -85,6 +87,15 @@ def test_the_documentation_has_the_number_of_cases_of_each_class() -> None:
     total = f"{sum(map(len, CLASSES.values())):,} cases"
     for page in ("docs/explanation/security.md", "CHANGELOG.md"):
         assert total in (ROOT / page).read_text(), total
+
+
+def test_the_documentation_has_the_number_of_cases_on_the_wire() -> None:
+    told = {row.cells[2]: row.cells[1] for row in rows(PAGE) if row.title == "Beside it"}
+    assert told["`tests/support/http_corpus/`"] == str(len(CORPUS))
+    # Two names are asked for five times each, since what they lead to changes.
+    names = len(outgoing.LOCAL_NAMES) + 2
+    cases = len(outgoing.LITERALS) + len(outgoing.URLS) + names
+    assert told["`tests/fault/test_outgoing.py`"] == str(cases)
 
 
 def test_names_are_told_once() -> None:

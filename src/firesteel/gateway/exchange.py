@@ -226,6 +226,11 @@ class Exchange:
 
     # for the connection
 
+    def goes_on_behind(self, size_bytes: int) -> bool:
+        """Whether so much more is of the body, all of it, by the length that was told."""
+        length_bytes = self.framing.length_bytes
+        return length_bytes is not None and self._size_bytes + size_bytes <= length_bytes
+
     def arrived(self, piece: bytes) -> None:
         """A piece of the body; dropped where the answer has been given already."""
         self._size_bytes += len(piece)

@@ -5,6 +5,7 @@ What is mended here, beside the rules in ``head``:
 - A request that asks to upgrade (``Connection: Upgrade``, ``Upgrade: h2c``: every Java HttpClient)
   is taken as the plain request that it also is, with its body (RFC 9110 section 7.8: a server may
   ignore Upgrade). llhttp ends its work behind such a head.
+- A request of another protocol that llhttp reads (RTSP, ICE) is refused.
 - Trailers of a chunked body are dropped instead of merged into the headers (RFC 9110 section 6.5).
 - A malformed request is answered after the requests before it, which keep their answers.
 - A refused client sees the answer: what it still sends is read and dropped for a moment.
@@ -31,6 +32,9 @@ from firesteel.gateway.head import (
     HEAD_LIMIT_BYTES,
     HEADERS_LIMIT,
     HEADERS_LIMIT_BYTES,
+    RTSP,
+    RTSP_LINE,
+    RTSP_MARK,
     URL_LIMIT_BYTES,
     Refused,
     check_head,
@@ -118,6 +122,7 @@ class GuardedProtocol(asyncio.Protocol):
         self._pace: BodyPace | None = None
         self._refused: Refused | None = None
         self._left = b""
+        self._line = b""
         self._sends_no_more = False
         self._unsent: Unsent | None = None
         self._unsent_bytes = 0
@@ -216,16 +221,47 @@ class GuardedProtocol(asyncio.Protocol):
         self._received_bytes += len(data)
         self._barren_bytes += len(data)
         try:
-            self._feed(data)
+            if RTSP_MARK in data or self._line:
+                self._feed_warily(data)
+            else:
+                self._feed(data)
+            if self._reading is _HEAD and self._begun:
+                self._keep_line(data)
+            elif self._line:
+                self._line = b""
             if self._barren_bytes > HEAD_LIMIT_BYTES:
                 self._refuse(Refused("headers_too_large"))
         except httptools.HttpParserError:
             if not self._closed:
                 self._refuse(self._refused or Refused("bad_request"))
+        except Refused as refused:
+            if not self._closed:
+                self._refuse(refused)
 
     @property
     def _closed(self) -> bool:
         return self._reading is _CLOSED
+
+    def _feed_warily(self, data: bytes) -> None:
+        """Parse what may hold a request of RTSP. Raises Refused where it is one, and does not only
+        stand in a body or a header."""
+        line, incoming, fed = self._line, self._incoming, 0
+        inside = incoming is not None and incoming.goes_on_behind(len(data))
+        if not inside and RTSP in line[-len(RTSP) :] + data:
+            for match in RTSP_LINE.finditer(line + data):
+                at = max(match.end(1) - len(line), fed)
+                if at > fed:
+                    self._feed(data[fed:at])
+                    fed = at
+                in_head = self._reading is _HEAD and self._begun
+                if in_head and self.url == match[1] and not self.headers:
+                    raise Refused("bad_request", "The request is none of HTTP.")
+        self._feed(data[fed:])
+
+    def _keep_line(self, data: bytes) -> None:
+        """The line of a head that has not ended yet, as long as it may be the first one."""
+        _, newline, rest = data.rpartition(b"\n")
+        self._line = b"" if self.headers else rest if newline else self._line + rest
 
     def _feed(self, data: bytes) -> None:
         """Parse. A request that asks to upgrade ends the parser's work after its head: a new
@@ -312,6 +348,8 @@ class GuardedProtocol(asyncio.Protocol):
             check_size(headers)
         framing = check_head(parser.get_http_version(), headers)
         method = parser.get_method()
+        if method == b"SOURCE":
+            raise Refused("bad_request", "The request is none of HTTP.")
         target = self._target()
         if self.state.hosts is not None:
             self.state.hosts.check(framing.named.get(b"host"), self.url, target[0])

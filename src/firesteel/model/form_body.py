@@ -21,9 +21,14 @@ MAX_FIELDS: Final = 10_000
 MAX_PARTS: Final = 1_000
 FILE: Final = frozenset({"filename", "content_type", "size", "base64"})
 """What is told of a file."""
+_READ: Final = frozenset({b"content-disposition", b"content-type"})
 
 # The parser logs every fault of a body, with bytes of it: any caller could fill the log.
 _SILENT = logging.Logger("form_body", logging.CRITICAL + 1)  # noqa: LOG001 - nobody's to switch on
+_TWICE: Final = "a part of the form says twice what it is"
+# Of a header, without what stands in quotes.
+_QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_PARAMETER = re.compile(rb";[ \t]*([^;= \t]+)[ \t]*=")
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
@@ -136,8 +141,13 @@ class _Part:
     data: bytearray = field(default_factory=bytearray)
 
     def read(self) -> tuple[str, Any]:
-        """Name and value. Raises LookupError where the part has no name, UnicodeDecodeError."""
-        _, options = parse_options_header(self.headers[b"content-disposition"])
+        """Name and value. Raises LookupError where the part has no name, UnicodeDecodeError;
+        FormInvalid where it has two: another reader would see the other one."""
+        disposition = self.headers[b"content-disposition"]
+        said = _PARAMETER.findall(_QUOTED.sub(b"", disposition).lower())
+        if len(set(said)) != len(said):
+            raise FormInvalid("malformed", _TWICE)
+        _, options = parse_options_header(disposition)
         name = options[b"name"].decode()
         content_type = self.headers.get(b"content-type")
         filename = options.get(b"filename")
@@ -185,7 +195,10 @@ class _PartReader:
         self.parts[-1].content_at = end + len(b"\r\n\r\n")
 
     def _header(self) -> None:
-        self.parts[-1].headers[bytes(self._name).lower()] = bytes(self._value)
+        headers, name = self.parts[-1].headers, bytes(self._name).lower()
+        if name in headers and name in _READ:
+            raise FormInvalid("malformed", _TWICE)
+        headers[name] = bytes(self._value)
         self._name.clear()
         self._value.clear()
 

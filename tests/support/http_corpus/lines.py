@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from tests.support.http_corpus.case import GOOD, HEAD, PATH, TAKEN, Case, bad, cut, taken, told
+from tests.support.http_corpus.case import (
+    CHUNKED,
+    GOOD,
+    HEAD,
+    PATH,
+    TAKEN,
+    Case,
+    bad,
+    cut,
+    taken,
+    told,
+)
 
 
 def get(line: bytes) -> bytes:
@@ -23,6 +34,23 @@ LINES = (
     bad("HTTP/+1.1", get(b"GET " + PATH + b" HTTP/+1.1")),
     bad("http/1.1", get(b"GET " + PATH + b" http/1.1")),
     bad("HTTPS/1.1", get(b"GET " + PATH + b" HTTPS/1.1")),
+    bad("RTSP/1.0", get(b"GET " + PATH + b" RTSP/1.0")),
+    bad("RTSP/1.1", get(b"POST " + PATH + b" RTSP/1.1")),
+    bad("RTSP/1.0 behind two spaces", get(b"GET " + PATH + b"  RTSP/1.0")),
+    bad("RTSP/1.0 behind an empty line", b"\r\n" + get(b"GET " + PATH + b" RTSP/1.0")),
+    bad("a method of RTSP", get(b"DESCRIBE " + PATH + b" RTSP/1.0")),
+    bad("ICE/1.0", get(b"SOURCE " + PATH + b" ICE/1.0")),
+    bad("the method of ICE", get(b"SOURCE " + PATH + b" HTTP/1.1")),
+    taken("a query that names RTSP", get(b"GET " + PATH + b"?a=RTSP/1.0 HTTP/1.1")),
+    taken("a header that names RTSP", get(b"GET " + PATH + b" HTTP/1.1\r\nVia: a RTSP/1.0")),
+    taken(
+        "a body that is a request of RTSP",
+        HEAD + b"Content-Length: 20\r\n\r\nGET /test RTSP/1.0\r\n",
+    ),
+    taken(
+        "chunks that are a request of RTSP",
+        CHUNKED + b"14\r\nGET /test RTSP/1.0\r\n\r\n0\r\n\r\n",
+    ),
     bad("no version", get(b"GET " + PATH + b" ")),
     bad("a space behind the version", get(b"GET " + PATH + b" HTTP/1.1 "), mended=1),
     Case("HTTP/1.0", get(b"GET " + PATH + b" HTTP/1.0"), TAKEN, closes=True, mended=1),

@@ -79,6 +79,44 @@ async def test_a_request_at_the_limits_is_taken_however_it_is_cut(served: Served
         assert (await connection.answer()).status == 202
 
 
+RTSP = b"GET /t37ed/Open RTSP/1.0\r\nHost: a\r\n\r\n"
+GOOD = request("POST", "/t37ed/Open", b"R: GET /t37ed/Open")
+
+
+@pytest.mark.parametrize("before", [b"", b"\r\n", GOOD, GOOD * 3], ids=range(4))
+async def test_p40_a_request_of_rtsp_is_refused_however_it_is_cut(
+    served: Served, before: bytes
+) -> None:
+    served.engine.publish({"name": "Open"})
+    taken = before.count(b"POST")
+    for cut in range(1, len(RTSP)):
+        async with await served.connect() as connection:
+            await connection.send(before + RTSP[:cut])
+            for _ in range(taken):  # so what comes next comes alone
+                assert (await connection.answer()).status == 202
+            await connection.send(RTSP[cut:])
+            assert (await connection.answer()).code == "bad_request"
+            assert await connection.rest() == b""
+    assert len(served.engine.calls) == taken * (len(RTSP) - 1)
+
+
+async def test_a_request_that_only_speaks_of_rtsp_is_taken_however_it_is_cut(
+    served: Served,
+) -> None:
+    served.engine.publish({"name": "Open"})
+    data = (
+        b"POST /t37ed/Open HTTP/1.1\r\nHost: a\r\nVia: GET /t37ed/Open RTSP/1.0\r\n"
+        b"Content-Length: 26\r\n\r\nGET /t37ed/Open RTSP/1.0\r\n"
+    )
+    async with await served.connect() as connection:
+        for cut in range(1, len(data)):
+            await connection.send(data + data[:cut])
+            assert (await connection.answer()).status == 202
+            await connection.send(data[cut:])
+            assert (await connection.answer()).status == 202
+    assert {call.body for call in served.engine.calls} == {b"GET /t37ed/Open RTSP/1.0\r\n"}
+
+
 async def test_trailers_do_not_become_headers_of_this_or_the_next_request(served: Served) -> None:
     served.engine.publish({"name": "Open"})
     head = request("POST", "/t37ed/Open", transfer_encoding="chunked")
