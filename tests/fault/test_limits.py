@@ -25,6 +25,7 @@ from tests.support.node import AUTHENTICATION, RunningNode, wait_until
 CONCURRENCY = {"Few": 3, "Concurrent": 10}
 ATTEMPTS = 2
 ENOUGH = 3 * ATTEMPTS
+TRIES = 5
 SLEEP_S = 4.0  # more than the time of an attempt of ``Hasty`` and the engine's patience with it
 CALLERS = {"quick": 100, "full": 2000, "soak": 2000}
 SPARE_THREADS, SPARE_FILES = 20, 10
@@ -140,20 +141,30 @@ def test_p16_fails_when_an_attempt_is_counted_at_its_end(
     assert found
 
 
+def slept_through(scene: Scene) -> int:
+    """The attempts of an execution whose first one ends while the engine is stopped."""
+    with scene.witness.holding(step=2, phase="end") as hold:
+        call = scene.call("Hasty")
+        hold.wait()
+        with scene.service.engine_stopped():
+            hold.release()
+            time.sleep(SLEEP_S)
+    wait_until(lambda: scene.service.state(call) in ("succeeded", "failed"))
+    attempts: int = scene.service.execution(call)["attempts"]
+    return attempts
+
+
 def test_p16_an_engine_that_slept_blames_no_worker_for_it(sound: Scene) -> None:
     """It is stopped until the attempt's time is long over; its worker has done its part long ago,
     and what it said waits to be read."""
-    with sound.witness.holding(step=2, phase="end") as hold:
-        call = sound.call("Hasty")
-        hold.wait()
+    for _ in range(TRIES):
         before = set(sound.service.node.worker_pids)
-        with sound.service.engine_stopped():
-            hold.release()
-            time.sleep(SLEEP_S)
-    wait_until(lambda: sound.service.state(call) == "succeeded")
-    assert sound.service.execution(call)["attempts"] == 1
-    # One more may have come: another test has killed one before.
-    assert before <= set(sound.service.node.worker_pids)
+        attempts = slept_through(sound)
+        # Whom it blames it ends. One more may have come: another test has killed one before.
+        assert before <= set(sound.service.node.worker_pids)
+        if attempts == 1:  # else the worker itself had no processor for all of the time
+            break
+    assert attempts == 1
 
 
 # P18

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 DEADLINE_GRACE_S = 1.0
 NEIGHBOUR_GRACE_S = 5.0
 SWEEP_S = 0.25
+MOST_LEFT_OUT = 8
 DEADLY_IMPORTS = 3
 """After so many workers in a row died importing, those that join import what they need only."""
 
@@ -436,17 +437,19 @@ class Pool:
         self._report_capacity()
 
     async def _sweep(self) -> None:
-        awake = True
+        left_out = 0
         while True:
             due = self._monotonic() + SWEEP_S
             await asyncio.sleep(SWEEP_S)
             now = self._monotonic()
             # An engine that was stopped for a while reads what its workers have sent meanwhile
-            # before it blames them for being late: this round is left out, the next one is not.
-            awake = not awake or now - due < SWEEP_S
-            if awake:
-                for link in list(self._links):
-                    self._sweep_link(link, now)
+            # before it blames them for being late: rounds that come late are left out.
+            if now - due >= SWEEP_S and left_out < MOST_LEFT_OUT:
+                left_out += 1
+                continue
+            left_out = 0
+            for link in list(self._links):
+                self._sweep_link(link, now)
 
     def _sweep_link(self, link: Link, now: float) -> None:
         overdue = sum(now >= running.deadline for running in link.running.values())

@@ -297,6 +297,57 @@ async def test_p16_an_attempt_over_its_time_counts_and_its_neighbours_lose_none(
         peer.writer.close()
 
 
+class Leaps:
+    """A clock that leaps with each of the next ``leaps`` looks at it, as if the engine had been
+    stopped; then it is as if nothing had been."""
+
+    leaps = 0
+
+    def __init__(self) -> None:
+        self.now_s = self.then_s = asyncio.get_running_loop().time()
+        self.over = asyncio.Event()
+
+    def __call__(self) -> float:
+        if not self.leaps:
+            self.over.set()
+            return self.then_s
+        self.leaps -= 1
+        self.now_s += 60.0
+        return self.now_s
+
+
+async def test_p16_an_engine_that_is_stopped_again_and_again_blames_no_worker(house: House) -> None:
+    """What its workers have sent meanwhile is read first, each time."""
+    clock = house.pool._monotonic = Leaps()
+    with victim() as process:
+        peer = await house.join(process.pid)
+        house.pool.assign(work(1, timeout_s=10.0))
+        run = await peer.next_run()
+        clock.leaps = 7  # three rounds at least, two looks each
+        clock.over.clear()
+        async with asyncio.timeout(15):
+            await clock.over.wait()
+        peer.finish(run)
+        await house.told.until(1)
+        assert (house.told.ended_nos, house.told.crashes) == ([1], [])
+        assert process.poll() is None
+
+
+async def test_p16_an_engine_that_is_late_all_the_time_ends_what_runs_over_after_all(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("firesteel.engine.pool.MOST_LEFT_OUT", 2)
+    clock = house.pool._monotonic = Leaps()
+    with victim() as process:
+        peer = await house.join(process.pid)
+        house.pool.assign(work(1, timeout_s=10.0))
+        await peer.next_run()
+        clock.leaps = 10_000
+        await house.told.until(1)
+        assert house.told.crashes == [(1, "attempt_timeout", "sure")]
+        assert process.wait(15) < 0
+
+
 async def test_p16_in_a_worker_that_dies_by_itself_the_overdue_one_counts_and_the_rest_are_suspects(
     house: House,
 ) -> None:
