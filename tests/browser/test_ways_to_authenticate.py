@@ -82,6 +82,22 @@ def test_a_signature_is_added_and_lets_a_signed_call_in(
     assert httpx2.post(url, content=BODY).status_code == 401
 
 
+def test_a_secret_that_may_be_guessed_is_warned_of_where_it_stands(
+    page: Page, node: RunningNode, name: str
+) -> None:
+    node.admin("PUT", "/workspaces/test/secrets/GUESSED", json={"value": "open sesame"})
+    open_page(page, name)
+    add(page, "Signature")
+    way(page, 0).get_by_label("Label").fill("GitHub")
+    way(page, 0).get_by_label("Signs like").select_option("github")
+    way(page, 0).get_by_label("Secrets").fill("${GUESSED}")
+    press(page, "Save")
+    expect(page.get_by_text("Version 2 is in force")).to_be_visible()
+    warning = way(page, 0).get_by_text("${GUESSED} has fewer than 16 bytes and may be guessed.")
+    expect(warning).to_be_visible()
+    assert violations(page) == []
+
+
 def test_a_signature_of_ones_own_shows_its_fields_only_then(page: Page, name: str) -> None:
     open_page(page, name)
     add(page, "Signature")

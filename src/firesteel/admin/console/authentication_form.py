@@ -70,7 +70,7 @@ _FORM_MOST: Final = 100
 class WayView:
     """One way as its fields hold it; ``kind`` empty: there are no fields for it. ``written``: JSON
     of it as it stands in the document. ``brief``: whose it is and by what, for the line that it is
-    folded into. ``fault`` is of all of it."""
+    folded into. ``fault`` and ``warning`` are of all of it."""
 
     kind: str
     title: str
@@ -78,6 +78,7 @@ class WayView:
     fields: dict[str, str]
     written: str
     fault: str
+    warning: str
 
 
 def declared(old: dict[str, Any], form: FormData) -> list[Any]:
@@ -122,7 +123,8 @@ def views(editing: Editing, held: int) -> list[WayView]:
             place += 0 if placed else max(held, 1)
             placed = True
             continue
-        found.append(_view(item, editing.fault(f"/trigger/authentication/{place}")))
+        pointer = f"/trigger/authentication/{place}"
+        found.append(_view(item, editing.fault(pointer), editing.warning(pointer)))
         place += 1
     return found
 
@@ -183,16 +185,16 @@ def _value(form: FormData, at: str, key: str) -> Any:
     return text
 
 
-def _view(item: Any, fault: str) -> WayView:
+def _view(item: Any, fault: str, warning: str) -> WayView:
     written, text = mapping(item), json.dumps(item, ensure_ascii=False)
     kind = next(iter(written)) if len(written) == 1 else ""
     if kind not in _FIELDS or not isinstance(written[kind], dict):
-        return WayView("", kind or "Another way", "", {}, text, fault)
+        return WayView("", kind or "Another way", "", {}, text, fault, warning)
     way = written[kind]
     fields = {key: _text(way.get(key)) for key in _FIELDS[kind]}
     if kind == "signature" and not fields["preset"]:
         fields["preset"] = "own"
-    return WayView(kind, KINDS[kind], _brief(kind, fields), fields, text, fault)
+    return WayView(kind, KINDS[kind], _brief(kind, fields), fields, text, fault, warning)
 
 
 def _brief(kind: str, fields: dict[str, str]) -> str:

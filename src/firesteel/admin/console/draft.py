@@ -114,6 +114,11 @@ class Editing:
         at = [item for item in self.faults if (item.pointer + "/").startswith(pointer + "/")]
         return "; ".join(". ".join(filter(None, (item.detail, item.hint))) for item in at)
 
+    def warning(self, pointer: Pointer) -> str:
+        """What may be wrong at a pointer, or below it; "" where nothing is."""
+        at = [item for item in self.warnings if (item.pointer + "/").startswith(pointer + "/")]
+        return "; ".join(item.detail for item in at)
+
     def value(self, pointer: Pointer, default: Any = "") -> Any:
         """What stands at a pointer in the document."""
         found = value_at(self.document, pointer)

@@ -165,7 +165,6 @@ def _parameters(editing: Editing, declared: list[Any]) -> list[ParameterView]:
     views = []
     for number, item in enumerate(map(mapping, declared)):
         pointer = f"/trigger/query_parameters/{number}"
-        warnings = [found.detail for found in editing.warnings if found.pointer.startswith(pointer)]
         views.append(
             ParameterView(
                 name=_text(item.get("name")),
@@ -176,7 +175,7 @@ def _parameters(editing: Editing, declared: list[Any]) -> list[ParameterView]:
                 many=item.get("many") is True,
                 description=_text(item.get("description")),
                 fault=editing.fault(pointer),
-                warning="; ".join(warnings),
+                warning=editing.warning(pointer),
             )
         )
     return views
