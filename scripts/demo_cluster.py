@@ -71,6 +71,7 @@ class DemoCluster:
                 "FIRESTEEL_WORKSPACE": WORKSPACE,
                 "FIRESTEEL_PUBLIC_URL": f"http://127.0.0.1:{port}",
                 "FIRESTEEL_LOG_LEVEL": "warning",
+                "FIRESTEEL_SHUTDOWN_DELAY": "2s",
                 **environment,
             }
             cluster = Cluster(folder, project, settings)

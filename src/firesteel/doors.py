@@ -48,6 +48,7 @@ class Doors:
         self._admin = socket.socket(fileno=handover.admin_fd)
         self._settings = settings
         self._listeners: list[Listener] = []
+        self.leaving = handover.leaving
         own = "" if self._public is None else _url(self._public, settings)
         self.addresses = {
             "public_url": settings.public_url or own,
@@ -89,6 +90,18 @@ class Doors:
         for listener, (_, handler) in zip(self._listeners, doors, strict=True):
             listener.replace(handler)
 
+    def wind_down(self) -> None:
+        """The node is about to stop: calls are taken, but no connection is kept behind its answer.
+        Safe to repeat."""
+        self.leaving = True
+        for listener in self._listeners:
+            listener.wind_down()
+
+    def end_idle(self) -> None:
+        """Close the connections on which nothing is under way."""
+        for listener in self._listeners:
+            listener.end_idle()
+
     async def stop(self, grace_s: float) -> None:
         """Take no more calls, here or in another process; answer those that have come."""
         await asyncio.gather(*(listener.stop(grace_s) for listener in self._listeners))
@@ -112,6 +125,8 @@ class Doors:
             for bound, handler in doors
         ]
         for listener in self._listeners:
+            if self.leaving:
+                listener.wind_down()
             await listener.start()
 
     def _asking(self, tls: TlsFiles | None) -> TlsFiles | None:

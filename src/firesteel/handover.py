@@ -25,7 +25,8 @@ class Handover:
     """File descriptors are those of the bound sockets and pipes that the engine inherits.
     ``public_fd`` None: the node takes no calls. ``paused``: a name for this life of
     the supervisor, where it is to begin with a pause; empty where it is not. ``again``: an engine
-    before this one was ready, so that the store has what the project folder had."""
+    before this one was ready, so that the store has what the project folder had. ``leaving``: the
+    node is about to stop, and its health is red."""
 
     settings: Settings
     token: str
@@ -36,6 +37,7 @@ class Handover:
     ready_fd: int
     paused: str = ""
     again: bool = False
+    leaving: bool = False
 
     @property
     def fds(self) -> tuple[int, ...]:

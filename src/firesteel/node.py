@@ -61,7 +61,7 @@ from firesteel.store.archive.writing import ArchiveWriter
 from firesteel.store.sql.clock import boot_id
 from firesteel.store.sqlite.safety import check_directory
 from firesteel.store.sqlite.store import open_store as open_sqlite
-from firesteel.supervisor import LOST_STORE_EXIT_CODE, SETUP_EXIT_CODE
+from firesteel.supervisor import LEAVE_SIGNAL, LOST_STORE_EXIT_CODE, SETUP_EXIT_CODE
 from firesteel.telemetry.logs import configure
 
 if TYPE_CHECKING:
@@ -116,6 +116,7 @@ async def _run(handover: Handover) -> int:
     stop: asyncio.Future[int] = loop.create_future()
     _stop_on_signals(stop)
     doors = Doors(handover)
+    loop.add_signal_handler(LEAVE_SIGNAL, doors.wind_down)
     refusing = asyncio.ensure_future(_refuse_when_late(handover.settings, doors))
     try:
         return await _run_behind(doors, handover, stop)
@@ -192,6 +193,7 @@ class Node:
         self._handover = handover
         self._settings = handover.settings
         self._engine = engine
+        engine.leaving = lambda: doors.leaving
         self._parts = parts
         self._end: Callable[[int], None] = lambda _code: None
         self._accounts = Accounts(
@@ -309,6 +311,8 @@ class Node:
         parts = self._parts
         deadline = time.monotonic() + self._settings.shutdown_timeout_s - STOP_RESERVE_S
         self._engine.refusal = "node_stopping"
+        if self._doors.leaving:  # who has called meanwhile was told not to keep its connection
+            self._doors.end_idle()
         self._engine.feed.stop()
         await self._engine.bulk.stop()
         parts.dispatcher.stop_claiming()

@@ -247,6 +247,14 @@ SETTINGS: tuple[Setting, ...] = (
         "How long a browser stays signed in at the console at most.",
     ),
     Setting(
+        "shutdown_delay",
+        "shutdown_delay_s",
+        values.duration(0, 3600),
+        "0s",
+        "How long a node that is told to stop goes on taking calls while its health is red, so "
+        "that balancers send further ones elsewhere: longer than they take to see it, e.g. 5s.",
+    ),
+    Setting(
         "shutdown_timeout",
         "shutdown_timeout_s",
         values.duration(1, 3600),

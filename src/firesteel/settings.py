@@ -70,6 +70,7 @@ class Settings:
     tls: Literal["off", "self-signed"]
     session_idle_s: float
     session_lifetime_s: float
+    shutdown_delay_s: float
     shutdown_timeout_s: float
     disk_reserve_bytes: int
     bodies_in_flight_bytes: int

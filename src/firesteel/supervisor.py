@@ -39,6 +39,8 @@ FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 2.0
 BACKLOG = 2048
 STOP_MARGIN_S = 5.0
+LEAVE_SIGNAL = signal.SIGUSR1
+"""To the engine: the node goes on, but not for long; balancers are to know."""
 WITHHELD_PREFIXES = ("FIRESTEEL_DATABASE_URL", "FIRESTEEL_ENCRYPTION_KEY")
 """What workers are not started with: they run users' code, and touch no store."""
 _READY_LIMIT_BYTES = 65536
@@ -157,13 +159,15 @@ class Supervisor:
         self._wakeup = os.pipe()
         self._signals: list[int] = []
         self._announced = False
+        self._stop_at: float | None = None
         token = secrets.token_hex(32)
         self._handover = self._handed_down(token)
         self.engine = self._engine_child()
         self.workers = [self._worker_child(token) for _ in range(self.settings.workers)]
 
     def run(self) -> int:
-        """Until SIGTERM or SIGINT: 0; or until the engine refuses its set-up: its exit code."""
+        """Until SIGTERM or SIGINT, and ``shutdown_delay`` behind it: 0; or until the engine refuses
+        its set-up: its exit code."""
         os.set_blocking(self._wakeup[1], False)
         previous = signal.set_wakeup_fd(self._wakeup[1])
         handlers = {
@@ -201,11 +205,30 @@ class Supervisor:
                     data = os.read(key.fd, _READY_LIMIT_BYTES)
                     if key.fd == self._ready[0]:
                         self._engine_ready(data)
-                if self._signals:
+                if self._must_stop():
                     return self._stop()
                 code = self._tend()
                 if code is not None:
                     return code
+
+    def _must_stop(self) -> bool:
+        """Whether the node is to stop now. The first signal begins ``shutdown_delay``, in which all
+        goes on but health is red; a second one ends it. A node that takes no calls has none."""
+        if self._signals and self._stop_at is None:
+            self._signals.clear()
+            serves = self._announced and self.sockets.public is not None
+            delay_s = self.settings.shutdown_delay_s if serves else 0.0
+            self._stop_at = time.monotonic() + delay_s
+            if delay_s:
+                self._leave()
+        due = self._stop_at is not None and time.monotonic() >= self._stop_at
+        return due or bool(self._signals)
+
+    def _leave(self) -> None:
+        """Tell the engine, and each that comes after it."""
+        again = replace(self._handover, again=True, leaving=True)
+        self.engine.environment[VARIABLE] = again.encode()
+        self.engine.signal(LEAVE_SIGNAL)
 
     def _tend(self) -> int | None:
         """Reap what ended and start what is due; the engine's code if it must not run again."""
@@ -225,8 +248,10 @@ class Supervisor:
         return None
 
     def _pause_s(self) -> float | None:
-        """Until the next child is due; None: nothing is due."""
+        """Until the next child, or the stop, is due; None: nothing is due."""
         due = [c.start_at for c in (self.engine, *self.workers) if c.process is None]
+        if self._stop_at is not None:
+            due.append(self._stop_at)
         return max(min(due) - time.monotonic(), 0.0) if due else None
 
     def _stop(self) -> int:

@@ -156,6 +156,48 @@ def test_a_second_signal_ends_the_node_at_once(start: Start, http_server: HttpSe
     assert node.stop() == 0
 
 
+def test_for_the_delay_health_is_red_and_calls_are_taken_and_a_second_signal_ends_it(
+    start: Start, http_server: HttpServer, gate: threading.Event
+) -> None:
+    node = start(FIRESTEEL_SHUTDOWN_DELAY="1h")
+    assert node.call("Echo", json={"value": 1}).headers.get("connection") is None
+    with ThreadPoolExecutor() as callers:
+        stopping = _begin_to_stop(node, callers)
+        answer = node.call("Echo", json={"value": 2})
+        assert (answer.json(), answer.headers["connection"]) == ({"value": 2}, "close")
+        assert _readiness(node) == (503, "node_stopping", None)
+        engine_pid = node.engine_pid
+        node.kill_engine()
+        wait_until(lambda: node.engine_pid != engine_pid)
+        assert wait_until(lambda: _if_200(_echo(node))).headers["connection"] == "close"
+        assert _readiness(node) == (503, "node_stopping", None)
+        call = callers.submit(node.call, "Waits")
+        http_server.wait_for(1)
+        assert not stopping.done()
+        node.process.terminate()
+        wait_until(lambda: _echo(node).status_code == 503)
+        gate.set()
+        assert call.result(WAIT_S).status_code == 200
+        assert stopping.result(WAIT_S) == 0
+
+
+def test_a_node_stops_by_itself_when_the_delay_is_over(start: Start) -> None:
+    node = start(FIRESTEEL_SHUTDOWN_DELAY="100ms")
+    assert node.stop() == 0
+
+
+def _echo(node: RunningNode) -> httpx2.Response:
+    """A call on a connection of its own."""
+    url, headers = f"{node.public_url}/test/Echo", {"x-api-key": KEY}
+    return httpx2.post(url, json={"value": 1}, headers=headers, timeout=WAIT_S)
+
+
+def _readiness(node: RunningNode) -> tuple[int, str | None, str | None]:
+    answer = httpx2.get(f"{node.address['admin_url']}/health/ready")
+    said = answer.json()
+    return answer.status_code, said["reason"], said["refusal"]
+
+
 def _begin_to_stop(node: RunningNode, callers: ThreadPoolExecutor) -> Future[int]:
     """Send SIGTERM and wait until the node takes no more calls."""
     url = node.public_url

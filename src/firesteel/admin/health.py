@@ -14,8 +14,9 @@ NO_WORKERS_S: Final = 3.0
 
 def readiness(engine: Engine) -> tuple[bool, dict[str, Any]]:
     """True where calls are accepted and run; and what to show: ``refusal`` is the code that callers
-    get with 503, ``reason`` why the node is not ready: that code; ``node_starting`` while the
-    project folder is applied; or ``no_workers`` where calls are accepted, but nothing runs them.
+    get with 503, ``reason`` why the node is not ready: that code; ``node_stopping`` while calls are
+    still accepted, but not for long; ``node_starting`` while the project folder is applied; or
+    ``no_workers`` where calls are accepted, but nothing runs them.
     ``workers``: worker processes that take attempts, none on a gateway."""
     takes = engine.settings.runs_attempts
     workers = sum(1 for worker in engine.workers() if worker["ready"]) if takes else 0

@@ -69,6 +69,7 @@ class Engine:
         self.archive = parts.archive
         self.refusal: str | None = None
         self.starting = False
+        self.leaving: Callable[[], bool] = lambda: False
         self.gateways = 1
         self.name = parts.name or socket.gethostname()
         self._parts = parts
@@ -88,8 +89,11 @@ class Engine:
 
     @property
     def unready(self) -> str | None:
-        """Why balancers had better send no calls: the code in ``refusal``; ``node_starting`` while
-        the project folder is applied, when routes of the store are served, but not all."""
+        """Why balancers had better send no calls: the code in ``refusal``; ``node_stopping`` while
+        the node still takes calls, but not for long; ``node_starting`` while the project folder is
+        applied, when routes of the store are served, but not all."""
+        if self.refusal is None and self.leaving():
+            return "node_stopping"
         return self.refusal or ("node_starting" if self.starting else None)
 
     def refuse_while(self, code: str, reason: bool) -> bool:

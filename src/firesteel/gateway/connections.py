@@ -24,9 +24,9 @@ log = structlog.get_logger(__name__)
 class Connections:
     """The open connections of a listener, and the tasks of their requests. ``date_line``: the Date
     header, and what else stands on every answer, made once a second and not once an answer.
-    ``stopping``: no connection is kept after the answer in hand. ``handler`` answers their
-    requests, under ``rules``. ``refused``: requests that came to no handler, by the code of their
-    problem."""
+    ``leaving``: no connection is kept behind its next answer; ``stopping``: nor an idle one.
+    ``handler`` answers their requests, under ``rules``. ``refused``: requests that came to no
+    handler, by the code of their problem."""
 
     def __init__(self, handler: Handler, rules: Rules) -> None:
         self.handler = handler
@@ -41,6 +41,7 @@ class Connections:
             else b""
         )
         self.request_ids = RequestIds()
+        self.leaving = False
         self.stopping = False
         self.date_line = b""
         self.refused: Counter[str] = Counter()
@@ -79,10 +80,16 @@ class Connections:
         if not self.guarded and self._empty is not None and not self._empty.done():
             self._empty.set_result(None)
 
+    def wind_down(self) -> None:
+        """Keep no connection behind the answers that it is owed, or else its next one."""
+        self.leaving = True
+        for connection in self.guarded:
+            connection.close_behind_answers()
+
     async def stop(self, grace_s: float) -> None:
         """Close idle connections at once, the others after their answers; cut what is left after
         ``grace_s``."""
-        self.stopping = True
+        self.leaving = self.stopping = True
         for connection in list(self.guarded):
             connection.shutdown()
         if not self.guarded:

@@ -331,7 +331,7 @@ class GuardedProtocol(asyncio.Protocol):
         self._since = self.loop.time()
         self._pace = None
         self._incoming = exchange
-        if self.state.stopping:
+        if self.state.leaving:
             exchange.keep_alive = False
         if self._active is None and not self._pipeline and not self.flow.write_paused:
             self._active = exchange
@@ -567,12 +567,15 @@ class GuardedProtocol(asyncio.Protocol):
         left, self._left = self._left, b""
         if left:
             self._take(left)
-        if self._pipeline:
-            self._pipeline[-1].keep_alive = False
-        elif self._active is not None:
-            self._active.keep_alive = False
-        elif self._idle() and not self._readable():
+        if not self.close_behind_answers() and self._idle() and not self._readable():
             self._end(unread=False)
+
+    def close_behind_answers(self) -> bool:
+        """Whether answers are owed here: the last of them is then the connection's last."""
+        last = self._pipeline[-1] if self._pipeline else self._active
+        if last is not None:
+            last.keep_alive = False
+        return last is not None
 
     def _idle(self) -> bool:
         return self._reading is _NOTHING or not self._begun

@@ -78,6 +78,15 @@ class Listener:
         """Let another one answer from the next request on."""
         self._connections.handler = handler
 
+    def wind_down(self) -> None:
+        """Go on, but keep no connection behind its answer, and say so with it. Safe to repeat."""
+        self._connections.wind_down()
+
+    def end_idle(self) -> None:
+        """Close the connections on which nothing is under way."""
+        for connection in list(self._connections.guarded):
+            connection.shutdown()
+
     async def stop(self, grace_s: float) -> None:
         """Accept no more; answer every request that has come, close, cut after ``grace_s``. Safe
         to repeat."""

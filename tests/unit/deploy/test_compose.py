@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shutil
 import stat
@@ -39,10 +40,19 @@ def settings_of(node: dict[str, Any]) -> Settings:
     return load_settings({}, node["environment"], None)
 
 
+def test_a_stopping_gateway_takes_calls_until_the_balancer_has_seen_it() -> None:
+    (line,) = [line for line in balancer_lines()["defaults"] if line[0] == "default-server"]
+    options = dict(itertools.pairwise(line))
+    seen_s = parse_duration(options["inter"]) * int(options["fall"])
+    for node in nodes(CLUSTER).values():
+        assert settings_of(node).shutdown_delay_s > seen_s + parse_duration(options["inter"])
+
+
 @pytest.mark.parametrize("path", [CLUSTER, SINGLE], ids=lambda path: path.name)
 def test_a_stopping_node_has_the_time_that_it_takes(path: Path) -> None:
     for node in nodes(path).values():
-        needed_s = settings_of(node).shutdown_timeout_s + STOP_MARGIN_S
+        settings = settings_of(node)
+        needed_s = settings.shutdown_delay_s + settings.shutdown_timeout_s + STOP_MARGIN_S
         assert parse_duration(node["stop_grace_period"]) > needed_s
 
 

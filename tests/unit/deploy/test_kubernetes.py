@@ -188,10 +188,11 @@ def test_probes_ask_the_admin_port(folder: str, workload: dict[str, Any]) -> Non
 
 @every_workload
 def test_a_stopping_node_has_the_time_that_it_takes(folder: str, workload: dict[str, Any]) -> None:
-    command = container_of(workload)["lifecycle"]["preStop"]["exec"]["command"]
-    assert command[0] == "sleep"
-    needed_s = int(command[1]) + settings_of(folder, workload).shutdown_timeout_s + STOP_MARGIN_S
+    settings = settings_of(folder, workload)
+    needed_s = settings.shutdown_delay_s + settings.shutdown_timeout_s + STOP_MARGIN_S
     assert workload["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] > needed_s
+    probe = container_of(workload)["readinessProbe"]
+    assert settings.shutdown_delay_s > probe["periodSeconds"] * probe["failureThreshold"]
 
 
 @every_workload

@@ -39,6 +39,11 @@ def service() -> dict[str, str]:
     return {key: value for section, key, value in directives(UNIT) if section == "Service"}
 
 
+def uncommented(text: str) -> str:
+    """The sample with every setting that it names."""
+    return re.sub(r"^#(?=FIRESTEEL_)", "", text, flags=re.MULTILINE)
+
+
 def analyze(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """What systemd-analyze says of the unit; it looks for the program that is to be started."""
     if shutil.which("systemd-analyze") is None:
@@ -75,7 +80,9 @@ def test_every_directive_is_known_and_stands_once() -> None:
 
 def test_a_stopping_node_has_the_time_that_it_takes() -> None:
     (timeout,) = (each.default for each in SETTINGS if each.name == "shutdown_timeout")
-    assert int(service()["TimeoutStopSec"]) > parse_duration(timeout) + STOP_MARGIN_S
+    delay = assignments(uncommented(SAMPLE.read_text()))["FIRESTEEL_SHUTDOWN_DELAY"]
+    needed_s = parse_duration(delay) + parse_duration(timeout) + STOP_MARGIN_S
+    assert int(service()["TimeoutStopSec"]) > needed_s
     assert service()["KillMode"] == "mixed"
 
 
@@ -101,7 +108,7 @@ def test_the_node_is_a_user_of_its_own_that_systemd_makes() -> None:
 def test_the_sample_of_settings_is_taken_as_it_is_and_with_every_line() -> None:
     text = SAMPLE.read_text()
     load_settings({}, assignments(text), None)
-    uncommented = re.sub(r"^#(?=FIRESTEEL_)", "", text, flags=re.MULTILINE)
-    assert len(assignments(uncommented)) > len(assignments(text))
-    load_settings({}, assignments(uncommented), None)
+    whole = uncommented(text)
+    assert len(assignments(whole)) > len(assignments(text))
+    load_settings({}, assignments(whole), None)
     assert service()["EnvironmentFile"] == "/etc/firesteel/firesteel.env"

@@ -119,3 +119,32 @@ async def test_p28_what_does_not_end_is_cut_after_the_grace(served: Served) -> N
         await served.engine.accepted.wait()
         await served.listener.stop(0.0)
         assert await connection.rest() == b""
+
+
+async def test_a_listener_that_winds_down_takes_calls_and_keeps_no_connection_behind_an_answer(
+    served: Served,
+) -> None:
+    served.engine.publish({"name": "Ask", "trigger": {"request_response": True}})
+    served.engine.answer = lambda _call: None
+    async with (
+        await served.connect() as busy,
+        await served.connect() as idle,
+        await served.connect() as silent,
+    ):
+        for kept in (idle, silent):
+            assert (await kept.call(request("GET", "/none"))).get("connection") is None
+        await busy.send(request("POST", "/t37ed/Ask", b"1"))
+        await served.engine.accepted.wait()
+        served.listener.wind_down()
+        served.engine.answer = lambda _call: OK
+        answer = await idle.call(request("POST", "/t37ed/Ask", b"2"))
+        assert (answer.status, answer["connection"]) == (200, "close")
+        assert await idle.rest() == b""
+        assert (await served.call("POST", "/t37ed/Ask", b"3"))["connection"] == "close"
+        served.engine.finish(index=0)
+        answer = await busy.answer()
+        assert (answer.body, answer["connection"]) == (OK.body, "close")
+        assert await busy.rest() == b""
+        assert served.listener.open_connections == 1
+        served.listener.end_idle()
+        assert await silent.rest() == b""
