@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from firesteel.cli.exit_codes import CommandFailed, Exit
+from firesteel.cli.installed import settings_of
 from firesteel.cli.message_text import search_condition
 from firesteel.cli.output import Output
 
@@ -247,10 +248,9 @@ def record_of_id(archive_dir: Path | None, message_id: str) -> dict[str, Any]:
 @contextmanager
 def _reading(archive_dir: Path | None) -> Iterator[Path]:
     """The archive's folder; what is wrong with it ends the command."""
-    from firesteel.settings import load_settings
     from firesteel.store.archive.frames import Damaged
 
-    folder = archive_dir or load_settings({}, os.environ, Path.cwd()).archive_folder
+    folder = archive_dir or settings_of(None).archive_folder
     if not folder.is_dir():
         detail = f"there is no archive in {folder}"
         raise CommandFailed(detail, exit_code=Exit.NOT_FOUND, code="archive_not_found")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
 from firesteel.cli.exit_codes import CommandFailed, Exit
+from firesteel.cli.installed import settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -198,10 +199,10 @@ def trust(node: Node) -> ssl.SSLContext | bool:
 
 
 def _configured_data_dir() -> Path:
-    from firesteel.settings import SettingsError, load_settings
+    from firesteel.settings import SettingsError
 
     try:
-        return load_settings({}, os.environ, Path.cwd()).data_dir
+        return settings_of(None).data_dir
     except SettingsError as error:
         raise CommandFailed(error.detail, exit_code=Exit.USAGE, code=error.code) from error
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +9,7 @@ import typer
 
 from firesteel.cli.copying_shown import shown_copying
 from firesteel.cli.exit_codes import CommandFailed, Exit
+from firesteel.cli.installed import PROJECT, settings_of
 from firesteel.cli.output import Output
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def restore(
             "settings.",
         ),
     ] = None,
+    project: PROJECT = None,
     key_file: Annotated[
         Path | None,
         typer.Option(
@@ -67,9 +68,8 @@ def restore(
       firesteel restore /backups/monday.db --replace
     """
     from firesteel.errors import FiresteelError
-    from firesteel.settings import load_settings
 
-    settings = load_settings({"data_dir": data_dir and str(data_dir)}, os.environ, None)
+    settings = settings_of(project, data_dir)
     try:
         backup, restored, key_id = _restored(
             output, settings, file, key_file=key_file, sha256=sha256, replace=replace

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from firesteel.cli.doctor import files, folder, machine, network, stores
 from firesteel.cli.doctor.finding import Case, Finding, fault, ok
 from firesteel.cli.exit_codes import Exit
+from firesteel.cli.installed import DATA_DIR, PROJECT, settings_of
 from firesteel.cli.output import Output, painted
 
 if TYPE_CHECKING:
@@ -43,19 +43,8 @@ _COLOURS = {"ok": "succeeded", "warning": "warning", "fault": "error"}
 
 def doctor(
     output: Output,
-    project: Annotated[
-        Path | None,
-        typer.Option(
-            "--project",
-            "-p",
-            help="Project folder, as `serve` is given it; left out: this folder, if it has a "
-            "firesteel.toml.",
-        ),
-    ] = None,
-    data_dir: Annotated[
-        Path | None,
-        typer.Option("--data-dir", help="Data directory; left out: as the settings."),
-    ] = None,
+    project: PROJECT = None,
+    data_dir: DATA_DIR = None,
 ) -> None:
     """Look at a whole installation, and say what to do. Needs no node.
 
@@ -85,13 +74,10 @@ def doctor(
 
 def examined(project: Path | None, data_dir: Path | None) -> Iterator[Finding]:
     """What every check finds, in order; with faulty settings only those."""
-    from firesteel.settings import FILE, SettingsError, load_settings
+    from firesteel.settings import SettingsError
 
-    if project is None and os.path.lexists(FILE):
-        project = Path()
     try:
-        flags = {"data_dir": None if data_dir is None else str(data_dir)}
-        settings = load_settings(flags, os.environ, project)
+        settings = settings_of(project, data_dir)
     except SettingsError as error:
         for one in error.faults:
             yield fault("settings", str(one), "docs/reference/settings.md")
