@@ -221,7 +221,7 @@ class GuardedProtocol(asyncio.Protocol):
         self._received_bytes += len(data)
         self._barren_bytes += len(data)
         try:
-            if RTSP_MARK in data or self._line:
+            if self._line or (RTSP_MARK in data and (self._incoming is not None or RTSP in data)):
                 self._feed_warily(data)
             else:
                 self._feed(data)
