@@ -56,9 +56,15 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Run:
-    """One process of the command, that has copied something when it is there."""
+    """One process of the command, that has begun to copy, or said ``until``, when it is there."""
 
-    def __init__(self, file: Path, url: str, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        file: Path,
+        url: str,
+        environment: Mapping[str, str],
+        until: tuple[str, ...] = ("moving", "going on"),
+    ) -> None:
         arguments = ("--from", f"sqlite:///{file}", "--to", url)
         self._process = subprocess.Popen(
             [sys.executable, "-c", COMMAND, str(CHUNK_ROWS), *arguments],
@@ -68,6 +74,7 @@ class Run:
             stderr=subprocess.PIPE,
             text=True,
         )
+        self._until = until
         self._copying = threading.Event()
         self._told: list[str] = []
         self._reader = threading.Thread(target=self._read)
@@ -79,7 +86,7 @@ class Run:
         with self._process.stderr:
             for line in self._process.stderr:
                 self._told.append(line)
-                if line.startswith(("moving", "going on")):
+                if line.startswith(self._until):
                     self._copying.set()
         self._copying.set()
 
@@ -98,18 +105,18 @@ class Run:
         return self._process.returncode, "".join(self._told)
 
 
-def killed_often(file: Path, url: str, kills: int, environment: Mapping[str, str]) -> int:
+def killed_often(file: Path, url: str, kills: int) -> int:
     """Run it and kill it so often; how many of them struck a move that was not done."""
     chance, struck = random.Random(SEED), 0
     for _ in range(kills):
-        struck += Run(file, url, environment).kill_after(chance.uniform(0, LONGEST_S))
+        struck += Run(file, url, {}).kill_after(chance.uniform(0, LONGEST_S))
     return struck
 
 
 def test_a_move_killed_at_any_moment_goes_on_and_loses_nothing(
     size: Size, file: Path, postgres_url: str, tmp_path: Path
 ) -> None:
-    assert killed_often(file, postgres_url, KILLS[size], {}) > 0
+    assert killed_often(file, postgres_url, KILLS[size]) > 0
     code, told = Run(file, postgres_url, {}).ended()
     assert code == 0, told
     value = asked(postgres_url, "SELECT value FROM setting WHERE name = 'moved_from'")
@@ -119,7 +126,7 @@ def test_a_move_killed_at_any_moment_goes_on_and_loses_nothing(
 
 def test_it_fails_when_progress_is_committed_before_its_rows(file: Path, postgres_url: str) -> None:
     defect = dict([planted("move_noted_before_its_rows")])
-    assert killed_often(file, postgres_url, KILLS["quick"], defect) > 0
+    assert Run(file, postgres_url, defect, until=("noted",)).kill_after(0)
     code, told = Run(file, postgres_url, defect).ended()
     assert (code, "move_differs" in told) == (1, True), told
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
 
 from firesteel.store.moving.target import Target
 
+GAP_S = 3.0  # at the first rows, between note and rows, so that a kill finds it
 copy, transaction = Target.copy, Target.transaction
 held: list[Any] = []
+gaps = iter([GAP_S])
 
 
 def _copy(self: Any, moved: Any, rows: Any) -> None:
@@ -22,7 +25,10 @@ def _transaction(self: Any) -> Iterator[None]:
     with transaction(self):
         yield
     if held:
-        time.sleep(0.02)  # the instant at which a kill does harm
+        for gap_s in gaps:
+            sys.stderr.write("noted\n")
+            sys.stderr.flush()
+            time.sleep(gap_s)
         with transaction(self):
             for moved, rows in held:
                 copy(self, moved, rows)
