@@ -148,6 +148,7 @@ def test_p04_a_node_that_starts_without_room_for_its_connections_tells_callers_s
     until_listening(member)
     doors = Doors(member)
     doors.wait(503, 503, 503, 503)
+    wait_until(lambda: "too many connections" in member.running.said())
     stay(doors, 0.0 if size == "quick" else SHORT_S)
 
     room.limit(-1)
