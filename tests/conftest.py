@@ -37,6 +37,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    chosen: str | None = config.getoption("--postgres")
+    Postgres.chosen = Path(chosen) if chosen else None
     file = config.getoption("--gathered")
     if file is not None:
         config.pluginmanager.register(Resuming(Path(file), config), "resuming")
@@ -68,10 +70,9 @@ def size(request: pytest.FixtureRequest) -> Size:
 
 
 @pytest.fixture(scope="session")
-def postgres(request: pytest.FixtureRequest) -> Iterator[Postgres]:
+def postgres() -> Iterator[Postgres]:
     """A running PostgreSQL server of this test process's own; see tests/support/postgres.py."""
-    chosen: str | None = request.config.getoption("--postgres")
-    with Postgres.started(installed=Path(chosen) if chosen else None) as server:
+    with Postgres.started() as server:
         yield server
 
 

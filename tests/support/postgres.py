@@ -23,7 +23,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 import psycopg
 
@@ -96,8 +96,11 @@ def _free_port() -> int:
 
 @dataclass(slots=True)
 class Postgres:
-    """One server. ``kill`` and ``start`` let a test take it away and bring it back, same port."""
+    """One server. ``kill`` and ``start`` let a test take it away and bring it back, same port.
+    ``chosen``: the folder of the programs that all servers of this run are made with, where they
+    are not the wheel's (``pytest --postgres``)."""
 
+    chosen: ClassVar[Path | None] = None
     base: Path
     programs: Path
     user: int
@@ -137,7 +140,7 @@ class Postgres:
         stopped at the end. Every user must be able to enter the folder where the caller is root."""
         user, known = _user(), base / "password"
         password = known.read_text("utf-8") if known.exists() else secrets.token_urlsafe(12)
-        programs = installed or _programs(base, user)
+        programs = installed or cls.chosen or _programs(base, user)
         server = cls(base, programs, user, password, also=also, settings=settings)
         if not known.exists():
             server._initialise()
@@ -149,8 +152,13 @@ class Postgres:
 
     def _launch(self, program: str, *arguments: str) -> list[str]:
         """The command line that runs a program as the user that PostgreSQL accepts."""
-        command = [str(self.programs / program), *arguments]
+        command = [str(self._program(program)), *arguments]
         return [sys.executable, "-I", "-c", LAUNCHER, str(self.user), *command]
+
+    def _program(self, name: str) -> Path:
+        """The release's own; another's of those that it came without, such as pg_basebackup."""
+        own = self.programs / name
+        return own if own.exists() else _programs(self.base, self.user) / name
 
     def _initialise(self) -> None:
         password_file = self.base / "password"
