@@ -2,9 +2,8 @@
 
 What is mended here, beside the rules in ``head``:
 
-- A request that asks to upgrade (``Connection: Upgrade``, ``Upgrade: h2c``: every Java HttpClient)
-  is taken as the plain request that it also is, with its body (RFC 9110 section 7.8: a server may
-  ignore Upgrade). llhttp ends its work behind such a head.
+- A request that asks to upgrade (``Upgrade: h2c``: every Java HttpClient) is taken as the plain
+  request that it also is, with its body (RFC 9110 section 7.8). llhttp ends behind such a head.
 - A request of another protocol that llhttp reads (RTSP, ICE) is refused.
 - Trailers of a chunked body are dropped instead of merged into the headers (RFC 9110 section 6.5).
 - A malformed request is answered after the requests before it, which keep their answers.
