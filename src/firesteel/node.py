@@ -280,6 +280,7 @@ class Node:
         await self._engine.pausing.begin(self._handover.paused)
         self._engine.meter.taken_over += await parts.journal.recover()
         self._workspace = await self._own_workspace()
+        await self._engine.agreement.note()
         if self._others is not None:
             self._others.start()  # before the catalog is read, or a change in between went unseen
         await self._engine.refresh_routes()

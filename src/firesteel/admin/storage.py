@@ -17,8 +17,8 @@ from firesteel.store.figures import Totals
 from firesteel.store.kept import Asked, KeptOf
 
 if TYPE_CHECKING:
+    from firesteel.engine.agreement import Agreed
     from firesteel.engine.engine import Engine
-    from firesteel.settings import Settings
     from firesteel.store.catalog import PublishedIntegration
 
 _DAY_S = 86_400.0
@@ -34,13 +34,14 @@ async def storage_of(engine: Engine) -> shapes.StorageShape:
     disk = None
     if settings.store_path is not None:
         disk = await asyncio.to_thread(shutil.disk_usage, settings.data_dir)
-    archive = await _archive(engine)
+    agreed = await engine.agreement.agreed()
+    archive = await _archive(engine, agreed)
     totals = await engine.figures.totals()
     of_workspaces = {
         name: await retention_of(engine, name) for name in await engine.catalog.workspaces()
     }
     integrations = [
-        (item, _times(item, given, settings))
+        (item, _times(item, given, agreed))
         for name, given in of_workspaces.items()
         for item in await engine.catalog.integrations(name)
     ]
@@ -68,7 +69,8 @@ async def storage_of(engine: Engine) -> shapes.StorageShape:
         disk_bytes=disk and disk.total,
         free_bytes=disk and disk.free,
         reserve_bytes=disk and min(settings.disk_reserve_bytes, disk.total // 20),
-        retention_days=settings.retention_days,
+        retention_days=agreed.retention_days,
+        purged_by=agreed.left_to or None,
         archive=archive,
         workspaces=[
             shapes.WorkspaceRetentionShape(workspace=name, **given.model_dump())
@@ -118,20 +120,20 @@ class _Times:
 
 
 def _times(
-    item: PublishedIntegration, of_workspace: shapes.RetentionShape, settings: Settings
+    item: PublishedIntegration, of_workspace: shapes.RetentionShape, agreed: Agreed
 ) -> _Times:
     retention: dict[str, Any] = item.document.get("retention") or {}
     says = retention.get("archive")
     archive = of_workspace.archive if says is None else bool(says)
     history_days = _days(
-        retention.get("history") or of_workspace.history, float(settings.retention_days)
+        retention.get("history") or of_workspace.history, float(agreed.retention_days)
     )
     payloads_days = _days(retention.get("payloads") or of_workspace.payloads, history_days)
     return _Times(
         item.trigger_no,
         history_days,
         min(payloads_days, history_days),
-        settings.archive == "on" if archive is None else archive,
+        agreed.archive if archive is None else archive,
     )
 
 
@@ -158,12 +160,12 @@ def _kept(
     )
 
 
-async def _archive(engine: Engine) -> shapes.ArchiveShape:
+async def _archive(engine: Engine, agreed: Agreed) -> shapes.ArchiveShape:
     archive = engine.archive
     files, size_bytes = await asyncio.to_thread(folder.size_bytes, archive.folder)
     return shapes.ArchiveShape(
         directory=str(archive.folder),
-        by_default=archive.by_default,
+        by_default=agreed.archive,
         files=files,
         size_bytes=size_bytes,
         fault=archive.fault,

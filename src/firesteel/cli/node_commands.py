@@ -28,6 +28,9 @@ def status(session: Session) -> None:
         number = len(expiring)
         keys = "1 API key expires" if number == 1 else f"{number} API keys expire"
         output.warn(f"{keys} soon or have expired: firesteel key expiring lists them")
+    for one in nodes:
+        if one["differs"]:
+            output.warn(f"{one['name']} has another {' and another '.join(one['differs'])}")
     if pause is not None:
         say_paused(output, pause)
     state = "accepting" if node["accepting"] else f"refusing calls: {node['refusal']}"

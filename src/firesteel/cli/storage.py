@@ -40,6 +40,11 @@ def storage(session: Session) -> None:
     )
     if archive["fault"]:
         output.warn(f"nothing that is to be archived is let go: {archive['fault']}")
+    if found["purged_by"]:
+        output.warn(
+            f"this node purges nothing: {found['purged_by']} archives by its settings, this one "
+            "does not"
+        )
     output.say("")
     output.columns(
         (

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from firesteel.engine.agreement import Agreement
 from firesteel.engine.answers import cancelled_response, skipped_response
 from firesteel.engine.backups import Backups
 from firesteel.engine.bulk import BulkRunner
@@ -65,6 +66,7 @@ class Engine:
         self.bulk = BulkRunner(self, parts)
         self.key_rotation = KeyRotation(self, parts)
         self.pausing = Pausing(parts)
+        self.agreement = Agreement(parts)
         self.backups = Backups(parts)
         self.archive = parts.archive
         self.refusal: str | None = None

@@ -226,21 +226,18 @@ class Housekeeper:
         await self._engine.traffic.write(self._engine.routes)
 
     async def _retention(self) -> None:
+        await self._engine.agreement.note()
         if self._engine.pausing.now is not None:
             return  # whoever looks at a restored store shall find all of it
-        history_s = self._engine.settings.retention_days * 86400.0
         async with self._jobs.only_here("retention") as mine:
             if mine:
-                self._conditions.note("archive_failed", await self._purge(history_s))
+                self._conditions.note("archive_failed", await self._purge())
 
-    async def _purge(self, history_s: float) -> Condition | None:
+    async def _purge(self) -> Condition | None:
         """In batches, to the end; a condition where the archive takes nothing: it is tried again by
         the next round."""
-        purge = self._engine.history.purge
         try:
-            while await purge(  # noqa: ASYNC110
-                default_history_s=history_s, archive=self._archive
-            ):
+            while await self._purged():  # noqa: ASYNC110
                 await asyncio.sleep(BETWEEN_BATCHES_S)  # lets others write
         except OperatorError as error:
             if error.code != "archive_failed":
@@ -248,6 +245,15 @@ class Housekeeper:
             log.error("archive_failed", detail=error.detail, folder=str(self._archive.folder))
             return Condition(0, AlertItem(node=self._node, why=error.detail))
         return None
+
+    async def _purged(self) -> int:
+        """How much of a batch went; 0 also where all that may go is another node's to purge."""
+        agreed = await self._engine.agreement.agreed()
+        if agreed.left_to:
+            return 0
+        return await self._engine.history.purge(
+            default_history_s=agreed.retention_days * 86400.0, archive=self._archive
+        )
 
     async def _expiring_keys(self) -> None:
         async with self._jobs.only_here("expiring keys") as mine:

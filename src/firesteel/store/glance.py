@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from firesteel.store.nodes import NOTED_AS
+
 if TYPE_CHECKING:
     from firesteel.store.sql.database import Connection
 
@@ -16,13 +18,15 @@ _KEYS = ("data_keys", "encryption_check")
 class Glance:
     """``revision``: of its tables; None where there are none. ``envelope``: what the encryption key
     must open; None where no node ever opened the store. ``secrets``: names alone. ``connections``:
-    documents by name, with ``${NAME}`` unresolved. ``last_start_us``: when an engine last began."""
+    documents by name, with ``${NAME}`` unresolved. ``last_start_us``: when an engine last began.
+    ``noted``: what ``store.nodes.noted`` reads."""
 
     revision: str | None
     envelope: str | None = None
     secrets: frozenset[str] = frozenset()
     connections: dict[str, Any] = field(default_factory=dict, repr=False)
     last_start_us: int | None = None
+    noted: tuple[tuple[str, str], ...] = ()
 
 
 def glance(connection: Connection, revision: str | None) -> Glance:
@@ -42,4 +46,5 @@ def glance(connection: Connection, revision: str | None) -> Glance:
         frozenset(str(name) for (name,) in secrets),
         {str(name): json.loads(document) for name, document in connections},
         last_start_us,
+        tuple(row for row in settings.items() if row[0].startswith(NOTED_AS)),
     )

@@ -46,6 +46,7 @@ async def show_node(engine: EngineGiven, _access: Viewer) -> shapes.NodeShape:
 async def list_nodes(engine: EngineGiven, _access: Viewer) -> list[shapes.LivingNodeShape]:
     """The nodes that work on the store, by name; one that has died is among them until its lease is
     over."""
+    differing = await engine.agreement.differing()
     return [
         shapes.LivingNodeShape(
             name=node.name,
@@ -55,6 +56,7 @@ async def list_nodes(engine: EngineGiven, _access: Viewer) -> list[shapes.Living
             lease_s=None if math.isinf(node.lease_s) else round(node.lease_s, 1),
             running=node.running,
             answers=node.name == engine.name,
+            differs=differing.get(node.name, []),
         )
         for node in await engine.nodes()
     ]

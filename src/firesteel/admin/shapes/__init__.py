@@ -117,6 +117,9 @@ class LivingNodeShape(Shape):
     """Executions that it runs."""
     answers: bool
     """It is the node that answers."""
+    differs: list[str]
+    """Settings that are not those of the node that answers: retention_days, archive,
+    archive_dir."""
 
 
 class WorkspaceShape(Shape):

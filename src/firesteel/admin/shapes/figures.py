@@ -149,7 +149,11 @@ class StorageShape(Shape):
     """Below so much free room new calls get 503. These three are null where the store is a database
     server's, which looks after its own disk."""
     retention_days: int
-    """Where neither an integration nor its workspace says anything else."""
+    """Where neither an integration nor its workspace says anything else: the longest of what the
+    nodes on the store were started with."""
+    purged_by: str | None
+    """A node that archives by its settings, where the one that answers does not, and so leaves it
+    what is to be purged; null where this one purges too."""
     archive: ArchiveShape
     workspaces: list[WorkspaceRetentionShape]
     integrations: list[KeptShape]

@@ -96,6 +96,7 @@ def _database(case: Case) -> Iterator[Finding]:
     yield from server(seen)
     yield from _schema(case, "a dump of before, or")
     yield from clocks_apart(seen.now_us - time.time_ns() // 1000)
+    yield from other_nodes(case, seen)
 
 
 def server(seen: ServerGlance) -> Iterator[Finding]:
@@ -118,6 +119,26 @@ def server(seen: ServerGlance) -> Iterator[Finding]:
     if not (seen.encrypted or seen.near):
         remedy = "add ?sslmode=verify-full to database_url, and TLS to the server"
         yield warning("database_tls", "the connection to the server is in clear", remedy)
+
+
+def other_nodes(case: Case, seen: ServerGlance) -> Iterator[Finding]:
+    """What is purged and archived must not depend on which node has the turn."""
+    from firesteel.store.nodes import Purging, noted
+
+    settings = case.settings
+    own = Purging(
+        settings.retention_days, settings.archive == "on", str(settings.archive_dir or "")
+    )
+    others = noted(seen.store.noted, seen.now_us)
+    differing = {name: own.differs(said) for name, said in sorted(others.items())}
+    for name, names in differing.items():
+        if names:
+            says = f"{name} was started with another {' and another '.join(names)} than is set here"
+            yield warning("other_nodes", says, "give all nodes the same, and start them anew")
+    if others and not any(differing.values()):
+        number = "one node has" if len(others) == 1 else f"{len(others)} nodes have"
+        says = f"{number} this retention_days, archive and archive_dir"
+        yield ok("other_nodes", says)
 
 
 def _role(seen: ServerGlance) -> Iterator[Finding]:

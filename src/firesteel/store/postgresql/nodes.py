@@ -1,13 +1,14 @@
-"""Who works on a store on PostgreSQL: the sessions, by the nodes' steady clock."""
+"""Who works on a store on PostgreSQL: the sessions, and what nodes have said of themselves, by the
+nodes' steady clock."""
 
 from __future__ import annotations
 
 import msgspec
 
-from firesteel.store.nodes import LivingNode, SeenNode
+from firesteel.store.nodes import NOTED_AS, NOTED_FOR_S, LivingNode, Purging, SeenNode, noted
 from firesteel.store.postgresql.clock import Shift
 from firesteel.store.postgresql.sessions import CLOCK, LEASE_S
-from firesteel.store.sql.database import Connection, Reading
+from firesteel.store.sql.database import Connection, Database
 
 _LIVING = """
 SELECT node, role, version, started_at_us, lease_until_us,
@@ -22,19 +23,42 @@ SELECT node, lease_until_us, ended_at_us IS NULL FROM (
     FROM session WHERE node <> '' ORDER BY node, no DESC
 ) AS last WHERE ended_at_us IS NULL OR ended_at_us > lease_until_us ORDER BY node
 """
+_NOTE = """
+INSERT INTO setting (name, value) VALUES (?::TEXT, ?::TEXT)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value
+"""
+_NOTED = f"SELECT name, value FROM setting WHERE starts_with(name, '{NOTED_AS}')"  # noqa: S608
+_FORGET = f"""
+DELETE FROM setting WHERE starts_with(name, '{NOTED_AS}')
+    AND split_part(value, ' ', 1)::BIGINT < ?::BIGINT
+"""  # noqa: S608  # a constant of ours
 
 
 class PostgresqlNodes:
-    """Implements ``store.nodes.Nodes``."""
+    """Implements ``store.nodes.Nodes``. ``node``: the name of this one."""
 
-    def __init__(self, database: Reading) -> None:
+    def __init__(self, database: Database, node: str) -> None:
         self._database = database
+        self._node = node
 
     async def living(self) -> list[LivingNode]:
         return await self._database.read(_living)
 
     async def seen(self) -> list[SeenNode]:
         return await self._database.read(_seen)
+
+    async def note(self, said: Purging) -> None:
+        text = msgspec.json.encode(said).decode()
+
+        def work(connection: Connection) -> None:
+            now_us = _now_us(connection)
+            connection.execute(_FORGET, (now_us - NOTED_FOR_S * 1_000_000,))
+            connection.execute(_NOTE, (f"{NOTED_AS}{self._node}", f"{now_us} {text}"))
+
+        await self._database.write(work)
+
+    async def noted(self) -> dict[str, Purging]:
+        return await self._database.read(_noted)
 
 
 def _living(connection: Connection) -> list[LivingNode]:
@@ -54,6 +78,10 @@ def _seen(connection: Connection) -> list[SeenNode]:
         )
         for name, until_us, lives in connection.execute(_SEEN)
     ]
+
+
+def _noted(connection: Connection) -> dict[str, Purging]:
+    return noted(connection.execute(_NOTED).fetchall(), _now_us(connection))
 
 
 def _now_us(connection: Connection) -> int:

@@ -150,7 +150,7 @@ async def open_store(  # noqa: PLR0913  # all but the first are named at the cal
         SqlAlerts(database, clocks=clocks),
         bulletin,
         ground.jobs,
-        PostgresqlNodes(database),
+        PostgresqlNodes(database, node),
         ground,
     )
     try:
