@@ -41,7 +41,7 @@ class SeveralNodes(Place):
     ) -> Iterator[Place]:
         """New nodes on a server of their own; ``hour_s``, ``defects``: as for one node."""
         folder.mkdir(parents=True)
-        shorter = () if hour_s >= HOUR_S else (SHORTER,)
+        shorter = () if hour_s >= HOUR_S else SHORTER
         sources = together(folder / "changed", SHORT_LEASE, *shorter, *defects)
         with (
             Postgres.started() as server,

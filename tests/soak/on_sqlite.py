@@ -18,8 +18,7 @@ from tests.support.node import RunningNode
 from tests.support.processes import children
 
 FULL_STORE = SMALL_DISK.parent / "full_store"
-SHORTER = Path(__file__).parent / "shorter_retention"
-SMALL_CACHE = Path(__file__).parent / "small_cache"
+SHORTER = (Path(__file__).parent / "shorter_retention", Path(__file__).parent / "soon_full")
 HOUR_S = 3600.0
 FULL_S = 3.0
 STORE = "firesteel.db"
@@ -35,10 +34,10 @@ class OneNode(Place):
     def opened(
         cls, folder: Path, *, hour_s: float, defects: tuple[Path, ...] = ()
     ) -> Iterator[Place]:
-        """A new node; ``hour_s``: seconds of an hour of retention, where they are fewer SQLite has
-        a small cache too; ``defects``: folders of modules that change the node."""
+        """A new node; ``hour_s``: seconds of an hour of retention, where they are fewer, what
+        fills in time is full sooner too; ``defects``: folders of modules that change the node."""
         folder.mkdir(parents=True)
-        shorter = () if hour_s >= HOUR_S else (SHORTER, SMALL_CACHE)
+        shorter = () if hour_s >= HOUR_S else SHORTER
         sources = together(folder / "changed", FULL_STORE, SMALL_DISK, *shorter, *defects)
         (folder / "free").write_text(PLENTY)
         given = {
