@@ -66,8 +66,9 @@ def execute(server: Postgres, statement: str) -> list[tuple[object, ...]]:
 
 def _copy(primary: Postgres, data: Path, name: str) -> None:
     source = f"host=127.0.0.1 port={primary.port} user={USER} application_name={name}"
-    command = ("pg_basebackup", "--dbname", f"{source} password={primary.password}")
-    options = ("--pgdata", str(data), "--write-recovery-conf", "--checkpoint=fast", "--no-sync")
+    source = f"{source} password={primary.password}"
+    command = ("pg_basebackup", "--dbname", source)
+    options = ("--pgdata", str(data), "--checkpoint=fast", "--no-sync")
     made = subprocess.run(
         primary._launch(*command, *options),
         cwd=data.parent,
@@ -78,3 +79,10 @@ def _copy(primary: Postgres, data: Path, name: str) -> None:
     )
     if made.returncode != 0:
         raise RuntimeError(f"pg_basebackup made no copy:\n{made.stderr}")
+    # Written here: pg_basebackup of a later release would name options that the server's own
+    # release does not know.
+    with (data / "postgresql.auto.conf").open("a") as settings:
+        settings.write(f"primary_conninfo = '{source}'\n")
+    (data / "standby.signal").touch()
+    if primary.user:
+        os.chown(data / "standby.signal", primary.user, primary.user)

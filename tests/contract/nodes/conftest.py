@@ -37,7 +37,7 @@ async def nodes(open_node: OpenNode) -> tuple[PostgresqlStore, PostgresqlStore]:
     return await open_node("a"), await open_node("b")
 
 
-async def until(happened: Callable[[], bool], *, within_s: float = 20.0) -> None:
+async def until(happened: Callable[[], bool], *, within_s: float = 60.0) -> None:
     """Wait for what another thread or node brings about."""
     async with asyncio.timeout(within_s):
         while not happened():  # noqa: ASYNC110  # it sets no event of ours
