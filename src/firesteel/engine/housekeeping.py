@@ -145,8 +145,14 @@ class Housekeeper:
             gone = True
         else:
             gone = self._unwritable
-        if self._engine.refuse_while("store_unavailable", gone):
-            log.warning("store_gone" if gone else "store_back")
+        unsafe = self._engine.journal.unsafe()
+        if self._engine.refuse_while("store_unavailable", gone and not unsafe):
+            log.warning("store_gone" if gone and not unsafe else "store_back")
+        if self._engine.refuse_while("store_unsafe", bool(unsafe)):
+            if unsafe:
+                log.error("store_unsafe", detail=unsafe)
+            else:
+                log.warning("store_back")
 
     async def watch_writes(self) -> None:
         """Refuse calls while the store's file takes no writes, and take them again as soon as it

@@ -134,6 +134,13 @@ PROBLEMS: Mapping[str, ProblemType] = {
     "store_unavailable": ProblemType(
         503, "Store unavailable", "The store cannot commit now; nothing of this call was stored.", 5
     ),
+    "store_unsafe": ProblemType(
+        503,
+        "Store unsafe",
+        "The database has been set up so that it could lose what it commits; nothing of this call "
+        "was stored, and nothing is until that is mended.",
+        30,
+    ),
     "outcome_unknown": ProblemType(
         503,
         "Outcome unknown",

@@ -336,6 +336,11 @@ class Journal(Protocol):
         be started (P14). Infinite where no other session can take over from a living one."""
         ...
 
+    def unsafe(self) -> str:
+        """Why nothing is written now on a store that answers: it would not keep what it commits;
+        empty where that is not so."""
+        ...
+
     def recover(self) -> Pending[int]:
         """Take over the executions of dead sessions: back to waiting in their place, epoch raised,
         the attempt not counted, ``alone`` after the third time. Returns how many."""

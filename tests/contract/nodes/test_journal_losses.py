@@ -388,3 +388,26 @@ async def test_p14_an_engine_that_was_copied_while_it_ran_stops_at_the_first_wri
     await until(lambda: hand.lost != [])
     row = server.execute("SELECT count(*) FROM execution WHERE state = 'running'").fetchone()
     assert row == (1,)
+
+
+@pytest.mark.parametrize("setting", ["fsync", "full_page_writes"])
+async def test_p35_nothing_is_written_on_a_server_that_came_back_unsafe_until_it_is_safe(
+    postgres: Postgres, hand: Hand, node: PostgresqlStore, setting: str
+) -> None:
+    trigger = await hand.trigger()
+    await hand.accept(trigger)
+    postgres.stop()
+    postgres.start(f"{setting}=off")
+    try:
+        await until(lambda: setting in node.journal.unsafe())
+        for refused in (hand.accept(trigger), node.catalog.put_setting("x", "y")):
+            with pytest.raises(StoreUnavailable) as caught:
+                await refused
+            assert caught.value.code == "store_unsafe"
+        assert await node.catalog.setting("x") is None
+    finally:
+        postgres.stop()
+        postgres.start()
+    accepted = await accept_again(hand, trigger)
+    assert (accepted.sequence, node.journal.unsafe()) == (2, "")
+    await node.catalog.put_setting("x", "y")

@@ -174,6 +174,34 @@ def test_p35_an_unsafe_database_is_refused_with_one_clear_line(
     assert server.password not in said
 
 
+def test_p35_a_database_that_comes_back_unsafe_gets_no_calls_until_it_is_safe(
+    place: Place, server: Postgres
+) -> None:
+    gateway = place.gateway
+    engine = gateway.running.engine_pid
+    server.stop()
+    server.start("fsync=off")
+    wait_until(lambda: reason(gateway) == "store_unsafe")
+    assert healthy(gateway) == 503
+    refused = gateway.running.call("Who", json={})
+    assert (refused.status_code, refused.json()["type"]) == (503, "urn:firesteel:store_unsafe")
+    assert refused.headers["retry-after"]
+    server.stop()
+    server.start()
+    wait_until(lambda: gateway.running.call("Who", json={"n": 1}).status_code == 200)
+    wait_until(lambda: reason(gateway) is None)
+    assert gateway.running.engine_pid == engine
+    (line,) = [one for one in gateway.running.said().splitlines() if "store_unsafe" in one]
+    assert "fsync" in line
+
+
+def reason(member: Member) -> str | None:
+    """Why it is not ready."""
+    url = f"{member.running.address['admin_url']}/health/ready"
+    why: str | None = member.running.client.get(url).json()["reason"]
+    return why
+
+
 def test_a_node_that_the_database_does_not_let_in_ends_with_one_clear_line(
     server: Postgres, data_dir: Path
 ) -> None:

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from firesteel.model.integration import ResponseTemplate
 
 _ID = "0194b1c4-6b0e-7a10-8f00-0123456789ab"
-_UNABLE = ("store_unavailable", "outcome_unknown", "node_stopping", "disk_full", "overloaded")
+_UNABLE = (
+    *("store_unavailable", "store_unsafe", "outcome_unknown"),
+    *("node_stopping", "disk_full", "overloaded"),
+)
 _ENDED = ("execution_failed", "execution_cancelled", "execution_skipped")
 _OWN_ADDRESSES = ("not_found", "internal_error", "store_unavailable")
 _BEFORE_THE_RATE = ("401", "404", "405", "413")

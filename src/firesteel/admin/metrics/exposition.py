@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 PATIENCE_S: Final = 3.0
 """As long as a scrape waits for the store: Prometheus' own patience is 10 s."""
 
+_STORE = ("store_unavailable", "store_unsafe")
+
 log = structlog.get_logger(__name__)
 
 
@@ -36,7 +38,7 @@ async def exposition(engine: Engine, accept: str) -> tuple[str, bytes]:
     counted = await counted_by(engine)
     await read_disk(engine, readings)
     answers = await _read_of_store(engine, readings)
-    readings.add("store_available", answers and engine.refusal != "store_unavailable")
+    readings.add("store_available", answers and engine.refusal not in _STORE)
     encode: Callable[[CollectorRegistry], bytes]
     encode, content_type = choose_encoder(accept)
 

@@ -21,6 +21,7 @@ from firesteel.errors import OutcomeUnknown, StoreUnavailable
 from firesteel.store.postgresql.connection import Address, PostgresqlConnection, Session, connect
 from firesteel.store.postgresql.failures import is_conflict, is_full, translated
 from firesteel.store.postgresql.locks import CHANGES
+from firesteel.store.postgresql.safety import connect_to_write
 from firesteel.store.sql.database import LONG_READ_TIMEOUT_S, READ_TIMEOUT_S, Connection
 
 T = TypeVar("T")
@@ -88,7 +89,14 @@ class Pool:
     """A bounded number of connections, each used by one of as many threads at a time. Where the
     server has no room for so many, the threads share those that there are."""
 
-    def __init__(self, address: Address, session: Session, size: int) -> None:
+    def __init__(
+        self,
+        address: Address,
+        session: Session,
+        size: int,
+        connecting: Callable[[Address, Session], PostgresqlConnection] = connect,
+    ) -> None:
+        self._connecting = connecting
         self._address = address
         self._session = session
         self._free: SimpleQueue[PostgresqlConnection] = SimpleQueue()
@@ -178,7 +186,7 @@ class Pool:
             patience.look()
 
     def _connect(self) -> PostgresqlConnection:
-        connection = connect(self._address, self._session)
+        connection = self._connecting(self._address, self._session)
         with self._counting:
             self._open += 1
         return connection
@@ -226,7 +234,7 @@ class PostgresqlDatabase:
 
     def __init__(self, address: Address) -> None:
         self._reading = PostgresqlReading(address)
-        self._changing = Pool(address, _CHANGING, CHANGERS)
+        self._changing = Pool(address, _CHANGING, CHANGERS, connect_to_write)
         self.read = self._reading.read
 
     async def connect(self) -> None:

@@ -74,6 +74,9 @@ class PostgresqlJournal(LedgerJournal):
     def holds_until_s(self) -> float:
         return self.writer.holds_until_s
 
+    def unsafe(self) -> str:
+        return self.writer.unsafe
+
     def grant(self, slots: int) -> None:
         self.writer.post(Kind.GRANT, slots)
 

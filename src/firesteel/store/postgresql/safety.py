@@ -9,49 +9,76 @@ import psycopg
 
 from firesteel.errors import OperatorError, StoreUnavailable
 from firesteel.store.postgresql.connection import Address, PostgresqlConnection, Session, connect
-from firesteel.store.postgresql.failures import is_refusal
+from firesteel.store.postgresql.failures import is_refusal, translated
 
 OLDEST_SERVER = 14
 
+_NEEDED = ("fsync", "full_page_writes", "synchronous_commit")
 _ASKED = (
     "SELECT current_setting('server_version_num')::INTEGER, current_setting('server_encoding'), "
-    "pg_is_in_recovery(), current_setting('default_transaction_read_only')"
+    "pg_is_in_recovery(), current_setting('default_transaction_read_only'), "
+    + ", ".join(f"current_setting('{name}')" for name in _NEEDED)
 )
-_NEEDED = ("fsync", "full_page_writes", "synchronous_commit")
 
 
 def check_server(address: Address) -> None:
     """See how the server is set up, for this user and database.
 
-    Raises OperatorError ``store_unsafe`` where it would not keep what it has committed,
-    ``store_unsupported`` where it is too old or its texts are not UTF-8, ``store_refused`` where it
-    does not let this user in, and StoreUnavailable where it cannot be reached or is a standby,
-    which may yet become the one that writes.
+    Raises what ``check_connection`` raises, and OperatorError ``store_refused`` where it does not
+    let this user in.
     """
     connection = _let_in(address)
     try:
-        version, encoding, is_standby, read_only = connection.execute(_ASKED).fetchall()[0]
-        if version < OLDEST_SERVER * 10_000:
-            raise OperatorError(
-                f"PostgreSQL {version // 10_000} is too old: {OLDEST_SERVER} or newer is needed",
-                code="store_unsupported",
-            )
-        if encoding != "UTF8":
-            raise OperatorError(
-                f"the database's encoding is {encoding}: UTF8 is needed", code="store_unsupported"
-            )
-        for name in _NEEDED:
-            (value,) = connection.execute("SELECT current_setting(?)", (name,)).fetchall()[0]
-            if value == "off":
-                raise OperatorError(
-                    f"PostgreSQL's setting {name} is off: a crash would lose what was accepted; "
-                    "switch it on",
-                    code="store_unsafe",
-                )
-        if is_standby or read_only == "on":
-            raise StoreUnavailable("PostgreSQL takes no writes there: it is a read-only standby")
+        check_connection(connection)
     finally:
         connection.close()
+
+
+def check_connection(connection: PostgresqlConnection) -> None:
+    """See how the server is set up for what is written on this connection.
+
+    Raises OperatorError ``store_unsafe`` where it would not keep what it has committed,
+    ``store_unsupported`` where it is too old or its texts are not UTF-8, StoreUnavailable where it
+    is a standby, which may yet become the one that writes, and psycopg's errors.
+    """
+    row = connection.execute(_ASKED).fetchall()[0]
+    version, encoding, is_standby, read_only, *values = row
+    if version < OLDEST_SERVER * 10_000:
+        raise OperatorError(
+            f"PostgreSQL {version // 10_000} is too old: {OLDEST_SERVER} or newer is needed",
+            code="store_unsupported",
+        )
+    if encoding != "UTF8":
+        raise OperatorError(
+            f"the database's encoding is {encoding}: UTF8 is needed", code="store_unsupported"
+        )
+    for name, value in zip(_NEEDED, values, strict=True):
+        if value == "off":
+            raise OperatorError(
+                f"PostgreSQL's setting {name} is off: a crash would lose what was accepted; "
+                "switch it on",
+                code="store_unsafe",
+            )
+    if is_standby or read_only == "on":
+        raise StoreUnavailable("PostgreSQL takes no writes there: it is a read-only standby")
+
+
+def connect_to_write(address: Address, session: Session) -> PostgresqlConnection:
+    """A new connection of a node that runs: the server may be another one than at its start, or may
+    have been set up anew meanwhile. Raises StoreUnavailable, with the code ``store_unsafe`` where
+    what is written there would not be kept."""
+    connection = connect(address, session)
+    try:
+        check_connection(connection)
+    except psycopg.Error as error:
+        connection.close()
+        raise translated(error) from error
+    except OperatorError as error:
+        connection.close()
+        unsafe = error.code == "store_unsafe"
+        code = "store_unsafe" if unsafe else StoreUnavailable.code
+        raise StoreUnavailable(error.detail, code=code) from error
+    return connection
 
 
 def _let_in(address: Address) -> PostgresqlConnection:

@@ -10,6 +10,8 @@ different is that the database may go and come back, while the engine lives on:
 - The connection is lost behind the COMMIT: nobody knows. On the next connection the session's row
   tells which of its transactions was the last: the callers are told as if nothing had happened, or
   fail with StoreUnavailable. Whoever waits for an acceptance is told OutcomeUnknown after 3 s.
+- The server would lose what it commits (``safety``), after a restart or a fail-over: as if it were
+  gone, and ``unsafe`` says why.
 - The server does not answer: the loop cuts the connection after 3 s, so the thread is woken.
 - The session has ended, since its lease lapsed and another node took over from it (P14): nothing
   is written, ``on_lost`` is told, the thread ends.
@@ -30,11 +32,12 @@ import psycopg
 from firesteel.errors import FiresteelError, InternalError, OutcomeUnknown, StoreUnavailable
 from firesteel.pending import Pending
 from firesteel.store.journal import Claim
-from firesteel.store.postgresql.connection import Address, PostgresqlConnection, Session, connect
+from firesteel.store.postgresql.connection import Address, PostgresqlConnection, Session
 from firesteel.store.postgresql.failures import is_conflict, is_for_now, translated
 from firesteel.store.postgresql.ledger import Command, Done, Kind, Refused, SharedLedger
 from firesteel.store.postgresql.mirror import NotHeld
 from firesteel.store.postgresql.pen import meaning
+from firesteel.store.postgresql.safety import connect_to_write
 from firesteel.store.postgresql.sessions import LEASE_S, Replaced
 from firesteel.telemetry.meter import CommitMeter
 
@@ -81,6 +84,7 @@ class Writer:
         self._on_lost: Callable[[BaseException], None] | None = None
         self._on_done: Callable[[Done], None] | None = None
         self.holds_until_s = 0.0
+        self.unsafe = ""
         # Shared by both threads, under the lock.
         self._lock = threading.Condition()
         self._queue: deque[Command] = deque()
@@ -300,9 +304,15 @@ class Writer:
             except Replaced as error:
                 return self._lose(commands, error)
         if self._connection is None:
-            self._refuse(commands, StoreUnavailable("the store does not answer now"))
+            self._refuse(commands, self._why_not())
             return True
         return self._apply(commands, joining=joining)
+
+    def _why_not(self) -> StoreUnavailable:
+        """Nothing is written now."""
+        if self.unsafe:
+            return StoreUnavailable(self.unsafe, code="store_unsafe")
+        return StoreUnavailable("the store does not answer now")
 
     def _apply(self, commands: list[Command], *, joining: bool) -> bool:
         for tries_left in reversed(range(_TRIES)):
@@ -428,7 +438,7 @@ class Writer:
         self._ledger.reload()
 
     def _connect(self) -> PostgresqlConnection:
-        connection = connect(self._address, _SESSION)
+        connection = connect_to_write(self._address, _SESSION)
         try:
             connection.command(_PLANS)
         except psycopg.Error as error:
@@ -458,14 +468,16 @@ class Writer:
             connection.commit()
             self._resolve(resumed)
             self._ledger.reload()
-        except (StoreUnavailable, psycopg.Error):
+        except (StoreUnavailable, psycopg.Error) as error:
+            unsafe = isinstance(error, StoreUnavailable) and error.code == "store_unsafe"
+            self.unsafe = str(error) if unsafe else ""
             self._disconnect()
             self._next_try_s = (
                 time.monotonic() + _RETRIES_S[min(self._failures, len(_RETRIES_S) - 1)]
             )
             self._failures += 1
             return
-        self._failures = 0
+        self._failures, self.unsafe = 0, ""
         self.holds_until_s = asked_s + LEASE_S - _MARGIN_S
 
     def _resolve(self, resumed: tuple[int, bool] | None) -> None:

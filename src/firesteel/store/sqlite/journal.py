@@ -105,6 +105,9 @@ class SqliteJournal(LedgerJournal):
     def holds_until_s(self) -> float:
         return math.inf
 
+    def unsafe(self) -> str:
+        return ""  # the file's settings are ours, and looked at when it is opened
+
     def recover(self) -> Pending[int]:
         return self._act(self._ledger.sessions.recover)
 
