@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -121,7 +122,48 @@ def test_every_alert_says_how_bad_it_is_and_what_to_do() -> None:
     assert len({rule["alert"] for rule in rules()}) == len(rules())
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool of Prometheus")
+needs_promtool = pytest.mark.skipif(
+    shutil.which("promtool") is None, reason="needs promtool of Prometheus"
+)
+
+
+@needs_promtool
+@pytest.mark.parametrize(
+    ("roles", "fires"),
+    [
+        ({"gateway": 2}, True),
+        ({"gateway": 2, "worker": 1}, False),
+        ({"gateway": 1, "all": 1}, False),
+        ({"all": 1}, False),
+    ],
+)
+def test_gateways_without_a_node_that_runs_anything_are_told_of(
+    tmp_path: Path, roles: dict[str, int], fires: bool
+) -> None:
+    """Each of two nodes says what the store knows of all."""
+    series = [
+        {"series": f'firesteel_nodes{{role="{role}", instance="{instance}"}}', "values": f"{n}x9"}
+        for role, n in roles.items()
+        for instance in "ab"
+    ]
+    rule = next(rule for rule in rules() if rule["alert"] == "FiresteelNoWorkerNode")
+    alert = {"exp_labels": rule["labels"], "exp_annotations": rule["annotations"]}
+    told = [
+        {"eval_time": "1m", "alertname": rule["alert"], "exp_alerts": []},
+        {"eval_time": "5m", "alertname": rule["alert"], "exp_alerts": [alert] if fires else []},
+    ]
+    given = {
+        "rule_files": [str(PROMETHEUS / "rules.yaml")],
+        "tests": [{"interval": "1m", "input_series": series, "alert_rule_test": told}],
+    }
+    file = tmp_path / "test.yaml"
+    file.write_text(yaml.safe_dump(given))
+    command = ["promtool", "test", "rules", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@needs_promtool
 def test_prometheus_takes_its_files() -> None:
     for words in (["config", "prometheus.yaml"], ["rules", "rules.yaml"]):
         command = ["promtool", "check", *words]
