@@ -35,7 +35,7 @@ os.execvp(sys.argv[1], sys.argv[1:])
 APART = (sys.executable, "-I", "-c", LAUNCHER)
 
 Role = Literal["all", "gateway", "worker"]
-STOP_S = 10.0
+STOP_S = 60.0
 
 
 def new_key() -> str:

@@ -107,7 +107,7 @@ class Hand:
 
     async def taken(self, count: int = 1) -> list[Claim]:
         """The next ``count`` claims, in their order; waits for them."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(self.claims) < count:
                 self._more.clear()
                 await self._more.wait()

@@ -23,7 +23,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-WAIT_S = 20.0  # a test that hangs ends; nothing is measured with it
+WAIT_S = 60.0  # a test that hangs ends; nothing is measured with it
 
 
 @dataclass(frozen=True, slots=True)

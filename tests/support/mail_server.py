@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from email.message import EmailMessage
 from typing import Any
 
-WAIT_S = 20.0
+WAIT_S = 60.0
 
 
 class _Conversation(socketserver.StreamRequestHandler):

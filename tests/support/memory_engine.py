@@ -132,7 +132,7 @@ class MemoryEngine:
 
     async def until_waiting(self, callers: int) -> None:
         """Return when so many callers wait for a response."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(self._waiters) != callers:
                 self._waiting_changed.clear()
                 await self._waiting_changed.wait()

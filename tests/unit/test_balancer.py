@@ -12,7 +12,7 @@ import pytest
 from scripts import balancer
 from scripts.balancer import Balancer, Target
 
-WAIT_S = 10.0
+WAIT_S = 60.0
 
 
 @dataclass

@@ -119,10 +119,10 @@ def test_the_http_server_answers_in_turn_and_keeps_what_it_received(
         f"{http_server.url}/orders?x=1", data=b'{"a": 1}', headers={"X-Event": "e1"}
     )
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(request, timeout=20)
+        urllib.request.urlopen(request, timeout=60)
     assert refused.value.code == 503
     refused.value.close()
-    with urllib.request.urlopen(request, timeout=20) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         assert (answer.status, answer.read()) == (201, b'{"no": 7}')
     first, second = http_server.received
     assert (first.method, first.path, first.query) == ("POST", "/orders", "x=1")
@@ -133,14 +133,14 @@ def test_the_http_server_answers_in_turn_and_keeps_what_it_received(
 def test_the_http_server_drops_and_holds_connections(http_server: HttpServer) -> None:
     http_server.reply("/drop", Reply(drop=True))
     with pytest.raises((ConnectionResetError, RemoteDisconnected)):
-        urllib.request.urlopen(f"{http_server.url}/drop", timeout=20)
+        urllib.request.urlopen(f"{http_server.url}/drop", timeout=60)
 
     gate = threading.Event()
     http_server.reply("/slow", Reply(gate=gate, body=b"late"))
     answers: list[bytes] = []
 
     def call() -> None:
-        with urllib.request.urlopen(f"{http_server.url}/slow", timeout=20) as answer:
+        with urllib.request.urlopen(f"{http_server.url}/slow", timeout=60) as answer:
             answers.append(answer.read())
 
     caller = threading.Thread(target=call)

@@ -22,10 +22,11 @@ from tests.contract.nodes.conftest import OpenNode, until
 from tests.support.hand import Hand, step
 from tests.support.postgres import Postgres
 
-# What callers are told within (P04, P36), and some for a busy machine.
+# What callers are told within (P04, P36), and some for a busy machine; what shows that nothing
+# waits until the server goes on.
 PROMISED_S = 5.0
 BUSY_S = 1.5
-IN_TIME_S = 6.0
+IN_TIME_S = 20.0
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def is_writers(connection: PostgresqlConnection, hand: Hand) -> bool:
 
 async def accept_again(hand: Hand, trigger: int) -> Accepted:
     """The first acceptance after an outage."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             try:
                 return await hand.accept(trigger)
@@ -61,7 +62,7 @@ async def accept_again(hand: Hand, trigger: int) -> Accepted:
 
 async def settled_again(hand: Hand, claim: Any) -> bool:
     """As the engine does: tried until the store takes it."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             try:
                 return await hand.settle(claim)
@@ -163,7 +164,7 @@ async def test_a_connection_that_is_lost_before_the_commit_leaves_nothing(
     waiting = asyncio.ensure_future(hand.journal.append(hand.new(trigger)))
     find = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
     pids: list[Any] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not pids:
             await asyncio.sleep(0.01)
             pids = server.execute(find).fetchall()
@@ -329,7 +330,7 @@ async def test_a_step_that_was_journaled_before_an_outage_is_there_after_it(
     assert await hand.journal.record(claim.execution_no, claim.epoch, step())
     postgres.kill()
     postgres.start()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             try:
                 assert await hand.postpone(claim)

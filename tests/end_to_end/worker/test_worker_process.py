@@ -194,7 +194,7 @@ def test_p16_a_process_that_dies_closes_its_socket(peer: EnginePeer) -> None:
     peer.run()
     with pytest.raises(EOFError):
         peer.next(frames.Outcome)
-    assert peer.process.wait(10) == 11
+    assert peer.process.wait(60) == 11
 
 
 @pytest.mark.skipif(os.uname().sysname != "Linux", reason="RLIMIT_AS is not enforced elsewhere")
@@ -227,12 +227,12 @@ def test_a_worker_ends_when_the_engine_has_gone(peer: EnginePeer) -> None:
     peer.define(python("sleeps"))
     peer.run()
     peer.connection.close()
-    assert peer.process.wait(10) != 0
+    assert peer.process.wait(60) != 0
 
 
 def test_a_worker_ends_when_the_supervisor_has_gone(peer: EnginePeer) -> None:
     peer.cut_lifeline()
-    assert peer.process.wait(10) != 0
+    assert peer.process.wait(60) != 0
 
 
 def test_a_drained_worker_finishes_its_attempts_and_exits_0(peer: EnginePeer) -> None:
@@ -244,14 +244,14 @@ def test_a_drained_worker_finishes_its_attempts_and_exits_0(peer: EnginePeer) ->
     peer.confirm = True
     peer.confirmed(record)
     assert peer.outcome(number).failure is None
-    assert peer.process.wait(10) == 0
+    assert peer.process.wait(60) == 0
 
 
 def test_sigterm_drains_and_sigint_does_nothing(peer: EnginePeer) -> None:
     peer.process.send_signal(signal.SIGINT)
     assert peer.attempt(python("empty")).failure is None
     peer.process.send_signal(signal.SIGTERM)
-    assert peer.process.wait(10) == 0
+    assert peer.process.wait(60) == 0
 
 
 def test_a_function_that_is_not_there_fails_with_its_name(peer: EnginePeer) -> None:

@@ -67,7 +67,7 @@ async def test_a_connection_that_has_gone_leaves_nothing_for_the_garbage_collect
                 await connection.send(request("POST", "/t37ed/Open", b"{}"))
                 assert (await connection.answer()).status == 202
                 kept += [weakref.ref(one) for one in served.listener._connections.guarded]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while any(one() is not None for one in kept):  # noqa: ASYNC110  # nothing tells of it
                 await asyncio.sleep(0.01)
     finally:

@@ -68,7 +68,7 @@ def names_in(directory: Path) -> list[str]:
 
 
 async def until(condition: Any) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110  # threads and sockets tell nobody of it
             await asyncio.sleep(0)
 

@@ -46,7 +46,7 @@ class Narrow:
         return connection
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not condition():  # noqa: ASYNC110  # a listener tells nobody of it
                 await asyncio.sleep(0)
 
@@ -129,7 +129,7 @@ async def test_a_request_that_comes_with_the_end_of_the_handshake_is_answered(
     client.write(CALL)
     writer.write(outgoing.read())
     answer = b""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while b"\r\n\r\n" not in answer:
             try:
                 answer += client.read(65536)
@@ -147,7 +147,7 @@ async def test_a_listener_that_stops_waits_for_no_handshake_longer_than_it_may(
     listener = Listener(Gateway(engine), [bound], tls=tls, rules=rules)
     await listener.start()
     connection = await RawConnection.open(bound.getsockname()[1])
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not places.taken:  # noqa: ASYNC110  # nobody is told of it
             await asyncio.sleep(0)
     await listener.stop(0.1)

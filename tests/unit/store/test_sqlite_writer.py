@@ -180,7 +180,7 @@ async def test_a_store_whose_tables_cannot_be_believed_is_lost_and_nobody_waits_
     )
     first = hand.new(trigger)
     calls = [store.journal.append(new) for new in (first, first)]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         results = await asyncio.gather(*calls, return_exceptions=True)
     assert [type(result) for result in results] == [OutcomeUnknown, OutcomeUnknown]
     assert [type(error) for error in hand.lost] == [KeyError]
