@@ -30,6 +30,7 @@ from firesteel.admin.access import LOCAL
 from firesteel.admin.accounts.accounts import Accounts
 from firesteel.admin.app import create_app
 from firesteel.admin.bodies.length import body_limit
+from firesteel.allocator import give_back_what_is_freed
 from firesteel.doors import Doors, tls_files
 from firesteel.engine.clock import SystemClock
 from firesteel.engine.connections import Connections
@@ -97,6 +98,7 @@ def main() -> int:
     handover = Handover.take(os.environ)
     hold_on_to(handover.lifeline_fd)
     configure(handover.settings.log_level, handover.settings.log_format)
+    give_back_what_is_freed()
     if handover.settings.keeps_to_one_processor:
         processors.keep_to_one()
     try:
