@@ -362,6 +362,10 @@ class Node:
         catalog = self._parts.catalog
         name = self._settings.workspace
         if name is not None:
+            before = await catalog.setting(WORKSPACE_SETTING)
+            if before not in (None, name):
+                # Where another node still has that one, the project is published in both.
+                log.warning("another_workspace", workspace=name, before=before)
             await catalog.put_setting(WORKSPACE_SETTING, name)
         else:
             alphabet = string.ascii_lowercase + string.digits

@@ -170,8 +170,11 @@ def encryption_key(text: str) -> bytes:
 
 
 def database_url(text: str) -> str:
-    """A database URL as SQLAlchemy writes it; SQLite files and PostgreSQL."""
+    """A database URL as SQLAlchemy writes it; SQLite files and PostgreSQL. ``postgres://``, which
+    hosters write, is taken as well."""
     scheme, separator, rest = text.partition("://")
+    if scheme == "postgres" and separator:
+        scheme, text = "postgresql", f"postgresql://{rest}"
     if not separator or scheme not in _DATABASES:
         raise ValueError("is not sqlite:///path/to/file or postgresql://user:password@host/name")
     if scheme == "sqlite" and not rest.removeprefix("/"):

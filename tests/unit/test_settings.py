@@ -92,6 +92,12 @@ def test_a_wrong_setting_is_named_with_its_source(
     assert fault.startswith(expected)
 
 
+def test_a_database_url_as_hosters_write_it_is_taken() -> None:
+    given = {"FIRESTEEL_DATABASE_URL": "postgres://u:p@db/x?sslmode=require"}
+    settings = load_settings({}, {**given, "FIRESTEEL_ROLE": "worker"}, None)
+    assert settings.database_url == "postgresql://u:p@db/x?sslmode=require"
+
+
 def test_traces_without_their_extra_are_refused_with_how_to_get_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from firesteel.store.moving.comparison import Figures, TriggerFigures
     from firesteel.store.moving.move import Moved
 
-_POSTGRESQL = ("postgresql://", "postgresql+psycopg://")
+_POSTGRESQL = ("postgresql://", "postgresql+psycopg://", "postgres://")
 _DATABASE = "FIRESTEEL_DATABASE_URL"
 _KEY = "FIRESTEEL_ENCRYPTION_KEY"
 STATES = ("waiting", "succeeded", "failed", "cancelled", "skipped")

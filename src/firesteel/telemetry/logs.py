@@ -11,6 +11,8 @@ from typing import Literal
 
 import structlog
 
+log = structlog.get_logger(__name__)
+
 
 def configure(level: str, form: Literal["text", "json"]) -> None:
     """Set up logging for this process."""
@@ -32,7 +34,18 @@ def configure(level: str, form: Literal["text", "json"]) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=max(_number(level), logging.WARNING), stream=sys.stderr)
+    logging.basicConfig(level=max(_number(level), logging.WARNING), handlers=[_OfLibraries()])
+
+
+class _OfLibraries(logging.Handler):
+    """What libraries say by Python's own ``logging``: lines like ours, one for each."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        said = {"library": record.name, "detail": " ".join(record.getMessage().split())}
+        if record.levelno >= logging.ERROR:
+            log.error("library_said", **said, exc_info=record.exc_info)
+        else:
+            log.warning("library_said", **said)
 
 
 def _number(level: str) -> int:
