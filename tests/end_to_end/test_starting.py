@@ -115,3 +115,34 @@ def test_on_two_processors_the_engine_keeps_to_one_and_leaves_workers_both(tmp_p
             assert workers
     finally:
         os.sched_setaffinity(0, had)
+
+
+def test_another_workspace_than_the_stores_is_warned_of(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    for name, warned in (("first", False), ("first", False), ("second", True)):
+        with running_node(data, FIRESTEEL_WORKSPACE=name) as node:
+            lines = [line for line in node.said().splitlines() if "before=first" in line]
+            assert bool(lines) == warned
+            assert all("another_workspace" in line for line in lines)
+
+
+def test_a_key_that_was_deleted_stays_so_when_the_node_is_started_anew(tmp_path: Path) -> None:
+    project = ProjectFolder(tmp_path / "project")
+    other = {"api_key": {"label": "other", "value": "other-key-0123456789abcdef"}}
+    tester = {"api_key": {"label": "tester", "value": KEY}}
+    project.integration({"name": "Keyed", "trigger": {"authentication": [tester]}})
+    keys = "/workspaces/test/integrations/Keyed/keys"
+    with running_node(tmp_path / "data", project.path) as node:
+        assert node.call("Keyed").status_code == 202
+        node.admin("DELETE", f"{keys}/tester")
+        assert node.call("Keyed").status_code == 401
+    project.integration({"name": "Keyed", "trigger": {"authentication": [tester, other]}})
+    with running_node(tmp_path / "data", project.path) as node:
+        assert node.call("Keyed").status_code == 401
+        headers = {"x-api-key": "other-key-0123456789abcdef"}
+        assert node.call("Keyed", headers=headers).status_code == 202
+        assert "api_key_stays_deleted" in node.said()
+        node.admin("POST", keys, json={"label": "tester", "value": KEY})
+    with running_node(tmp_path / "data", project.path) as node:
+        assert node.call("Keyed").status_code == 202
+        assert "api_key_stays_deleted" not in node.said()

@@ -16,7 +16,7 @@ import structlog
 from firesteel.errors import CallerError, OperatorError
 from firesteel.model.api_key import check_pasted, display_prefix, expiry_us, generated_key
 from firesteel.model.generated_secret import ENTROPY_BYTES
-from firesteel.store.catalog import KeyChanges, NewApiKey, OfConsumer
+from firesteel.store.catalog import AuditFilter, KeyChanges, NewApiKey, OfConsumer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from firesteel.store.catalog import ApiKey, Catalog, KeyOwner
 
 FAR_US = 1 << 62
+# Of the audit log, behind which a key counts as never deleted.
+_ENTRIES = 10_000
 
 log = structlog.get_logger(__name__)
 
@@ -136,6 +138,16 @@ class ApiKeys:
     async def delete(self, owner: KeyOwner, label: str, actor: str) -> None:
         """Raises CallerError ``unknown_key``."""
         await self._catalog.delete_key(owner, label, actor)
+
+    async def deleted(self, subject: str, labels: Sequence[str]) -> set[str]:
+        """Those of the labels whose key was deleted and not added again since, as the audit log
+        says. ``subject``: how it names the owner."""
+        wanted = AuditFilter(action="key", subject=subject, limit=_ENTRIES)
+        last: dict[str, str] = {}
+        for entry in await self._catalog.audit(wanted):
+            if entry.subject == subject and entry.action in ("key.add", "key.delete"):
+                last.setdefault(entry.detail, entry.action)
+        return {label for label in labels if last.get(f"label {label}") == "key.delete"}
 
     async def reveal(self, owner: KeyOwner, label: str, *, subject: str, actor: str) -> str:
         """The secret in clear; the audit log says who saw it, before it is seen."""

@@ -3,8 +3,10 @@ consumers. A publication brings them in line with what the document declares."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+import structlog
 
 from firesteel.engine.checking import consumer_pointer, key_pointer
 from firesteel.model.document import InvalidDocument
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from firesteel.engine.consumers import Consumers, GrantChange
     from firesteel.model.fault import Fault
     from firesteel.store.catalog import ApiKey, PublishedIntegration
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,20 @@ class Beside:
         return Held(
             own, {name: await self._keys.every(OfConsumer(no)) for name, no in there.items()}
         )
+
+    async def without_deleted(
+        self, checked: Checked, current: PublishedIntegration, held: Held
+    ) -> Checked:
+        """Without the declared keys that somebody has deleted."""
+        there = {key.label for key in held.keys}
+        absent = [key.label for key in checked.keys if key.label not in there]
+        if not absent:
+            return checked
+        subject = f"{current.workspace}/{current.name}"
+        deleted = await self._keys.deleted(subject, absent)
+        for label in sorted(deleted):
+            log.warning("api_key_stays_deleted", integration=current.name, label=label)
+        return replace(checked, keys=[key for key in checked.keys if key.label not in deleted])
 
     def warnings(self, checked: Checked, held: Held) -> list[Fault]:
         """Of secrets in the document that rotation has replaced, and of consumers without keys."""

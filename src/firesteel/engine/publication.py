@@ -20,7 +20,7 @@ class PublishOptions:
     that the document does not declare. ``expect_version``: refuse unless this is the published
     version; 0: unless it is new. ``draft_revision``: the document is the draft of that revision,
     which ends with it. ``keep_keys``: API keys and grants stay as they are, whatever the document
-    declares.
+    declares. ``leave_deleted``: declared API keys that somebody has deleted are not added again.
     """
 
     owner: Owner
@@ -29,6 +29,7 @@ class PublishOptions:
     expect_version: int | None = None
     draft_revision: int | None = None
     keep_keys: bool = False
+    leave_deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
