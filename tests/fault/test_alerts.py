@@ -15,7 +15,7 @@ from tests.support.node import ProjectFolder, RunningNode, running_node, wait_un
 
 KILLS = {"quick": 2, "full": 50, "soak": 500}
 AT_ONCE = 3
-PATIENCE_S = 20.0
+PATIENCE_S, PATIENCE_WITH_A_DEFECT_S = 60.0, 8.0
 
 
 def counted(sink: HttpServer, integration: str) -> int:
@@ -35,14 +35,15 @@ def fail(node: RunningNode, integration: str, count: int = 1) -> None:
         assert node.until_settled(answer)["state"] == "failed"
 
 
-def look_again(node: RunningNode, sink: HttpServer) -> None:
+def look_again(node: RunningNode, sink: HttpServer, patience_s: float) -> None:
     """Until a failure that comes after all others was told."""
     before = counted(sink, "Last")
     fail(node, "Last")
-    wait_until(lambda: counted(sink, "Last") > before, PATIENCE_S)
+    wait_until(lambda: counted(sink, "Last") > before, patience_s)
 
 
 def failed_and_told(folder: Path, kills: int, *defect: tuple[str, str]) -> tuple[int, int]:
+    patience_s = PATIENCE_WITH_A_DEFECT_S if defect else PATIENCE_S
     project = ProjectFolder(folder / "project")
     steps = [{"name": "stop", "fail": {"message": "no", "permanent": True}}]
     for name in ("Fails", "Last"):
@@ -64,9 +65,9 @@ def failed_and_told(folder: Path, kills: int, *defect: tuple[str, str]) -> tuple
             fail(node, "Fails")
             failed = kills * AT_ONCE + 1
             with contextlib.suppress(AssertionError):  # what is never told
-                look_again(node, sink)
-                wait_until(lambda: counted(sink, "Fails") >= failed, PATIENCE_S)
-                look_again(node, sink)
+                look_again(node, sink, patience_s)
+                wait_until(lambda: counted(sink, "Fails") >= failed, patience_s)
+                look_again(node, sink, patience_s)
             return failed, counted(sink, "Fails")
 
 
