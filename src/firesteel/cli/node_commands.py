@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from firesteel.cli.command import Session  # read by Typer
 from firesteel.cli.exit_codes import CommandFailed, Exit
 from firesteel.cli.pausing import say_paused
+
+if TYPE_CHECKING:
+    from firesteel.cli.output import Output
 
 
 def status(session: Session) -> None:
@@ -21,16 +24,12 @@ def status(session: Session) -> None:
     output = session.output
     nodes = session.client.get("/nodes")
     expiring = session.client.get(session.path("expiring-keys"))
+    removed = session.client.get(session.path("removed-integrations"))
     pause = session.client.get("/pause") if node["paused"] else None
     shown = {"node": node, "nodes": nodes, "workers": workers, "integrations": integrations}
-    output.result({**shown, "expiring_keys": expiring, "pause": pause})
-    if expiring:
-        number = len(expiring)
-        keys = "1 API key expires" if number == 1 else f"{number} API keys expire"
-        output.warn(f"{keys} soon or have expired: firesteel key expiring lists them")
-    for one in nodes:
-        if one["differs"]:
-            output.warn(f"{one['name']} has another {' and another '.join(one['differs'])}")
+    beside = {"expiring_keys": expiring, "removed_integrations": removed, "pause": pause}
+    output.result({**shown, **beside})
+    _warn(output, expiring, nodes, removed)
     if pause is not None:
         say_paused(output, pause)
     state = "accepting" if node["accepting"] else f"refusing calls: {node['refusal']}"
@@ -72,6 +71,28 @@ def status(session: Session) -> None:
             for item in integrations
         ],
     )
+
+
+def _warn(
+    output: Output,
+    expiring: list[dict[str, Any]],
+    nodes: list[dict[str, Any]],
+    removed: list[dict[str, Any]],
+) -> None:
+    """Of what somebody should look at soon."""
+    if expiring:
+        number = len(expiring)
+        keys = "1 API key expires" if number == 1 else f"{number} API keys expire"
+        output.warn(f"{keys} soon or have expired: firesteel key expiring lists them")
+    for one in nodes:
+        if one["differs"]:
+            output.warn(f"{one['name']} has another {' and another '.join(one['differs'])}")
+    for item in removed:
+        name = item["integration"]
+        output.warn(
+            f"{name} was removed, and of it {item['waiting']} messages wait and "
+            f"{item['running']} run: firesteel messages list --integration {name}"
+        )
 
 
 def openapi(

@@ -89,6 +89,7 @@ reveal      POST   /api/v1/workspaces/{workspace}/consumers/{consumer}/keys/{lab
 edit        POST   /api/v1/workspaces/{workspace}/consumers/{consumer}/keys/{label}/rotate
 edit        POST   /api/v1/workspaces/{workspace}/consumers/{consumer}/keys/{label}/end-overlap
 view        GET    /api/v1/workspaces/{workspace}/expiring-keys
+view        GET    /api/v1/workspaces/{workspace}/removed-integrations
 view        GET    /api/v1/workspaces/{workspace}/consumers/{label}/openapi.json
 view        GET    /api/v1/workspaces/{workspace}/connections
 view        GET    /api/v1/workspaces/{workspace}/connections/{name}

@@ -15,6 +15,15 @@ class WhyShape(Shape):
     why: str = Field(default="", max_length=1000)
 
 
+class RemovedIntegrationShape(Shape):
+    """What of an integration that was removed has not ended: it goes on as it was accepted."""
+
+    integration: str
+    waiting: int
+    running: int
+    oldest_received_at: datetime
+
+
 class PausedIntegrationShape(Shape):
     """What of an integration has not ended."""
 

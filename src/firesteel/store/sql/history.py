@@ -200,8 +200,9 @@ class SqlHistory:
         work = partial(keeping.kept, asked=asked)
         return await self._database.read(work, timeout_s=LONG_READ_TIMEOUT_S)
 
-    async def unfinished(self) -> list[Unfinished]:
-        return await self._database.read(unfinished.unfinished, timeout_s=LONG_READ_TIMEOUT_S)
+    async def unfinished(self, *, removed_only: bool = False) -> list[Unfinished]:
+        work = partial(unfinished.unfinished, removed_only=removed_only)
+        return await self._database.read(work, timeout_s=LONG_READ_TIMEOUT_S)
 
     async def interrupted(self) -> tuple[int, list[Interrupted]]:
         return await self._database.read(unfinished.interrupted, timeout_s=LONG_READ_TIMEOUT_S)

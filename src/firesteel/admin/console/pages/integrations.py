@@ -22,6 +22,7 @@ from firesteel.admin.resources.integrations import (
     list_integrations,
     remove_integration,
 )
+from firesteel.admin.resources.removed import list_removed_integrations
 from firesteel.errors import CallerError
 from firesteel.model.document import InvalidDocument
 
@@ -35,7 +36,10 @@ async def show_integrations(
     """Every integration with how it is."""
     found = await list_integrations(workspace, engine, access)
     base = engine.public.of(f"/{workspace}/")
-    return await render(request, "integrations/list.html", integrations=found, base=base)
+    removed = await list_removed_integrations(workspace, engine, access)
+    return await render(
+        request, "integrations/list.html", integrations=found, base=base, removed=removed
+    )
 
 
 @router.get("/new")
