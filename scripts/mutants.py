@@ -8,13 +8,12 @@ Every mutant is played in a process of its own, made after the tests were collec
 reach the changed function, likely killers and quick ones first, until one fails. A mutant under
 which they take three times as long as they should is killed too (a busy machine needs more
 ``--patience``). Nothing in the source is touched. What was found stands in ``build/mutants.jsonl``,
-a line a mutant, and is not played again while the module is the same.
+a line a mutant, and is not played again while the function is the same.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import sys
@@ -41,7 +40,7 @@ STORE = [
     *("tests/contract/test_journal.py", "tests/contract/test_journal_acts.py"),
     *("tests/contract/test_journal_keys.py", "tests/contract/test_journal_bounds.py"),
     *("tests/unit/store/test_sqlite_writer.py", "tests/contract/test_edited_replays.py"),
-    "tests/contract/test_history.py",
+    *("tests/contract/test_history.py", "tests/contract/test_journal_bodies.py"),
     *("tests/contract/test_journal_lanes.py", "tests/contract/test_journal_after_acts.py"),
     *("tests/contract/test_journal_retries.py", "tests/contract/test_journal_restart.py"),
     *("tests/unit/store/test_crashed_session.py", "tests/unit/store/test_mirror.py"),
@@ -101,22 +100,25 @@ class Chosen:
 class Found:
     """The file of results: one JSON object a line, the last one of a mutant stands."""
 
-    def __init__(self, module: str, source: str) -> None:
-        self._key = {
-            "module": module,
-            "source": hashlib.blake2b(source.encode(), digest_size=8).hexdigest(),
-        }
-        self.results: dict[str, dict[str, Any]] = {}
+    def __init__(self, module: str, all_mutants: list[Mutant]) -> None:
+        self._module = module
+        self.results: dict[tuple[str, str], dict[str, Any]] = {}
+        known = {_key(mutant) for mutant in all_mutants}
         lines = FOUND.read_text("utf-8").splitlines() if FOUND.exists() else []
         for line in lines:
             result = json.loads(line)
-            if self._key.items() <= result.items():
-                self.results[result["place"]] = result
+            key = result["place"], result["code"]
+            if result["module"] == module and key in known:
+                self.results[key] = result
+
+    def of(self, mutant: Mutant) -> dict[str, Any] | None:
+        """What was found of it; None: it was not played since its function changed."""
+        return self.results.get(_key(mutant))
 
     def add(self, mutant: Mutant, result: dict[str, Any]) -> None:
         """Written at once, so that a run that is ended loses nothing."""
-        whole = {**self._key, "place": mutant.place, **result}
-        self.results[mutant.place] = whole
+        whole = {"module": self._module, "place": mutant.place, "code": mutant.code, **result}
+        self.results[_key(mutant)] = whole
         FOUND.parent.mkdir(exist_ok=True)
         with FOUND.open("a", encoding="utf-8") as file:
             file.write(json.dumps(whole) + "\n")
@@ -134,8 +136,8 @@ class Module:
         source = (SOURCE / path).read_text("utf-8")
         self.path = path
         self.name = "firesteel." + path.removesuffix(".py").replace("/", ".")
-        self.found = Found(path, source)
         self.all = mutants(source)
+        self.found = Found(path, self.all)
         self._chosen = chosen
         every = max(1, len(self.all) // chosen.sample) if chosen.sample else 1
         self._left = [mutant for mutant in self.all[::every] if self._wanted(mutant)]
@@ -147,7 +149,7 @@ class Module:
         return not self._left
 
     def _wanted(self, mutant: Mutant) -> bool:
-        result = self.found.results.get(mutant.place)
+        result = self.found.of(mutant)
         return result is None or _kind(result) in self._chosen.again
 
     def play(self, player: Player) -> None:
@@ -175,7 +177,7 @@ class Module:
         what = "killed  " if result["killed"] else "SURVIVED"
         print(
             f"{len(self.found.results):4}/{len(self.all)} {what} {result['seconds']:5.1f} s "
-            f"{self.path}:{process.mutant.place}  {result['by']}",
+            f"{self.path}:{process.mutant.line}: {process.mutant.place}  {result['by']}",
             flush=True,
         )
         return result
@@ -184,6 +186,10 @@ class Module:
         """What is known of it, of this run and earlier ones."""
         found = self.found
         return f"{found.killed} of {len(found.results)} killed ({len(self.all)} mutants in all)"
+
+
+def _key(mutant: Mutant) -> tuple[str, str]:
+    return mutant.place, mutant.code
 
 
 def _kind(result: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -59,13 +60,24 @@ def _is_none(value: ast.expr | None) -> bool:
     return value is None or (isinstance(value, ast.Constant) and value.value is None)
 
 
-def functions(tree: ast.Module) -> Iterator[ast.AST]:
-    """Where mutants are made: code of functions, not what runs at import, nor ``strict=True``,
-    which asserts that two lists are of one length."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            for statement in node.body:
-                yield from _without_strict(statement)
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def functions(node: ast.AST, within: str = "") -> Iterator[tuple[str, Function]]:
+    """The outermost functions and their names, those of classes behind the class's. Mutants are
+    made of their code, not of what runs at import."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, Function):
+            yield within + child.name, child
+        else:
+            name = f"{within}{child.name}." if isinstance(child, ast.ClassDef) else within
+            yield from functions(child, name)
+
+
+def _changeable(function: Function) -> Iterator[ast.AST]:
+    """Without ``strict=True``, which asserts that two lists are of one length."""
+    for statement in function.body:
+        yield from _without_strict(statement)
 
 
 def _without_strict(node: ast.AST) -> Iterator[ast.AST]:
@@ -78,10 +90,12 @@ def _without_strict(node: ast.AST) -> Iterator[ast.AST]:
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """``place``: where and what, in words, and no other mutant's of the module; ``line``: of the
-    change."""
+    """``place``: the function, where in it and what, in words; ``line``: of the change in the
+    module; ``code``: a digest of the whole function. No other mutant of the module has its place
+    and its code."""
 
     place: str
+    code: str
     line: int
     tree: ast.Module
 
@@ -89,19 +103,19 @@ class Mutant:
 def mutants(source: str) -> list[Mutant]:
     """Every changed module."""
     tree = ast.parse(source)
-    found: list[Mutant] = []
-    seen: set[int] = set()
-    for node in functions(tree):
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
-        for name, other in changes(node):
+    return [mutant for name, function in functions(tree) for mutant in _of(name, function, tree)]
+
+
+def _of(name: str, function: Function, tree: ast.Module) -> Iterator[Mutant]:
+    code = hashlib.blake2b(ast.unparse(function).encode(), digest_size=8).hexdigest()
+    for node in _changeable(function):
+        for what, other in changes(node):
             ast.copy_location(other, node)
             changed = _Replace(node, other).visit(_shallow(tree, node))
             line, column = getattr(node, "lineno", 0), getattr(node, "col_offset", 0)
-            place = f"{line}:{column}: {ast.unparse(node)[:60]!r} -> {name}"
-            found.append(Mutant(place, line, ast.fix_missing_locations(changed)))
-    return found
+            where = f"{name}+{line - function.lineno}:{column}"
+            place = f"{where}: {ast.unparse(node)[:60]!r} -> {what}"
+            yield Mutant(place, code, line, ast.fix_missing_locations(changed))
 
 
 def _shallow(tree: ast.Module, node: ast.AST) -> ast.Module:
