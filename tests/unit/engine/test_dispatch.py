@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -329,3 +330,43 @@ async def test_a_watcher_is_told_of_an_end_and_of_nothing_that_came_too_late(
     await node.dispatcher.flush()
     assert await watcher.news(0.0) is None
     watcher.close()
+
+
+async def test_what_was_claimed_leaves_for_workers_before_callers_are_told(
+    node: AttendedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    happened: list[str] = []
+    told = node.call()
+    accepted = told.accepted
+
+    def note(acceptance: Acceptance) -> None:
+        happened.append("told")
+        accepted(acceptance)
+
+    monkeypatch.setattr(told, "accepted", note)
+    monkeypatch.setattr(node.pool, "flush", lambda: happened.append("left"))
+    await told.acceptance_or_refusal()
+    assert happened == ["left", "told"]
+    node.end(await node.pool.next())
+
+
+# --- an engine that was just made ---------------------------------------------------------------
+
+
+async def test_an_engine_that_was_just_made_takes_calls_as_the_only_gateway(
+    node: AttendedEngine,
+) -> None:
+    engine = node.engine
+    assert (engine.refusal, engine.unready, engine.starting) == (None, None, False)
+    assert not engine.leaving()
+    assert (engine.gateways, engine.name) == (1, socket.gethostname())
+
+
+async def test_balancers_are_told_why_they_had_better_send_no_calls(node: AttendedEngine) -> None:
+    engine = node.engine
+    engine.starting = True
+    assert engine.unready == "node_starting"
+    engine.leaving = lambda: True
+    assert engine.unready == "node_stopping"
+    engine.refusal = "store_unavailable"
+    assert engine.unready == "store_unavailable"
