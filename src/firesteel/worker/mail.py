@@ -8,6 +8,7 @@ what was sent.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import smtplib
 import socket
 import ssl
@@ -40,12 +41,13 @@ async def send_mail(
     done: asyncio.Future[None] = loop.create_future()
 
     def run() -> None:
+        failed: BaseException | None = None
         try:
             sending.run()
         except BaseException as error:  # noqa: BLE001  # raised where it is waited for
-            loop.call_soon_threadsafe(_fail, done, error)
-        else:
-            loop.call_soon_threadsafe(_succeed, done)
+            failed = error
+        with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits any more
+            loop.call_soon_threadsafe(_end, done, failed)
 
     threading.Thread(target=run, name="mail", daemon=True).start()
     try:
@@ -168,11 +170,10 @@ def _refusal(error: smtplib.SMTPException) -> Failure:
     return Failure("permanent" if number in _PERMANENT else "transient", "mail_refused", text)
 
 
-def _succeed(done: asyncio.Future[None]) -> None:
-    if not done.done():
+def _end(done: asyncio.Future[None], failed: BaseException | None) -> None:
+    if done.done():
+        return
+    if failed is None:
         done.set_result(None)
-
-
-def _fail(done: asyncio.Future[None], error: BaseException) -> None:
-    if not done.done():
-        done.set_exception(error)
+    else:
+        done.set_exception(failed)

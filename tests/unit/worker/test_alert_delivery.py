@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import json
 import ssl
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,17 @@ async def test_a_server_that_dribbles_holds_nobody_longer_than_the_time() -> Non
         failure = await send(mail(server), timeout_s=0.5)
     assert failure is not None
     assert failure.code == "alert_timeout"
+
+
+def test_a_mail_that_is_given_up_may_outlive_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = threading.Event()
+    monkeypatch.setattr("firesteel.worker.mail._Sending.run", lambda _: ended.wait(20))
+    with MailServer.started() as server:
+        asyncio.run(send(mail(server), timeout_s=0.1))
+    (thread,) = (thread for thread in threading.enumerate() if thread.name == "mail")
+    ended.set()
+    thread.join(20)
+    assert not thread.is_alive()
 
 
 @pytest.mark.parametrize("kind", ["webhook", "slack"])
