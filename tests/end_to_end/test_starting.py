@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import time
 from pathlib import Path
@@ -126,23 +127,60 @@ def test_another_workspace_than_the_stores_is_warned_of(tmp_path: Path) -> None:
             assert all("another_workspace" in line for line in lines)
 
 
-def test_a_key_that_was_deleted_stays_so_when_the_node_is_started_anew(tmp_path: Path) -> None:
+def declared(label: str, secret: str) -> dict[str, Any]:
+    return {"api_key": {"label": label, "value": secret}}
+
+
+def status_with(node: RunningNode, secret: str) -> int:
+    return node.call("Keyed", headers={"x-api-key": secret}).status_code
+
+
+def test_a_start_leaves_what_people_did_to_keys_and_grants_and_an_apply_does_not(
+    tmp_path: Path,
+) -> None:
+    project, data = ProjectFolder(tmp_path / "project"), tmp_path / "data"
+    secrets = {name: f"{name}-secret-0123456789" for name in ("gone", "again", "named", "late")}
+    items = [declared(label, secret) for label, secret in secrets.items()]
+    consumer = {"consumer": {"name": "partner"}}
+
+    def publish(*more: dict[str, Any]) -> None:
+        asked = [*items, consumer, *more]
+        project.integration({"name": "Keyed", "trigger": {"authentication": asked}})
+
+    publish()
+    at, consumers = "/workspaces/test/integrations/Keyed/keys", "/workspaces/test/consumers"
+    with running_node(data, project.path) as node:
+        partners = {"label": "own", "value": "partner-secret-0123456789"}
+        node.admin("POST", f"{consumers}/partner/keys", json=partners)
+        taken_away = [*secrets.values(), partners["value"]]
+        assert [status_with(node, secret) for secret in taken_away] == [202] * 5
+        node.admin("DELETE", f"{at}/gone")
+        node.admin("DELETE", f"{at}/again")
+        node.admin("POST", at, json={"label": "again", "value": "another-secret-0123456789"})
+        node.admin("PATCH", f"{at}/named", json={"label": "renamed"})
+        node.admin("DELETE", f"{at}/renamed")
+        node.admin("PATCH", f"{at}/late", json={"expires": "2026-01-01"})
+        node.admin("DELETE", f"{consumers}/partner/grants/Keyed")
+        assert [status_with(node, secret) for secret in taken_away] == [401] * 5
+
+    publish(declared("new", "new-secret-0123456789"))
+    with running_node(data, project.path) as node:
+        assert [status_with(node, secret) for secret in taken_away] == [401] * 5
+        assert status_with(node, "another-secret-0123456789") == 202
+        assert status_with(node, "new-secret-0123456789") == 202
+        assert node.said().count("api_key_left") == 4
+        assert node.said().count("grant_left") == 1
+
+        document = json.loads((project.path / "integrations/Keyed.yaml").read_text())
+        files = {"managed_by": "files"}
+        node.admin("PUT", "/workspaces/test/integrations/Keyed", json=document, params=files)
+        assert [status_with(node, secret) for secret in taken_away] == [202] * 5
+
+
+def test_a_start_takes_what_a_name_stands_for_now(tmp_path: Path) -> None:
     project = ProjectFolder(tmp_path / "project")
-    other = {"api_key": {"label": "other", "value": "other-key-0123456789abcdef"}}
-    tester = {"api_key": {"label": "tester", "value": KEY}}
-    project.integration({"name": "Keyed", "trigger": {"authentication": [tester]}})
-    keys = "/workspaces/test/integrations/Keyed/keys"
-    with running_node(tmp_path / "data", project.path) as node:
-        assert node.call("Keyed").status_code == 202
-        node.admin("DELETE", f"{keys}/tester")
-        assert node.call("Keyed").status_code == 401
-    project.integration({"name": "Keyed", "trigger": {"authentication": [tester, other]}})
-    with running_node(tmp_path / "data", project.path) as node:
-        assert node.call("Keyed").status_code == 401
-        headers = {"x-api-key": "other-key-0123456789abcdef"}
-        assert node.call("Keyed", headers=headers).status_code == 202
-        assert "api_key_stays_deleted" in node.said()
-        node.admin("POST", keys, json={"label": "tester", "value": KEY})
-    with running_node(tmp_path / "data", project.path) as node:
-        assert node.call("Keyed").status_code == 202
-        assert "api_key_stays_deleted" not in node.said()
+    named = declared("named", "${KEY_OF_KEYED}")
+    project.integration({"name": "Keyed", "trigger": {"authentication": [named]}})
+    for secret in ("secret-of-monday-0123456789", "secret-of-tuesday-0123456789"):
+        with running_node(tmp_path / "data", project.path, KEY_OF_KEYED=secret) as node:
+            assert status_with(node, secret) == 202

@@ -107,7 +107,16 @@ def run_bulk(session: Session, name: str, given: dict[str, str], act: Act) -> di
     more = "more than " if count["more"] else ""
     act.ask(f"{more}{count['count']:,} executions")
     new = {"act": name, "selection": given, "until": count["until"], "why": act.why}
-    return _watched(session, session.client.post(session.path("bulk"), new))
+    try:
+        begun = session.client.post(session.path("bulk"), new)
+    except KeyboardInterrupt:
+        hint = f"see GET /api/v1{session.path('bulk')}, or the console"
+        raise CommandFailed(
+            "nobody waited for the answer: the act may have begun, and goes on then",
+            code="stopped",
+            hint=hint,
+        ) from None
+    return _watched(session, begun)
 
 
 def _watched(session: Session, bulk: dict[str, Any]) -> dict[str, Any]:

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from firesteel.store.catalog import ApiKey, Catalog, KeyOwner
 
 FAR_US = 1 << 62
-# Of the audit log, behind which a key counts as never deleted.
+# Of the audit log, behind which a key counts as never touched.
 _ENTRIES = 10_000
+_CHANGES = ("key.add", "key.change", "key.delete", "key.rotate")
 
 log = structlog.get_logger(__name__)
 
@@ -139,15 +140,17 @@ class ApiKeys:
         """Raises CallerError ``unknown_key``."""
         await self._catalog.delete_key(owner, label, actor)
 
-    async def deleted(self, subject: str, labels: Sequence[str]) -> set[str]:
-        """Those of the labels whose key was deleted and not added again since, as the audit log
-        says. ``subject``: how it names the owner."""
+    async def last_actors(self, subject: str, labels: Sequence[str]) -> dict[str, str]:
+        """By label, who did the last that the audit log tells of its key; labels of which it tells
+        nothing are left out. ``subject``: how it names the owner."""
         wanted = AuditFilter(action="key", subject=subject, limit=_ENTRIES)
         last: dict[str, str] = {}
         for entry in await self._catalog.audit(wanted):
-            if entry.subject == subject and entry.action in ("key.add", "key.delete"):
-                last.setdefault(entry.detail, entry.action)
-        return {label for label in labels if last.get(f"label {label}") == "key.delete"}
+            if entry.subject == subject and entry.action in _CHANGES:
+                for label in labels:
+                    if _names(entry.detail, label):
+                        last.setdefault(label, entry.actor)
+        return last
 
     async def reveal(self, owner: KeyOwner, label: str, *, subject: str, actor: str) -> str:
         """The secret in clear; the audit log says who saw it, before it is seen."""
@@ -252,6 +255,12 @@ class ApiKeys:
             sealed=self._keyring.seal(secret.encode(), purpose_of_keys(owner)),
             expires_at_us=expires_at_us,
         )
+
+
+def _names(detail: str, label: str) -> bool:
+    """Whether an entry of the audit log is about the key of that label, by its old or new one."""
+    told = f"{detail}, "
+    return told.startswith(f"label {label}, ") or f", now {label}, " in told
 
 
 def current_digest(key: ApiKey, ring: Ring) -> bytes:

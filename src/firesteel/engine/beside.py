@@ -54,19 +54,37 @@ class Beside:
             own, {name: await self._keys.every(OfConsumer(no)) for name, no in there.items()}
         )
 
-    async def without_deleted(
-        self, checked: Checked, current: PublishedIntegration, held: Held
+    async def as_others_left_it(
+        self, checked: Checked, current: PublishedIntegration, held: Held, actor: str
     ) -> Checked:
-        """Without the declared keys that somebody has deleted."""
-        there = {key.label for key in held.keys}
-        absent = [key.label for key in checked.keys if key.label not in there]
-        if not absent:
-            return checked
-        subject = f"{current.workspace}/{current.name}"
-        deleted = await self._keys.deleted(subject, absent)
-        for label in sorted(deleted):
-            log.warning("api_key_stays_deleted", integration=current.name, label=label)
-        return replace(checked, keys=[key for key in checked.keys if key.label not in deleted])
+        """Without the declared keys and grants that are not what is declared because somebody else
+        than ``actor`` made them so."""
+        left = await self._left_keys(checked, current, held, actor)
+        keys = [key for key in checked.keys if key.label not in left]
+        granted = await self._consumers.granted(current.trigger_no)
+        consumers = {}
+        for place, name in checked.consumers.items():
+            by = None
+            if name not in granted:
+                by = await self._consumers.taken_away_by(current.workspace, name, current.name)
+            if by is None or by == actor:
+                consumers[place] = name
+            else:
+                log.warning("grant_left", integration=current.name, consumer=name, by=by)
+        return replace(checked, keys=keys, consumers=consumers)
+
+    async def _left_keys(
+        self, checked: Checked, current: PublishedIntegration, held: Held, actor: str
+    ) -> set[str]:
+        plan = self._keys.plan(held.keys, checked.keys, prune=False)
+        other = [change.label for change in plan if change.act in ("added", "changed")]
+        if not other:
+            return set()
+        last = await self._keys.last_actors(f"{current.workspace}/{current.name}", other)
+        left = {label: by for label, by in last.items() if by != actor}
+        for label, by in sorted(left.items()):
+            log.warning("api_key_left", integration=current.name, label=label, by=by)
+        return set(left)
 
     def warnings(self, checked: Checked, held: Held) -> list[Fault]:
         """Of secrets in the document that rotation has replaced, and of consumers without keys."""

@@ -13,11 +13,15 @@ from typing import TYPE_CHECKING, Literal
 from firesteel.engine.connection_publishing import require_workspace
 from firesteel.errors import CallerError
 from firesteel.model.api_key import check_consumer_name
+from firesteel.store.catalog import AuditFilter
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from firesteel.store.catalog import Catalog, Consumer
+
+# Of the audit log, behind which a grant counts as never taken back.
+_ENTRIES = 10_000
 
 GrantAct = Literal["granted", "made", "kept", "revoked", "undeclared"]
 
@@ -59,6 +63,17 @@ class Consumers:
         }
         found = await self._catalog.consumers()
         return sorted(item.name for item in found if item.consumer_no in numbers)
+
+    async def taken_away_by(self, workspace: str, name: str, integration: str) -> str | None:
+        """Who took the consumer's grant of the trigger back, or deleted the consumer, where that is
+        the last that the audit log tells of the two."""
+        subject = f"{workspace}/consumers/{name}"
+        wanted = AuditFilter(action="consumer", subject=subject, limit=_ENTRIES)
+        for entry in await self._catalog.audit(wanted):
+            of_both = entry.detail == integration or entry.action == "consumer.delete"
+            if entry.subject == subject and of_both:
+                return None if entry.action == "consumer.grant" else entry.actor
+        return None
 
     async def add(self, workspace: str, name: str, actor: str) -> Consumer:
         """Raises CallerError ``name_taken``, ``name_invalid``."""

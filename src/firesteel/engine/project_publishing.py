@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from firesteel.project import IntegrationFile, Project
 
 ACTOR = Actor("project folder")
-# A node that starts with an old folder must not bring back a key that has leaked: `apply` does.
-FILES = PublishOptions(Owner("files"), leave_deleted=True)
+# A start must not bring back access that a person has taken away: `apply` does.
+FILES = PublishOptions(Owner("files"), leave_others=True)
 # How long all files together wait for workers, and how often each asks anew.
 PATIENCE_S = 30.0
 ASK_AGAIN_S = 0.5

@@ -20,7 +20,8 @@ class PublishOptions:
     that the document does not declare. ``expect_version``: refuse unless this is the published
     version; 0: unless it is new. ``draft_revision``: the document is the draft of that revision,
     which ends with it. ``keep_keys``: API keys and grants stay as they are, whatever the document
-    declares. ``leave_deleted``: declared API keys that somebody has deleted are not added again.
+    declares. ``leave_others``: a declared API key or grant that is not what is declared, because
+    another actor made it so, stays as it is.
     """
 
     owner: Owner
@@ -29,7 +30,7 @@ class PublishOptions:
     expect_version: int | None = None
     draft_revision: int | None = None
     keep_keys: bool = False
-    leave_deleted: bool = False
+    leave_others: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,8 +105,8 @@ class Publisher:
         checked = await self.checker.check(workspace, document)
         current = await self._catalog.integration(workspace, checked.integration.name)
         held = await self._beside.held(workspace, checked, current)
-        if options.leave_deleted and current is not None:
-            checked = await self._beside.without_deleted(checked, current, held)
+        if options.leave_others and current is not None:
+            checked = await self._beside.as_others_left_it(checked, current, held, actor.name)
         checked = _as_switched(checked, current)
         _refuse_other_version(current, options.expect_version)
         if current is not None:

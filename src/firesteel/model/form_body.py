@@ -27,6 +27,7 @@ _READ: Final = frozenset({b"content-disposition", b"content-type"})
 _SILENT = logging.Logger("form_body", logging.CRITICAL + 1)  # noqa: LOG001 - nobody's to switch on
 _TWICE: Final = "a part of the form says twice what it is"
 # Of a header, without what stands in quotes.
+_SPACES: Final = re.compile(rb"[ \t]*")
 _QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _PARAMETER = re.compile(rb";[ \t]*([^;= \t]+)[ \t]*=")
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
@@ -187,8 +188,12 @@ class _PartReader:
 
     def _header_field(self, data: bytes, start: int, end: int) -> None:
         self._name.extend(data[start:end])
-        if self.parts[-1].begins_at < 0:
-            self.parts[-1].begins_at = start
+        part = self.parts[-1]
+        if part.begins_at < 0:
+            part.begins_at = start
+        # Where the value is empty, which is then told to nobody.
+        value_at = _SPACES.match(data, end + len(b":"))
+        part.content_at = (value_at.end() if value_at else end) + len(b"\r\n\r\n")
 
     def _header_value(self, data: bytes, start: int, end: int) -> None:
         self._value.extend(data[start:end])

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import sys
 from importlib.machinery import (
+    BYTECODE_SUFFIXES,
     EXTENSION_SUFFIXES,
     SOURCE_SUFFIXES,
     ExtensionFileLoader,
     FileFinder,
     SourceFileLoader,
+    SourcelessFileLoader,
 )
 from pathlib import Path
 from typing import Any
@@ -30,7 +32,9 @@ class _AsItStands(SourceFileLoader):
 def use_folder(folder: Path) -> None:
     """Let modules of this folder, and packages in it, be imported by name."""
     find = FileFinder.path_hook(
-        (ExtensionFileLoader, EXTENSION_SUFFIXES), (_AsItStands, SOURCE_SUFFIXES)
+        (ExtensionFileLoader, EXTENSION_SUFFIXES),
+        (_AsItStands, SOURCE_SUFFIXES),
+        (SourcelessFileLoader, BYTECODE_SUFFIXES),
     )
 
     def find_here(path: str) -> Any:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -44,6 +45,21 @@ def test_who_stops_watching_a_bulk_act_is_told_that_it_goes_on(server: HttpServe
         _, told = watching.communicate(timeout=WAIT_S)
     assert watching.returncode == 1
     assert b"bulk act 7 is watched no more, and goes on" in told
+    assert b"Traceback" not in told
+
+
+def test_who_stops_while_a_bulk_act_begins_is_told_that_it_may_have(server: HttpServer) -> None:
+    answered = threading.Event()
+    begun = {"number": 7, "state": "running", "done": 0, "passed_over": 0}
+    server.reply(BULK, Reply.json(begun, gate=answered))
+    command = [sys.executable, "-m", "firesteel", *COMMAND]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, env=os.environ) as beginning:
+        wait_until(lambda: any(sent.path == BULK for sent in server.received))
+        beginning.send_signal(signal.SIGINT)
+        _, told = beginning.communicate(timeout=WAIT_S)
+        answered.set()
+    assert beginning.returncode == 1
+    assert b"the act may have begun" in told
     assert b"Traceback" not in told
 
 

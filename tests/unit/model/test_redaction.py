@@ -113,12 +113,14 @@ def multipart(*parts: tuple[bytes, bytes, bytes]) -> bytes:
                 (b"scan", b'; filename="4111.png"\r\nContent-Type: image/png', b"\r\n--Y\r\n"),
                 (b"none", b"", b""),
                 (b"rest", b'; filename="r.txt"', b"kept"),
+                (b"more", b"\r\nContent-Type: ", b"kept"),
             ),
             multipart(
                 (b"card", b"", b"***"),
                 (b"scan", b"", b"***"),
                 (b"none", b"", b"***"),
                 (b"rest", b'; filename="r.txt"', b"kept"),
+                (b"more", b"\r\nContent-Type: ", b"kept"),
             ),
         ),
         (

@@ -60,3 +60,11 @@ def test_code_that_another_program_has_compiled_is_not_used(tmp_path: Path, modu
     plain = f"import sys; sys.path.insert(0, sys.argv[1]); import {module}; print({module}.VALUE)"
     assert imported(tmp_path, "-c", plain) == "1", "Python itself is misled"
     assert imported(tmp_path, "-c", IMPORT) == "2 2"
+
+
+def test_code_that_is_there_without_its_source_can_be_imported(tmp_path: Path) -> None:
+    write(tmp_path, 1)
+    imported(tmp_path, "-m", "compileall", "-q", "-b")
+    for file in tmp_path.rglob("*.py"):
+        file.unlink()
+    assert imported(tmp_path, "-c", IMPORT) == "1 1"
