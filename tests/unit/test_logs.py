@@ -17,6 +17,7 @@ try:
     raise OSError("gone")
 except OSError:
     library.exception("failed")
+library.warning("%d of them", "some")
 """
 
 
@@ -28,5 +29,6 @@ def test_each_is_one_object_with_the_librarys_name() -> None:
     assert [(one["event"], one["level"], one["library"], one["detail"]) for one in said] == [
         ("library_said", "warning", "psycopg", "error ignored: it closed no connection"),
         ("library_said", "error", "psycopg", "failed"),
+        ("library_said", "warning", "psycopg", "%d of them"),
     ]
     assert "OSError: gone" in said[1]["exception"]

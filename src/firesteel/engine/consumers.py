@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from firesteel.store.catalog import Catalog, Consumer
 
-# Of the audit log, behind which a grant counts as never taken back.
+# Of the audit log, behind which somebody may have done anything.
 _ENTRIES = 10_000
 
 GrantAct = Literal["granted", "made", "kept", "revoked", "undeclared"]
@@ -66,14 +66,15 @@ class Consumers:
 
     async def taken_away_by(self, workspace: str, name: str, integration: str) -> str | None:
         """Who took the consumer's grant of the trigger back, or deleted the consumer, where that is
-        the last that the audit log tells of the two."""
+        the last that the audit log tells of the two; somebody, where it tells too much."""
         subject = f"{workspace}/consumers/{name}"
         wanted = AuditFilter(action="consumer", subject=subject, limit=_ENTRIES)
-        for entry in await self._catalog.audit(wanted):
+        entries = await self._catalog.audit(wanted)
+        for entry in entries:
             of_both = entry.detail == integration or entry.action == "consumer.delete"
             if entry.subject == subject and of_both:
                 return None if entry.action == "consumer.grant" else entry.actor
-        return None
+        return "somebody" if len(entries) >= _ENTRIES else None
 
     async def add(self, workspace: str, name: str, actor: str) -> Consumer:
         """Raises CallerError ``name_taken``, ``name_invalid``."""

@@ -44,6 +44,7 @@ ALERTS_S = 3.0
 DELIVERIES_S = 1.0
 BETWEEN_BATCHES_S = 0.05
 _OF_THE_LOG = 4
+_NO_STORE = ("store_unavailable", "store_unsafe")
 _NEAR = 2
 """Times the reserve."""
 
@@ -146,13 +147,15 @@ class Housekeeper:
         else:
             gone = self._unwritable
         unsafe = self._engine.journal.unsafe()
-        if self._engine.refuse_while("store_unavailable", gone and not unsafe):
-            log.warning("store_gone" if gone and not unsafe else "store_back")
-        if self._engine.refuse_while("store_unsafe", bool(unsafe)):
+        code = "store_unsafe" if unsafe else "store_unavailable" if gone else ""
+        over = [self._engine.refuse_while(other, False) for other in _NO_STORE if other != code]
+        if code and self._engine.refuse_while(code, True):
             if unsafe:
                 log.error("store_unsafe", detail=unsafe)
             else:
-                log.warning("store_back")
+                log.warning("store_gone")
+        elif any(over) and not code:
+            log.warning("store_back")
 
     async def watch_writes(self) -> None:
         """Refuse calls while the store's file takes no writes, and take them again as soon as it

@@ -105,12 +105,12 @@ class Publisher:
         checked = await self.checker.check(workspace, document)
         current = await self._catalog.integration(workspace, checked.integration.name)
         held = await self._beside.held(workspace, checked, current)
-        if options.leave_others and current is not None:
-            checked = await self._beside.as_others_left_it(checked, current, held, actor.name)
-        checked = _as_switched(checked, current)
         _refuse_other_version(current, options.expect_version)
         if current is not None:
             options.owner.refuse(current.managed_by, current.name)
+            if options.leave_others:
+                checked = await self._beside.as_others_left_it(checked, current, held, actor.name)
+        checked = _as_switched(checked, current)
         self._beside.refuse_taken_secrets(checked, held, prune=options.prune)
         warnings = [*checked.warnings, *self._beside.warnings(checked, held)]
         checked = replace(checked, warnings=warnings)

@@ -41,11 +41,22 @@ class _OfLibraries(logging.Handler):
     """What libraries say by Python's own ``logging``: lines like ours, one for each."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        said = {"library": record.name, "detail": " ".join(record.getMessage().split())}
-        if record.levelno >= logging.ERROR:
-            log.error("library_said", **said, exc_info=record.exc_info)
-        else:
-            log.warning("library_said", **said)
+        """As a ``Handler`` must, it raises nothing to who logs."""
+        try:
+            said = {"library": record.name, "detail": " ".join(_text(record).split())}
+            if record.levelno >= logging.ERROR:
+                log.error("library_said", **said, exc_info=record.exc_info)
+            else:
+                log.warning("library_said", **said)
+        except Exception:  # noqa: BLE001
+            self.handleError(record)
+
+
+def _text(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except (TypeError, ValueError, KeyError):  # the arguments do not fit the text
+        return str(record.msg)
 
 
 def _number(level: str) -> int:

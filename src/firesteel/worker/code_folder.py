@@ -31,6 +31,7 @@ class _AsItStands(SourceFileLoader):
 
 def use_folder(folder: Path) -> None:
     """Let modules of this folder, and packages in it, be imported by name."""
+    folder = folder.absolute()
     find = FileFinder.path_hook(
         (ExtensionFileLoader, EXTENSION_SUFFIXES),
         (_AsItStands, SOURCE_SUFFIXES),

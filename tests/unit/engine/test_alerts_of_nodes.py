@@ -10,12 +10,19 @@ import pytest
 
 from firesteel.engine.alerts import of_nodes
 from firesteel.engine.alerts.conditions import Condition, Conditions
+from firesteel.engine.alerts.gathering import State, compare_facts
 from firesteel.engine.alerts.of_nodes import DOWN_S, EXPECTED_S, LOOKS_S, NodeFacts
 from firesteel.engine.alerts.wording import Writer
 from firesteel.engine.clock import SystemClock
 from firesteel.errors import OperatorError
 from firesteel.model.alert import AlertItem
-from firesteel.model.alerts import DEFAULT_RULES, OF_NODES, Event, check_alerts_document
+from firesteel.model.alerts import (
+    DEFAULT_RULES,
+    OF_NODES,
+    AlertRule,
+    Event,
+    check_alerts_document,
+)
 from firesteel.store.nodes import NoNodes, SeenNode
 from tests.support.attended_engine import AttendedEngine, attended_engine
 from tests.unit.engine.test_housekeeping import housekeeper
@@ -58,7 +65,9 @@ def facts(node: AttendedEngine) -> NodeFacts:
 
 
 async def down(looking: NodeFacts) -> list[str]:
-    return [fact.subject for _, fact in await looking.look({"node_down"})]
+    """Those that are to be told."""
+    found = await looking.look({"node_down"})
+    return [fact.subject for _, fact in found if fact.degree >= 0]
 
 
 async def test_a_node_is_told_when_it_was_down_at_each_look_for_a_while(
@@ -75,6 +84,27 @@ async def test_a_node_is_told_when_it_was_down_at_each_look_for_a_while(
     seen.silent_s = {"a": None, "b": None}
     assert await down(looking) == []
     assert looking.is_over("node_down", AlertItem(node="b"))
+
+
+async def test_a_node_that_begins_to_watch_tells_nobody_again_and_ends_nothing(
+    node: AttendedEngine, seen: Seen, now: list[float]
+) -> None:
+    rule, state, told = AlertRule(event="node_down"), State("node_down"), []
+
+    async def round_of(watcher: NodeFacts) -> None:
+        found = {fact.subject: fact for _, fact in await watcher.look({"node_down"})}
+        told.append(compare_facts(state, rule, found, int(now[0] * 1e6), silenced=False))
+        now[0] += LOOKS_S
+
+    seen.silent_s = {"a": None, "b": 20.0}
+    first, second = facts(node), facts(node)
+    for watcher in (first, first, second, first, second):
+        await round_of(watcher)
+    assert [[item.node for item in one.firing] for one in told] == [[], ["b"], [], [], []]
+    assert not any(one.resolved for one in told)
+    seen.silent_s = {"a": None, "b": None}
+    await round_of(second)
+    assert [item.node for item in told[-1].resolved] == ["b"]
 
 
 async def test_looks_between_which_the_store_was_away_do_not_belong_together(

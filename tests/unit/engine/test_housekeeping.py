@@ -79,6 +79,30 @@ async def test_calls_are_refused_while_the_database_cannot_be_read_or_written(
     assert node.engine.refusal is None
 
 
+async def test_a_database_that_is_unsafe_and_then_gone_is_refused_without_a_gap(
+    node: AttendedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def gone(*_arguments: Any) -> Any:
+        raise StoreUnavailable("gone")
+
+    unsafe = ["fsync is off"]
+    monkeypatch.setattr(node.engine.journal, "unsafe", lambda: unsafe[0])
+    keeper = housekeeper(node)
+    await keeper._watch_store()
+    assert node.engine.refusal == "store_unsafe"
+    unsafe[0] = ""
+    with monkeypatch.context() as patch:
+        patch.setattr(node.engine.catalog, "workspaces", gone)
+        await keeper._watch_store()
+    assert node.engine.refusal == "store_unavailable"
+    unsafe[0] = "fsync is off"
+    await keeper._watch_store()
+    assert node.engine.refusal == "store_unsafe"
+    unsafe[0] = ""
+    await keeper._watch_store()
+    assert node.engine.refusal is None
+
+
 async def test_a_node_that_stops_goes_on_refusing_for_that(node: AttendedEngine) -> None:
     node.engine.refusal = "node_stopping"
     assert not node.engine.refuse_while("store_unavailable", True)

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from firesteel.model.alert import AlertItem
 
+NOT_YET = -1
+"""The degree of what is so, and was not so for long enough to be told."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:

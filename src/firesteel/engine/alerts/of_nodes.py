@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from firesteel.engine.alerts.conditions import KINDS
-from firesteel.engine.alerts.facts import Fact
+from firesteel.engine.alerts.facts import NOT_YET, Fact
 from firesteel.model.alert import AlertItem
 from firesteel.model.times import rfc3339
 
@@ -60,7 +60,8 @@ class NodeFacts:
         return (event != "node_down" and event not in KINDS) or (item.node or "") in self._living
 
     def _look_for_down(self, seen: list[SeenNode]) -> list[tuple[Event, Fact]]:
-        """Those that were down at each look for ``DOWN_S``."""
+        """Those that are down; to be told when they were at each look for ``DOWN_S``. Until then
+        one that another node has told is no news, and is not over either."""
         now_s, now_us = time.monotonic(), self._clock.now_us()
         before = self._down if now_s - self._looked_s <= LOOKS_S else {}
         self._looked_s, self._down = now_s, {}
@@ -70,7 +71,6 @@ class NodeFacts:
             item = AlertItem(node=one.name, since=rfc3339(now_us - int(one.silent_s * 1e6)))
             self._down[one.name] = before.get(one.name, (now_s, item))
         return [
-            ("node_down", Fact(name, 0, item))
+            ("node_down", Fact(name, 0 if now_s - since_s >= DOWN_S else NOT_YET, item))
             for name, (since_s, item) in self._down.items()
-            if now_s - since_s >= DOWN_S
         ]
