@@ -26,6 +26,8 @@ RATE_PATTERN = r"^[1-9][0-9]{0,8}/(s|m|h)$"
 _MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 # Canonical durations look like the documentation's: 60s and 96h, not 1m and 4d.
 _WRITTEN_FROM = (("d", 5), ("h", 1), ("m", 2), ("s", 1))
+# Up to there seconds are exact to the millisecond.
+_LONGEST_MS = 100_000_000 * _MILLISECONDS["d"]
 _BYTES = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
@@ -41,7 +43,10 @@ def parse_duration(text: str) -> float:
     if match is None:
         raise ValueError("a duration is a whole number with ms, s, m, h or d, such as 30s")
     unit = match.group(1)
-    return int(text[: -len(unit)]) * _MILLISECONDS[unit] / 1000
+    milliseconds = int(text[: -len(unit)]) * _MILLISECONDS[unit]
+    if milliseconds > _LONGEST_MS:
+        raise ValueError("a duration is at most 100000000d")
+    return milliseconds / 1000
 
 
 def format_duration(seconds: float) -> str:

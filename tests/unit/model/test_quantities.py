@@ -90,3 +90,10 @@ def test_a_rate_between_whole_numbers_and_negative_values_cannot_be_written() ->
         format_duration(-1)
     with pytest.raises(ValueError, match="not negative"):
         format_size(-1)
+
+
+def test_a_duration_is_as_long_as_seconds_are_exact() -> None:
+    assert format_duration(parse_duration("99999999d")) == "99999999d"
+    assert parse_duration(format_duration(parse_duration("863999999999s"))) == 863999999999
+    with pytest.raises(ValueError, match="at most 100000000d"):
+        parse_duration("755555555555d")
