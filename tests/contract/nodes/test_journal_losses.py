@@ -412,3 +412,40 @@ async def test_p35_nothing_is_written_on_a_server_that_came_back_unsafe_until_it
     accepted = await accept_again(hand, trigger)
     assert (accepted.sequence, node.journal.unsafe()) == (2, "")
     await node.catalog.put_setting("x", "y")
+
+
+@pytest.mark.parametrize("setting", ["fsync", "full_page_writes"])
+async def test_p35_a_reload_that_switches_flushing_off_is_seen_by_the_next_renewal(
+    hand: Hand, node: PostgresqlStore, server: psycopg.Connection[Any], setting: str
+) -> None:
+    """The connection stays as it was; nothing else would tell of it."""
+    trigger = await hand.trigger()
+    await hand.accept(trigger)
+    server.execute(f"ALTER SYSTEM SET {setting} = off".encode())
+    try:
+        server.execute("SELECT pg_reload_conf()")
+        caught = await refused_renewal(node)
+        assert (caught.code, setting in node.journal.unsafe()) == ("store_unsafe", True)
+        for refused in (hand.accept(trigger), node.catalog.put_setting("x", "y")):
+            with pytest.raises(StoreUnavailable) as raised:
+                await refused
+            assert raised.value.code == "store_unsafe"
+        assert await node.catalog.setting("x") is None
+    finally:
+        server.execute(f"ALTER SYSTEM RESET {setting}".encode())
+        server.execute("SELECT pg_reload_conf()")
+    accepted = await accept_again(hand, trigger)
+    assert (accepted.sequence, node.journal.unsafe()) == (2, "")
+    assert await node.journal.renew()
+    await node.catalog.put_setting("x", "y")
+
+
+async def refused_renewal(node: PostgresqlStore) -> StoreUnavailable:
+    """Of the lease; the server takes a moment to read its settings anew."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                assert await node.journal.renew()
+            except StoreUnavailable as error:
+                return error
+            await asyncio.sleep(0.01)

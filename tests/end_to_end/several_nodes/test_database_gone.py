@@ -174,7 +174,7 @@ def test_p35_an_unsafe_database_is_refused_with_one_clear_line(
     assert server.password not in said
 
 
-def test_p35_a_database_that_comes_back_unsafe_gets_no_calls_until_it_is_safe(
+def test_p35_a_database_that_comes_back_or_is_reloaded_unsafe_gets_no_calls_until_it_is_safe(
     place: Place, server: Postgres
 ) -> None:
     gateway = place.gateway
@@ -193,6 +193,17 @@ def test_p35_a_database_that_comes_back_unsafe_gets_no_calls_until_it_is_safe(
     assert gateway.running.engine_pid == engine
     (line,) = [one for one in gateway.running.said().splitlines() if "store_unsafe" in one]
     assert "fsync" in line
+
+    with psycopg.connect(server.url().replace("+psycopg", ""), autocommit=True) as operator:
+        operator.execute("ALTER SYSTEM SET fsync = off")
+        operator.execute("SELECT pg_reload_conf()")
+        wait_until(lambda: reason(gateway) == "store_unsafe")
+        refused = gateway.running.call("Who", json={})
+        assert (refused.status_code, refused.json()["type"]) == (503, "urn:firesteel:store_unsafe")
+        operator.execute("ALTER SYSTEM RESET fsync")
+        operator.execute("SELECT pg_reload_conf()")
+    wait_until(lambda: gateway.running.call("Who", json={"n": 2}).status_code == 200)
+    assert gateway.running.engine_pid == engine
 
 
 def reason(member: Member) -> str | None:

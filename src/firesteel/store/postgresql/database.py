@@ -21,7 +21,7 @@ from firesteel.errors import OutcomeUnknown, StoreUnavailable
 from firesteel.store.postgresql.connection import Address, PostgresqlConnection, Session, connect
 from firesteel.store.postgresql.failures import is_conflict, is_full, translated
 from firesteel.store.postgresql.locks import CHANGES
-from firesteel.store.postgresql.safety import connect_to_write
+from firesteel.store.postgresql.safety import connect_to_write, refuse_unsafe_now
 from firesteel.store.sql.database import LONG_READ_TIMEOUT_S, READ_TIMEOUT_S, Connection
 
 T = TypeVar("T")
@@ -268,6 +268,7 @@ def _change(
 ) -> T:
     try:
         connection.command(f"BEGIN; SELECT pg_advisory_xact_lock({CHANGES})")
+        refuse_unsafe_now(connection)
         result = work(connection)
         patience.begin_to_commit()
     except BaseException:

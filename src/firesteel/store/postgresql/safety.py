@@ -1,4 +1,5 @@
-"""Refusing a server that could lose what it was given (P35), before anything is accepted.
+"""Refusing a server that could lose what it was given (P35), before anything is accepted, and while
+a node runs: a reload of its settings is enough to switch flushing off.
 
 Source: https://www.postgresql.org/docs/current/runtime-config-wal.html.
 """
@@ -14,11 +15,37 @@ from firesteel.store.postgresql.failures import is_refusal, translated
 OLDEST_SERVER = 14
 
 _NEEDED = ("fsync", "full_page_writes", "synchronous_commit")
+_OFF = ", ".join(f"CASE current_setting('{name}') WHEN 'off' THEN '{name}' END" for name in _NEEDED)
+SWITCHED_OFF = f"concat_ws(', ', {_OFF})"
+"""In SQL: the settings that are off and must not be; empty where none is. A connection sees a
+reload of the server's settings with the first statement behind it."""
 _ASKED = (
     "SELECT current_setting('server_version_num')::INTEGER, current_setting('server_encoding'), "
-    "pg_is_in_recovery(), current_setting('default_transaction_read_only'), "
-    + ", ".join(f"current_setting('{name}')" for name in _NEEDED)
+    f"pg_is_in_recovery(), current_setting('default_transaction_read_only'), {SWITCHED_OFF}"
 )
+_ASKED_AGAIN = f"SELECT {SWITCHED_OFF}"
+
+
+class Unsafe(Exception):
+    """The server would not keep what is committed now; nothing of the transaction is to be."""
+
+
+def refuse_switched_off(names: str) -> None:
+    """``names``: what ``SWITCHED_OFF`` told. Raises Unsafe."""
+    if names:
+        verb, them = ("are", "them") if "," in names else ("is", "it")
+        raise Unsafe(
+            f"PostgreSQL's setting {names} {verb} off: a crash would lose what was accepted; "
+            f"switch {them} on"
+        )
+
+
+def refuse_unsafe_now(connection: PostgresqlConnection) -> None:
+    """Before a change. Raises StoreUnavailable ``store_unsafe`` and psycopg's errors."""
+    try:
+        refuse_switched_off(connection.execute(_ASKED_AGAIN).fetchall()[0][0])
+    except Unsafe as error:
+        raise StoreUnavailable(str(error), code="store_unsafe") from error
 
 
 def check_server(address: Address) -> None:
@@ -42,7 +69,7 @@ def check_connection(connection: PostgresqlConnection) -> None:
     is a standby, which may yet become the one that writes, and psycopg's errors.
     """
     row = connection.execute(_ASKED).fetchall()[0]
-    version, encoding, is_standby, read_only, *values = row
+    version, encoding, is_standby, read_only, switched_off = row
     if version < OLDEST_SERVER * 10_000:
         raise OperatorError(
             f"PostgreSQL {version // 10_000} is too old: {OLDEST_SERVER} or newer is needed",
@@ -52,13 +79,10 @@ def check_connection(connection: PostgresqlConnection) -> None:
         raise OperatorError(
             f"the database's encoding is {encoding}: UTF8 is needed", code="store_unsupported"
         )
-    for name, value in zip(_NEEDED, values, strict=True):
-        if value == "off":
-            raise OperatorError(
-                f"PostgreSQL's setting {name} is off: a crash would lose what was accepted; "
-                "switch it on",
-                code="store_unsafe",
-            )
+    try:
+        refuse_switched_off(switched_off)
+    except Unsafe as error:
+        raise OperatorError(str(error), code="store_unsafe") from error
     if is_standby or read_only == "on":
         raise StoreUnavailable("PostgreSQL takes no writes there: it is a read-only standby")
 

@@ -21,6 +21,7 @@ from firesteel.store.postgresql.arrays import numbers
 from firesteel.store.postgresql.clock import CLOCK_SETTING, Shift
 from firesteel.store.postgresql.connection import PostgresqlConnection
 from firesteel.store.postgresql.mirror import SharedMirror
+from firesteel.store.postgresql.safety import SWITCHED_OFF, refuse_switched_off
 from firesteel.store.sql.results import encode_failure
 
 LEASE_S: Final = 15.0
@@ -63,10 +64,10 @@ FENCE: Final = """
 UPDATE session SET last_no = ?::BIGINT WHERE no = ?::BIGINT AND last_no = ?::BIGINT
     AND ended_at_us IS NULL RETURNING no
 """
-_RENEW: Final = """
+_RENEW: Final = f"""
 UPDATE session SET lease_until_us = ?::BIGINT WHERE no = ?::BIGINT AND ended_at_us IS NULL
-RETURNING no
-"""
+RETURNING {SWITCHED_OFF}
+"""  # noqa: S608  # a constant of ours
 # In order, also where its lease had lapsed and nobody else has ended it.
 _END: Final = """
 UPDATE session SET ended_at_us = ?::BIGINT, lease_until_us = greatest(lease_until_us, ?::BIGINT)
@@ -173,9 +174,13 @@ class Sessions:
             self._mirror.steady.agreed(new)
 
     def renew(self) -> bool:
-        """As ``Journal.renew``."""
+        """As ``Journal.renew``. Raises Unsafe where the server has been set up since so that it
+        would lose what it commits."""
         until_us = self._mirror.steady.now_us() + _LEASE_US
-        return self._ask_one(_RENEW, until_us, self._mirror.session_no) is not None
+        row = self._ask_one(_RENEW, until_us, self._mirror.session_no)
+        if row is not None:
+            refuse_switched_off(row[0])
+        return row is not None
 
     def end(self) -> None:
         """The session is over, in a transaction of its own."""
@@ -186,7 +191,8 @@ class Sessions:
     def resume(self) -> tuple[int, bool] | None:
         """On a new connection, in a transaction of its own: the session's last transaction that was
         committed, and whether it still lives; None where the row is gone or a twin has written
-        it. Waits for a transaction of the session that the server has not ended yet."""
+        it. Waits for a transaction of the session that the server has not ended yet. Raises Unsafe
+        as ``renew``."""
         row = self._ask_one(_RESUME, self._mirror.session_no)
         if row is None or row[0] not in (self.committed, self.transactions):
             return None

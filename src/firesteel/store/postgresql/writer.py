@@ -10,8 +10,9 @@ different is that the database may go and come back, while the engine lives on:
 - The connection is lost behind the COMMIT: nobody knows. On the next connection the session's row
   tells which of its transactions was the last: the callers are told as if nothing had happened, or
   fail with StoreUnavailable. Whoever waits for an acceptance is told OutcomeUnknown after 3 s.
-- The server would lose what it commits (``safety``), after a restart or a fail-over: as if it were
-  gone, and ``unsafe`` says why.
+- The server would lose what it commits (``safety``), after a restart, a fail-over, or a reload of
+  its settings, which each renewal of the lease looks for: as if it were gone, and ``unsafe`` says
+  why.
 - The server does not answer: the loop cuts the connection after 3 s, so the thread is woken.
 - The session has ended, since its lease lapsed and another node took over from it (P14): nothing
   is written, ``on_lost`` is told, the thread ends.
@@ -37,7 +38,7 @@ from firesteel.store.postgresql.failures import is_conflict, is_for_now, transla
 from firesteel.store.postgresql.ledger import Command, Done, Kind, Refused, SharedLedger
 from firesteel.store.postgresql.mirror import NotHeld
 from firesteel.store.postgresql.pen import meaning
-from firesteel.store.postgresql.safety import connect_to_write
+from firesteel.store.postgresql.safety import Unsafe, connect_to_write
 from firesteel.store.postgresql.sessions import LEASE_S, Replaced
 from firesteel.telemetry.meter import CommitMeter
 
@@ -322,6 +323,8 @@ class Writer:
                 done = self._transact(commands, joining=joining)
             except Replaced as error:
                 return self._lose(commands, error)
+            except Unsafe as error:
+                return self._keep_away(commands, error)
             except NotHeld as error:
                 self._undo()
                 self._ledger.need(error.trigger_no)
@@ -396,6 +399,14 @@ class Writer:
         self._refuse(commands, _as_error(error))
         return True
 
+    def _keep_away(self, commands: list[Command], error: Unsafe) -> bool:
+        """Write nothing there until the server has been set right: it is seen by connecting."""
+        self.meter.fail()
+        self.unsafe = str(error)
+        self._disconnect()
+        self._refuse(commands, self._why_not())
+        return True
+
     def _apply_singly(self, commands: list[Command]) -> bool:
         for index, command in enumerate(commands):
             with self._lock:
@@ -468,9 +479,9 @@ class Writer:
             connection.commit()
             self._resolve(resumed)
             self._ledger.reload()
-        except (StoreUnavailable, psycopg.Error) as error:
+        except (StoreUnavailable, Unsafe, psycopg.Error) as error:
             unsafe = isinstance(error, StoreUnavailable) and error.code == "store_unsafe"
-            self.unsafe = str(error) if unsafe else ""
+            self.unsafe = str(error) if unsafe or isinstance(error, Unsafe) else ""
             self._disconnect()
             self._next_try_s = (
                 time.monotonic() + _RETRIES_S[min(self._failures, len(_RETRIES_S) - 1)]
