@@ -51,6 +51,7 @@ ENGINE = [
     for name in (
         "engine",
         "engine_asking",
+        "recalling",
         "dispatch",
         "long_bodies",
         "other_nodes",
@@ -76,7 +77,8 @@ GATEWAY = [
 ]
 STORE_MODULES = (
     *(f"ledger/{name}" for name in ("acts", "appends", "claims", "mirror", "outcomes")),
-    *(f"sqlite/{name}" for name in ("ledger", "pen", "sessions")),
+    "ledger/journal",
+    *(f"sqlite/{name}" for name in ("journal", "ledger", "pen", "row_group", "sessions", "writer")),
     "sql/lanes",
 )
 MODULES = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from firesteel.errors import CallerError
-from firesteel.model.execution import Reason, State
+from firesteel.model.execution import Reason, Response, State
 from firesteel.store.catalog import TriggerRules
 from firesteel.store.journal import Claim, Ended, TriggerCounts
 from tests.contract.conftest import Store
@@ -117,8 +117,10 @@ async def test_an_unknown_execution_is_refused(hand: Hand) -> None:
 
 async def test_a_lane_goes_on_when_its_failed_head_is_skipped(hand: Hand, store: Store) -> None:
     _, failed = await stopped_lane(hand)
-    ended = await hand.journal.skip(failed.execution_no, ADA, GONE)
+    skipped = Response(502, [], b"skipped")
+    ended = await hand.journal.skip(failed.execution_no, ADA, skipped)
     assert ended == Ended(failed.execution_no, State.SKIPPED, True)
+    assert await store.history.response(failed.execution_no) == skipped
     (claim,) = await hand.taken()
     assert claim.message.sequence == 2
     (detail,) = await store.history.executions(failed.message.id)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from firesteel.store.journal import LaneFull
+import pytest
+
+from firesteel.errors import CallerError
+from firesteel.model.execution import State
+from firesteel.store.journal import Ended, LaneFull
 from tests.contract.conftest import OpenStore
-from tests.support.hand import ADA, Hand
+from tests.support.hand import ADA, GONE, Hand
 
 
 async def test_p07_what_waits_is_counted_anew_at_a_restart(open_store: OpenStore) -> None:
@@ -100,6 +104,24 @@ async def test_p10_what_was_interrupted_in_a_paused_lane_waits_until_that_lane_i
     assert hand.claims == []
     await hand.journal.resume(trigger, "held", ADA)
     assert (await hand.taken())[0].message.sequence == 1
+
+
+async def test_what_ran_before_a_restart_is_cancelled_when_it_has_been_taken_over(
+    open_store: OpenStore,
+) -> None:
+    store = await open_store()
+    hand = Hand(store.journal, store.catalog)
+    accepted = await hand.accept(await hand.trigger())
+    await hand.taken()
+    await store.close()
+    store = await open_store()
+    hand = Hand(store.journal, store.catalog, slots=0)
+    with pytest.raises(CallerError) as caught:
+        await hand.journal.cancel(accepted.execution_no, ADA, GONE)
+    assert caught.value.code == "not_recovered"
+    await hand.journal.recover()
+    ended = await hand.journal.cancel(accepted.execution_no, ADA, GONE)
+    assert ended == Ended(accepted.execution_no, State.CANCELLED, True)
 
 
 async def test_an_interrupted_attempt_is_on_record(open_store: OpenStore) -> None:

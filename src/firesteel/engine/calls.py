@@ -56,15 +56,16 @@ class Acceptance(msgspec.Struct, frozen=True, gc=False):
 
 class Caller(Protocol):
     """Who made a call, and is told what becomes of it, in the event loop's thread: exactly one of
-    ``accepted`` and ``refused``; then, where it waits, exactly one of the others, unless it has
-    gone (``Engine.forget``). None of them raises."""
+    ``accepted`` and ``refused``; then, where it waits, exactly one of the others or ``refused``,
+    unless it has gone (``Engine.forget``). None of them raises."""
 
     def accepted(self, acceptance: Acceptance) -> None:
         """The call is committed and flushed."""
         ...
 
     def refused(self, error: Exception) -> None:
-        """Nothing was stored, but for OutcomeUnknown."""
+        """Nothing was stored, but for OutcomeUnknown. Behind ``accepted``: nobody can tell the
+        response of what is stored."""
         ...
 
     def answered(self, response: Response) -> None:

@@ -379,15 +379,30 @@ class Engine:
                 self.feed.changed(trigger_no, appended.execution_no)
 
     async def _recall(self, acceptance: Acceptance, caller: Caller) -> None:
-        """Answer from the store, where the response may stand already."""
+        """Answer from the store, where the response may stand already, or no more."""
         try:
-            response = await self.history.response(acceptance.execution_no)
+            response = await self._kept_response(acceptance)
         except Exception as error:  # noqa: BLE001  # whatever it is, the caller is told
             if self._waiters.forget(acceptance.execution_no, caller):
                 caller.refused(error)
         else:
             if response is not None and self._waiters.forget(acceptance.execution_no, caller):
                 caller.answered(response)
+
+    async def _kept_response(self, acceptance: Acceptance) -> Response | None:
+        """None while there is none. Raises CallerError ``response_gone`` where it is kept no more:
+        a key may be remembered for longer."""
+        response = await self.history.response(acceptance.execution_no)
+        if response is not None:
+            return response
+        status = await self.history.status(acceptance.message_id)
+        if status is not None and not status.state.terminal:
+            return None
+        # It may have ended in between.
+        response = await self.history.response(acceptance.execution_no)
+        if response is None:
+            raise CallerError(code="response_gone")
+        return response
 
     def _new_message(self, call: Call) -> NewMessage:
         route = call.route

@@ -77,10 +77,13 @@ def late(code: str, message: MessageRef, request_id: bytes) -> Answer:
     """A problem about a message that is stored, but has no response now."""
     message_id = message.message_id.decode()
     problem = Problem(code, id=message_id, status_url=message.status_url.decode())
-    status, headers, body = problem_answer(
-        problem, request_id, f"urn:firesteel:message:{message_id}"
-    )
-    return Answer(status, headers + message.headers(), body)
+    answer = problem_answer(problem, request_id, f"urn:firesteel:message:{message_id}")
+    return of_message(answer, message)
+
+
+def of_message(answer: Answer, message: MessageRef) -> Answer:
+    """The answer with what tells which message it is about."""
+    return answer._replace(headers=answer.headers + message.headers())
 
 
 def document(body: bytes, request_id: bytes, extra: bytes = b"") -> Answer:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from firesteel.engine.calls import Call, fingerprint
-from firesteel.gateway.answers import MessageRef, accepted, document, late, responded
+from firesteel.gateway.answers import MessageRef, accepted, document, late, of_message, responded
 from firesteel.gateway.key_sets import KeysWanted
 from firesteel.gateway.keys import Received
 from firesteel.gateway.prefer import preference_of
@@ -360,4 +360,7 @@ class HttpCaller:
             problem = problem_of(error, self.known)
             if self._stage == _FOUND:
                 self._gateway.engine.count_refused(self._target.route.trigger_no, problem.code)
-            self._answer(problem_answer(problem, self._request_id))
+            answer = problem_answer(problem, self._request_id)
+            if self._stage == _ACCEPTED:
+                answer = of_message(answer, self._message())
+            self._answer(answer)

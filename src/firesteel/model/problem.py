@@ -128,7 +128,7 @@ PROBLEMS: Mapping[str, ProblemType] = {
     "response_gone": ProblemType(
         410,
         "Response no longer kept",
-        "The message's state is known; its response was deleted by retention or erased.",
+        "The message has ended; its response was deleted by retention or erased.",
     ),
     # --- the node cannot take calls now
     "store_unavailable": ProblemType(

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import math
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import msgspec
 import pytest
 
+from firesteel.engine.data_keys import DataKeys
+from firesteel.engine.engine import Engine
+from firesteel.engine.keyring import Keyring
+from firesteel.engine.pool import Pool, PoolFigures
 from firesteel.errors import CallerError, OperatorError
 from firesteel.model import frames
 from firesteel.model.execution import Failure, InputFault, Response, State
@@ -136,6 +141,49 @@ async def test_a_node_alone_tells_of_itself_and_one_of_several_of_all(
 
     other = AttendedEngine(node.store, nodes=Several(), folder=node.folder)
     assert await other.engine.nodes() == known
+
+
+@pytest.mark.parametrize("role", ["all", "gateway"])
+async def test_how_long_no_worker_takes_attempts_is_told_where_attempts_are_run(
+    node: AttendedEngine, role: Literal["all", "gateway"]
+) -> None:
+    pool = Pool(node.dispatcher, token="token", slots=4)
+    began_s = pool._monotonic()
+    pool._monotonic = lambda: began_s + 7.0
+    settings = dataclasses.replace(node.parts.settings, role=role)
+    engine = Engine(dataclasses.replace(node.parts, pool=pool, settings=settings))
+    if role == "gateway":
+        assert engine.without_workers_s == 0.0
+    else:
+        assert engine.without_workers_s >= 7.0
+    assert engine.pool_figures() == PoolFigures(slots=0, queued=0, joined=0, lost=0)
+
+
+async def test_a_node_uses_the_data_keys_by_which_its_routes_are_looked_up(tmp_path: Path) -> None:
+    """As when another node has renewed them."""
+    keys = DataKeys.derived(bytes(32))
+
+    async def latest() -> DataKeys:
+        return keys
+
+    async with attended_engine(tmp_path, keyring=Keyring(keys, latest)) as node:
+        before = node.engine.keyring
+        keys = keys.renewed(1)
+        await node.engine.refresh_routes()
+        assert node.engine.keyring.keys == keys
+        assert node.parts.keyring.digest("key") == node.engine.keyring.digest("key")
+        assert node.engine.keyring.digest("key") != before.digest("key")
+
+
+async def test_an_earlier_run_is_replayed_where_it_is_named(node: AttendedEngine) -> None:
+    await node.publish(workflow={})
+    acceptance = await node.accepted()
+    node.end(await node.pool.next())
+    for number in (2, 3):
+        await node.dispatcher.flush()
+        _, execution = await node.engine.replay(acceptance.message_id, 1, ADA)
+        assert execution == f"{acceptance.message_id}-{number}"
+        node.end(await node.pool.next())
 
 
 async def test_calls_are_refused_for_one_reason_at_a_time(node: AttendedEngine) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from firesteel.engine.calls import Acceptance, Caller
+from firesteel.errors import CallerError
 from firesteel.gateway.app import Gateway
 from firesteel.gateway.server import Listener
 from firesteel.model.execution import Response
@@ -236,6 +238,23 @@ async def test_a_duplicate_without_request_response_gets_the_same_202(served: Se
     second = await served.call("POST", "/t37ed/Order", b"1", idempotency_key="k")
     assert (second.status, second.body) == (202, first.body)
     assert second["firesteel-duplicate"] == "true"
+
+
+async def test_p22_a_duplicate_whose_answer_is_kept_no_more_is_410_with_the_messages_id(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served.engine.publish({"name": "Ask", "trigger": {"request_response": True}})
+    first = await served.call("POST", "/t37ed/Ask", b"{}", idempotency_key="k")
+
+    def gone(_acceptance: Acceptance, _timeout_s: float, caller: Caller) -> None:
+        caller.refused(CallerError(code="response_gone"))
+
+    monkeypatch.setattr(served.engine, "wait", gone)
+    again = await served.call("POST", "/t37ed/Ask", b"{}", idempotency_key="k")
+    assert (again.status, again.code) == (410, "response_gone")
+    assert again["firesteel-message-id"] == first["firesteel-message-id"]
+    assert (again["firesteel-sequence"], again["firesteel-duplicate"]) == ("1", "true")
+    assert served.engine.refused_calls == []
 
 
 async def test_one_idempotency_key_for_two_bodies_is_422(served: Served) -> None:

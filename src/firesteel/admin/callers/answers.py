@@ -116,6 +116,7 @@ def call_codes(route: Route) -> list[str]:
     codes += ["idempotency_mismatch"] if trigger.idempotency else []
     if trigger.request_response is not None:
         codes += ["input_invalid", *_ENDED]
+        codes += ["response_gone"] if trigger.idempotency else []
         codes += ["response_timeout"] if trigger.request_response.on_timeout == "error" else []
     return [*codes, "internal_error", *_UNABLE]
 
