@@ -1,8 +1,7 @@
 """What the head of a request must be: the rules of HTTP/1.1 that the parser leaves open.
 
 llhttp refuses bad lengths, bare LF, folded lines and control bytes by itself. Checked here are the
-version, Host, transfer codings, and the sizes (P40). It reads RTSP too, and tells nobody which name
-stood before the version: such request lines are looked for while it reads.
+version, Host, transfer codings, and the sizes (P40). ``rtsp`` looks for what it takes beside HTTP.
 """
 
 from __future__ import annotations
@@ -21,11 +20,6 @@ HEADERS_LIMIT: Final = 100
 # A head that is not complete after this much is refused, whatever part of it is so long; so is a
 # chunked body of which this much in a row is no body (extensions of chunks, trailers).
 HEAD_LIMIT_BYTES: Final = URL_LIMIT_BYTES + HEADERS_LIMIT_BYTES + 1024
-
-# ``RTSP_MARK`` is found at once where there is none; ``RTSP_LINE`` is the beginning of a request.
-RTSP_MARK: Final = ord("R")
-RTSP: Final = b" RTSP/"
-RTSP_LINE: Final = re.compile(rb"[A-Z_]{1,13} +([^ \r\n]+) +RTSP/")
 
 _HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]+")
 

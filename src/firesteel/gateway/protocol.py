@@ -31,15 +31,13 @@ from firesteel.gateway.head import (
     HEAD_LIMIT_BYTES,
     HEADERS_LIMIT,
     HEADERS_LIMIT_BYTES,
-    RTSP,
-    RTSP_LINE,
-    RTSP_MARK,
     URL_LIMIT_BYTES,
     Refused,
     check_head,
     check_size,
 )
 from firesteel.gateway.refusal import refusal
+from firesteel.gateway.rtsp import MARK, NAME, feed_warily, line_left
 from firesteel.gateway.unsent import PATIENCE_S as UNSENT_PATIENCE_S
 from firesteel.gateway.unsent import Unsent
 from firesteel.model.problem import Problem
@@ -220,12 +218,13 @@ class GuardedProtocol(asyncio.Protocol):
         self._received_bytes += len(data)
         self._barren_bytes += len(data)
         try:
-            if self._line or (RTSP_MARK in data and (self._incoming is not None or RTSP in data)):
+            if self._line or (MARK in data and (self._incoming is not None or NAME in data)):
                 self._feed_warily(data)
             else:
-                self._feed(data)
+                self.feed(data)
             if self._reading is _HEAD and self._begun:
-                self._keep_line(data)
+                fresh = self._head_at_bytes == self._fed_bytes
+                self._line = line_left(self, self._line, data, fresh=fresh)
             elif self._line:
                 self._line = b""
             if self._barren_bytes > HEAD_LIMIT_BYTES:
@@ -242,27 +241,18 @@ class GuardedProtocol(asyncio.Protocol):
         return self._reading is _CLOSED
 
     def _feed_warily(self, data: bytes) -> None:
-        """Parse what may hold a request of RTSP. Raises Refused where it is one, and does not only
-        stand in a body or a header."""
-        line, incoming, fed = self._line, self._incoming, 0
-        inside = incoming is not None and incoming.goes_on_behind(len(data))
-        if not inside and RTSP in line[-len(RTSP) :] + data:
-            for match in RTSP_LINE.finditer(line + data):
-                at = max(match.end(1) - len(line), fed)
-                if at > fed:
-                    self._feed(data[fed:at])
-                    fed = at
-                in_head = self._reading is _HEAD and self._begun
-                if in_head and self.url == match[1] and not self.headers:
-                    raise Refused("bad_request", "The request is none of HTTP.")
-        self._feed(data[fed:])
+        incoming = self._incoming
+        if incoming is not None and incoming.goes_on_behind(len(data)):
+            self.feed(data)
+        else:
+            feed_warily(self, self._line, data)
 
-    def _keep_line(self, data: bytes) -> None:
-        """The line of a head that has not ended yet, as long as it may be the first one."""
-        _, newline, rest = data.rpartition(b"\n")
-        self._line = b"" if self.headers else rest if newline else self._line + rest
+    @property
+    def in_head(self) -> bool:
+        """Whether a head has begun that is not complete."""
+        return self._reading is _HEAD and self._begun
 
-    def _feed(self, data: bytes) -> None:
+    def feed(self, data: bytes) -> None:
         """Parse. A request that asks to upgrade ends the parser's work after its head: a new
         parser gets the same head without Upgrade, and what followed it."""
         while True:

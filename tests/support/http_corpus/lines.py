@@ -44,6 +44,10 @@ LINES = (
     taken("a query that names RTSP", get(b"GET " + PATH + b"?a=RTSP/1.0 HTTP/1.1")),
     taken("a header that names RTSP", get(b"GET " + PATH + b" HTTP/1.1\r\nVia: a RTSP/1.0")),
     taken(
+        "a header that quotes its own target before RTSP",
+        get(b"GET " + PATH + b" HTTP/1.1\r\nVia: GET " + PATH + b" RTSP/1.0"),
+    ),
+    taken(
         "a body that is a request of RTSP",
         HEAD + b"Content-Length: 20\r\n\r\nGET /test RTSP/1.0\r\n",
     ),
