@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from firesteel.store.nodes import Purging
+from firesteel.store.purging import Purging
 
 if TYPE_CHECKING:
     from firesteel.engine.parts import Parts
@@ -35,10 +35,7 @@ class Agreement:
     """Used from the event loop's thread."""
 
     def __init__(self, parts: Parts) -> None:
-        settings = parts.settings
-        self.own = Purging(
-            settings.retention_days, settings.archive == "on", str(settings.archive_dir or "")
-        )
+        self.own = Purging.by(parts.settings)
         self._name = parts.name
         self._nodes = parts.nodes
         self._told: dict[str, list[str]] = {}

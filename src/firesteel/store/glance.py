@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from firesteel.store.nodes import NOTED_AS
+from firesteel.store.purging import NOTED_AS
 
 if TYPE_CHECKING:
     from firesteel.store.sql.database import Connection
@@ -19,7 +19,7 @@ class Glance:
     """``revision``: of its tables; None where there are none. ``envelope``: what the encryption key
     must open; None where no node ever opened the store. ``secrets``: names alone. ``connections``:
     documents by name, with ``${NAME}`` unresolved. ``last_start_us``: when an engine last began.
-    ``noted``: what ``store.nodes.noted`` reads."""
+    ``noted``: what ``store.purging.noted`` reads."""
 
     revision: str | None
     envelope: str | None = None

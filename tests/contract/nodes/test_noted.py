@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from firesteel.store.nodes import NOTED_AS, NOTED_FOR_S, Purging
 from firesteel.store.postgresql.store import PostgresqlStore
+from firesteel.store.purging import NOTED_AS, NOTED_FOR_S, Purging
 from firesteel.store.sql.database import Connection
 
 PLAIN = Purging(30, archive=False, archive_dir="")

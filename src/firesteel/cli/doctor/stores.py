@@ -123,12 +123,9 @@ def server(seen: ServerGlance) -> Iterator[Finding]:
 
 def other_nodes(case: Case, seen: ServerGlance) -> Iterator[Finding]:
     """What is purged and archived must not depend on which node has the turn."""
-    from firesteel.store.nodes import Purging, noted
+    from firesteel.store.purging import Purging, noted
 
-    settings = case.settings
-    own = Purging(
-        settings.retention_days, settings.archive == "on", str(settings.archive_dir or "")
-    )
+    own = Purging.by(case.settings)
     others = noted(seen.store.noted, seen.now_us)
     differing = {name: own.differs(said) for name, said in sorted(others.items())}
     for name, names in differing.items():

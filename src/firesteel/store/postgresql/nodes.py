@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import msgspec
 
-from firesteel.store.nodes import NOTED_AS, NOTED_FOR_S, LivingNode, Purging, SeenNode, noted
+from firesteel.store.nodes import LivingNode, SeenNode
 from firesteel.store.postgresql.clock import Shift
 from firesteel.store.postgresql.sessions import CLOCK, LEASE_S
+from firesteel.store.purging import NOTED_AS, NOTED_FOR_S, Purging, noted
 from firesteel.store.sql.database import Connection, Database
 
 _LIVING = """
