@@ -211,7 +211,6 @@ class Node:
         self._publisher = Publisher(engine, parts)
         self._doors = doors
         self._admin_token = secrets.token_urlsafe(32)
-        self._workspace = ""
 
     @classmethod
     async def assemble(
@@ -281,7 +280,7 @@ class Node:
         parts.journal.listen(parts.dispatcher.claimed, self._store_lost)
         await self._engine.pausing.begin(self._handover.paused)
         self._engine.meter.taken_over += await parts.journal.recover()
-        self._workspace = await self._own_workspace()
+        self._engine.workspace = await self._own_workspace()
         await self._engine.agreement.note()
         if self._others is not None:
             self._others.start()  # before the catalog is read, or a change in between went unseen
@@ -299,7 +298,7 @@ class Node:
             if parts.pool.free_link() is None:
                 await parts.pool.wait_for_worker(FIRST_WORKER_S)
             async with self._alone("project"):
-                await self._publisher.apply_project(project_dir, self._workspace)
+                await self._publisher.apply_project(project_dir, self._engine.workspace)
         self._engine.starting = False
         if not serving:
             await self._open_doors()
@@ -438,7 +437,7 @@ class Node:
         os.write(self._handover.ready_fd, json.dumps(ready).encode() + b"\n")
 
     def _described(self) -> dict[str, str]:
-        return {**self._doors.addresses, "workspace": self._workspace}
+        return {**self._doors.addresses, "workspace": self._engine.workspace}
 
 
 async def _open_chest(store: Store, settings: Settings, clock: SystemClock) -> KeyChest:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from firesteel.cli.exit_codes import CommandFailed, Exit
 from firesteel.cli.output import Output
@@ -185,7 +186,8 @@ def drop_output() -> None:
 
 
 def _setting_help(description: str, default: str) -> str:
-    return f"{description} \\[default: {default}]" if default else description
+    text = escape(description)
+    return f"{text} \\[default: {default}]" if default else text
 
 
 def _option(name: str, annotation: Any, default: object) -> inspect.Parameter:

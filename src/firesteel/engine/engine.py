@@ -48,7 +48,8 @@ if TYPE_CHECKING:
 
 
 class Engine:
-    """Made by ``node``; used from the event loop's thread only."""
+    """Made by ``node``; used from the event loop's thread only. ``workspace``: that of the project
+    of this node, before all others in the console."""
 
     def __init__(self, parts: Parts) -> None:
         self.routes = Routes()
@@ -74,6 +75,7 @@ class Engine:
         self.leaving: Callable[[], bool] = lambda: False
         self.gateways = 1
         self.name = parts.name or socket.gethostname()
+        self.workspace = ""
         self._parts = parts
         self._clock = parts.clock
         self._begun_us = parts.clock.now_us()

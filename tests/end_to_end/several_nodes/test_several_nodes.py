@@ -345,3 +345,15 @@ def test_status_tells_which_of_the_nodes_answers(place: Place) -> None:
     ).stdout
     (line,) = [line for line in shown.splitlines() if "(answers)" in line]
     assert "worker" in line
+
+
+def test_a_node_stays_in_its_workspace_when_one_of_another_joins(place: Place) -> None:
+    stranger = place.cluster.add("stranger", "gateway", FIRESTEEL_WORKSPACE="another")
+    stranger.start()
+
+    nodes = (place.gateway.running, stranger.running)
+    told = [node.admin("GET", "/node")["workspace"] for node in nodes]
+
+    del place.cluster.members["stranger"]
+    stranger.stop()
+    assert told == ["test", "another"]

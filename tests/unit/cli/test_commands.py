@@ -44,6 +44,7 @@ def test_each_setting_is_a_flag_of_serve(capsys: pytest.CaptureFixture[str]) -> 
 
     for setting in SETTINGS:
         assert "--" + setting.name.replace("_", "-") in shown
+    assert "firesteel[otel]" in shown
 
 
 def test_an_unknown_command_is_a_usage_error() -> None:

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from firesteel.engine.engine import Engine
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
-WORKSPACE_SETTING: Final = "workspace"
 
 
 async def render(
@@ -118,8 +117,7 @@ async def _frame(request: Request, workspace: str | None) -> dict[str, Any]:
     catalog = engine.catalog
     workspaces = await catalog.workspaces()
     named = workspace or bare["workspace"]
-    own = await catalog.setting(WORKSPACE_SETTING) or ""
-    chosen = named if named in workspaces else own
+    chosen = named if named in workspaces else engine.workspace
     notes = cast("Notes", request.app.state.notes)
     return {
         **bare,

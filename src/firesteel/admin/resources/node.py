@@ -22,8 +22,6 @@ from firesteel.engine.connection_publishing import require_workspace
 
 router = APIRouter(tags=["node"], route_class=JsonRoute)
 
-WORKSPACE_SETTING = "workspace"
-
 
 @router.get("/node", responses=responses())
 async def show_node(engine: EngineGiven, _access: Viewer) -> shapes.NodeShape:
@@ -32,7 +30,7 @@ async def show_node(engine: EngineGiven, _access: Viewer) -> shapes.NodeShape:
         name=engine.name,
         role=engine.settings.role,
         version=package_version("firesteel"),
-        workspace=await engine.catalog.setting(WORKSPACE_SETTING) or "",
+        workspace=engine.workspace,
         public_url=engine.settings.public_url,
         accepting=engine.accepting,
         refusal=engine.refusal,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 from starlette.responses import RedirectResponse
 
-from firesteel.admin.console.page import WORKSPACE_SETTING, quoted
+from firesteel.admin.console.page import quoted
 from firesteel.admin.resources.given import EngineGiven, Viewer
 
 router = APIRouter(include_in_schema=False)
@@ -14,5 +14,4 @@ router = APIRouter(include_in_schema=False)
 @router.get("/")
 async def home(engine: EngineGiven, _access: Viewer) -> RedirectResponse:
     """The node's own workspace."""
-    workspace = await engine.catalog.setting(WORKSPACE_SETTING) or ""
-    return RedirectResponse(f"/w/{quoted(workspace)}", 303)
+    return RedirectResponse(f"/w/{quoted(engine.workspace)}", 303)
