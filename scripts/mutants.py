@@ -44,6 +44,7 @@ STORE = [
     *("tests/contract/test_journal_lanes.py", "tests/contract/test_journal_after_acts.py"),
     *("tests/contract/test_journal_retries.py", "tests/contract/test_journal_restart.py"),
     *("tests/unit/store/test_crashed_session.py", "tests/unit/store/test_mirror.py"),
+    *("tests/unit/store/test_writer_thread.py", "tests/unit/store/test_statements.py"),
     "tests/property/test_journal_model.py",
 ]
 ENGINE = [
@@ -75,6 +76,19 @@ GATEWAY = [
         "tokens",
     )
 ]
+CALLS = [
+    f"tests/unit/gateway/test_{name}.py"
+    for name in (
+        "answers",
+        "received",
+        "checks",
+        "cross_origin",
+        "half_closed",
+        "held_bodies",
+        "long_bodies",
+        "signatures",
+    )
+]
 STORE_MODULES = (
     *(f"ledger/{name}" for name in ("acts", "appends", "claims", "mirror", "outcomes")),
     "ledger/journal",
@@ -83,8 +97,12 @@ STORE_MODULES = (
 )
 MODULES = {
     **{f"store/{name}.py": STORE for name in STORE_MODULES},
-    **{f"engine/{name}.py": ENGINE for name in ("engine", "dispatch", "waiters", "commits")},
+    **{
+        f"engine/{name}.py": ENGINE
+        for name in ("calls", "engine", "dispatch", "waiters", "commits")
+    },
     "gateway/admission.py": GATEWAY,
+    **{f"gateway/{name}.py": CALLS for name in ("caller", "keys")},
 }
 
 
@@ -235,7 +253,7 @@ def main() -> int:
     chosen = Chosen(given.sample, until, kinds, given.at_once)
     os.chdir(ROOT)
     modules = [Module(path, chosen) for path in given.modules or MODULES]
-    for tests in (STORE, ENGINE, GATEWAY):
+    for tests in (STORE, ENGINE, GATEWAY, CALLS):
         group = [one for one in modules if MODULES[one.path] is tests and not one.done]
         in_time = time.monotonic() < chosen.until
         if group and in_time and not _play(group, tests, given.patience):

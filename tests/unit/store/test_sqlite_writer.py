@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import sqlite3
 import threading
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from queue import SimpleQueue
@@ -264,6 +266,40 @@ async def test_two_engines_never_have_one_store(tmp_path: Path) -> None:
     assert caught.value.code == "store_in_use"
     await first.close()
     await (await open_journal(tmp_path / "store.db")).close()
+
+
+async def test_a_store_that_could_not_be_opened_is_free_for_who_mends_it(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    path.write_bytes(b"no database" * 1000)
+    with pytest.raises(OperatorError) as caught:
+        await open_journal(path)
+    assert caught.value.code != "store_in_use"
+    path.unlink()
+    await (await open_journal(path)).close()
+
+
+async def test_the_journal_tells_what_is_unwritten_and_how_its_commits_went(
+    store: SqliteStore, hand: Hand
+) -> None:
+    trigger = await hand.trigger()
+    journal, before = store.journal, store.journal.meter.sizes.total
+    call = journal.append(hand.new(trigger))
+    assert journal.unwritten() == 1
+    await call
+    assert journal.unwritten() == 0
+    assert journal.meter.sizes.total == before + 1
+    assert journal.holds_until_s() == math.inf  # nobody can take this store from its engine
+
+
+async def test_the_times_of_people_are_the_machines(store: SqliteStore, hand: Hand) -> None:
+    before_us = time.time_ns() // 1000
+    accepted = await hand.accept(await hand.trigger())
+    (claim,) = await hand.taken()
+    await hand.settle(claim)
+    status = await store.history.status(accepted.message_id)
+    assert status is not None
+    assert status.settled_at_us is not None
+    assert before_us <= status.settled_at_us <= time.time_ns() // 1000
 
 
 async def test_a_closed_store_takes_no_more_and_has_done_all_that_was_put(
