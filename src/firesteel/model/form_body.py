@@ -26,10 +26,13 @@ _READ: Final = frozenset({b"content-disposition", b"content-type"})
 # The parser logs every fault of a body, with bytes of it: any caller could fill the log.
 _SILENT = logging.Logger("form_body", logging.CRITICAL + 1)  # noqa: LOG001 - nobody's to switch on
 _TWICE: Final = "a part of the form says twice what it is"
-# Of a header, without what stands in quotes.
+_UNCLEAR: Final = "the name of a part of the form can be read in two ways"
 _SPACES: Final = re.compile(rb"[ \t]*")
-_QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"')
-_PARAMETER = re.compile(rb";[ \t]*([^;= \t]+)[ \t]*=")
+# Of a header: its name, and its value, which is quoted as a whole or not at all (RFC 2183).
+_PARAMETER: Final = re.compile(
+    rb';[ \t]*([^;="\s]+)[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|[^;"]*)[ \t]*(?=;|\Z)'
+)
+_ESCAPED = re.compile(rb'\\(["\\])')
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
@@ -145,10 +148,8 @@ class _Part:
         """Name and value. Raises LookupError where the part has no name, UnicodeDecodeError;
         FormInvalid where it has two: another reader would see the other one."""
         disposition = self.headers[b"content-disposition"]
-        said = _PARAMETER.findall(_QUOTED.sub(b"", disposition).lower())
-        if len(set(said)) != len(said):
-            raise FormInvalid("malformed", _TWICE)
         _, options = parse_options_header(disposition)
+        _check_name(options[b"name"], disposition)
         name = options[b"name"].decode()
         content_type = self.headers.get(b"content-type")
         filename = options.get(b"filename")
@@ -160,6 +161,21 @@ class _Part:
             "size": len(self.data),
             "base64": base64.b64encode(self.data).decode(),
         }
+
+
+def _check_name(name: bytes, disposition: bytes) -> None:
+    """Raises FormInvalid where it is not the only one that the header can be read to tell."""
+    said = [(key.lower(), value) for key, value in _PARAMETER.findall(disposition)]
+    options = dict(said)
+    if len(options) != len(said):
+        raise FormInvalid("malformed", _TWICE)
+    told = options.get(b"name", b"").rstrip(b" \t")
+    if told[:1] == b'"':
+        told = _ESCAPED.sub(rb"\1", told[1:-1])
+    unquoted = b'"' in _PARAMETER.sub(b"", disposition)
+    # RFC 7578 section 4.2 forbids ``name*``, which some read all the same.
+    if told != name or unquoted or any(key.startswith(b"name*") for key in options):
+        raise FormInvalid("malformed", _UNCLEAR)
 
 
 class _PartReader:

@@ -34,7 +34,8 @@ def redact_multipart(body: bytes, boundary: bytes, paths: Paths) -> bytes:
     wanted = _wanted(paths)
     spans = []
     for part in find_parts(body, boundary):
-        if wanted(part.name):
+        # Some read a backslash before any character as RFC 822 has it, as that character.
+        if wanted(part.name) or wanted(part.name.replace("\\", "")):
             name = part.name.replace("\\", "\\\\").replace('"', '\\"').encode()
             head = b'Content-Disposition: form-data; name="%b"\r\n\r\n' % name
             spans.append((part.start, part.stop, head + REPLACEMENT))
