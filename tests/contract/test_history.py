@@ -158,12 +158,13 @@ async def test_a_removed_integrations_messages_stay_to_be_seen(shop: Shop) -> No
 async def test_what_a_removed_integration_has_left_is_told_until_it_has_ended(shop: Shop) -> None:
     await shop.accept(lane_key="c1")
     await shop.accept(lane_key="c1")
-    assert await shop.store.history.unfinished(removed_only=True) == []
+    assert await shop.store.history.unfinished(removed_of="shop") == []
     await shop.store.catalog.remove("shop", "orders", "anna")
     await add_integration(shop, "orders")
     await shop.accept()
-    (left,) = await shop.store.history.unfinished(removed_only=True)
+    (left,) = await shop.store.history.unfinished(removed_of="shop")
     assert (left.workspace, left.integration, left.waiting + left.running) == ("shop", "orders", 2)
+    assert await shop.store.history.unfinished(removed_of="store") == []
 
 
 async def test_a_list_by_time_finds_messages_although_the_clock_was_set_back(

@@ -293,9 +293,9 @@ class History(Protocol):
         """All executions of the message, the original first; [] if unknown."""
         ...
 
-    async def unfinished(self, *, removed_only: bool = False) -> list[Unfinished]:
+    async def unfinished(self, *, removed_of: str | None = None) -> list[Unfinished]:
         """What waits and what runs, by workspace and integration; removed integrations too, or
-        alone, and none that have nothing."""
+        those of one workspace alone, and none that have nothing."""
         ...
 
     async def interrupted(self) -> tuple[int, list[Interrupted]]:

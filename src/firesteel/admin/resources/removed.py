@@ -28,6 +28,5 @@ async def list_removed_integrations(
             running=item.running,
             oldest_received_at=written(item.oldest_received_at_us),
         )
-        for item in await engine.history.unfinished(removed_only=True)
-        if item.workspace == workspace
+        for item in await engine.history.unfinished(removed_of=workspace)
     ]

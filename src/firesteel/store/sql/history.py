@@ -200,8 +200,8 @@ class SqlHistory:
         work = partial(keeping.kept, asked=asked)
         return await self._database.read(work, timeout_s=LONG_READ_TIMEOUT_S)
 
-    async def unfinished(self, *, removed_only: bool = False) -> list[Unfinished]:
-        work = partial(unfinished.unfinished, removed_only=removed_only)
+    async def unfinished(self, *, removed_of: str | None = None) -> list[Unfinished]:
+        work = partial(unfinished.unfinished, removed_of=removed_of)
         return await self._database.read(work, timeout_s=LONG_READ_TIMEOUT_S)
 
     async def interrupted(self) -> tuple[int, list[Interrupted]]:

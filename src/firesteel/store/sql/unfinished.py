@@ -33,13 +33,14 @@ _WAITS: tuple[tuple[ColumnElement[bool], ...], ...] = (
 )
 
 
-def unfinished(connection: Connection, *, removed_only: bool = False) -> list[Unfinished]:
-    """By workspace and integration, removed ones too; those with nothing are left out."""
+def unfinished(connection: Connection, *, removed_of: str | None = None) -> list[Unfinished]:
+    """By workspace and integration, removed ones too; those with nothing are left out.
+    ``removed_of``: a workspace, whose removed ones alone are counted."""
     named = select(_i.no, _w.name, _i.name).join_from(
         integration, workspace, _w.no == _i.workspace_no
     )
-    if removed_only:
-        named = named.where(_i.removed_at_us.is_not(None))
+    if removed_of is not None:
+        named = named.where(_w.name == removed_of, _i.removed_at_us.is_not(None))
     found = []
     for number, workspace_name, name in fetch_all(connection, named.order_by(_w.name, _i.name)):
         waits = [_counted(connection, number, conditions) for conditions in _WAITS]
