@@ -275,9 +275,22 @@ def test_a_secret_of_a_signature_that_may_be_guessed_is_warned_of(node: RunningN
     put_secret(node, "GUESSED_WEBHOOK", "whsec_MTIzNDU2Nzg5MDEyMzQ1")
     github = {"label": "a", "preset": "github", "secrets": ["${LONG}", "${GUESSED}"]}
     webhooks = {"label": "b", "preset": "standard_webhooks", "secrets": ["${GUESSED_WEBHOOK}"]}
-    published = publish(node, "Guessed", {"signature": github}, {"signature": webhooks})
+    weak = {"label": "c", "username": "erp", "password": "${GUESSED}"}
+    strong = {"label": "d", "username": "shop", "password": "${LONG}"}
+    published = publish(
+        node,
+        "Guessed",
+        {"signature": github},
+        {"signature": webhooks},
+        {"basic": weak},
+        {"basic": strong},
+    )
     found = [
         fault["pointer"] for fault in published.json()["warnings"] if fault["code"] == "secret_weak"
     ]
     at = "/trigger/authentication"
-    assert found == [f"{at}/0/signature/secrets/1", f"{at}/1/signature/secrets/0"]
+    assert found == [
+        f"{at}/0/signature/secrets/1",
+        f"{at}/1/signature/secrets/0",
+        f"{at}/2/basic/password",
+    ]

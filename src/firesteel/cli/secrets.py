@@ -11,6 +11,7 @@ import typer
 
 from firesteel.cli.command import Session  # read by Typer
 from firesteel.cli.exit_codes import CommandFailed, Exit
+from firesteel.model.references import ADVISED_BYTES
 
 SECRET = Annotated[str, typer.Argument(help="Name of the secret, as in ${NAME}.")]
 
@@ -33,6 +34,11 @@ def put_secret(session: Session, name: SECRET) -> None:
     else:
         value = sys.stdin.read().rstrip("\r\n")
     session.client.put(session.path("secrets", name), {"value": value})
+    if len(value.encode()) < ADVISED_BYTES:
+        session.output.warn(
+            f"the value has fewer than {ADVISED_BYTES} bytes; as a password, or to sign with, "
+            "it may be guessed"
+        )
     session.output.result({"kept": name}, f"kept {name}")
 
 

@@ -126,7 +126,7 @@ class Checker:
         ]
 
     async def _weak(self, workspace: str, trigger: Trigger) -> list[Fault]:
-        if all(item.signature is None for item in trigger.authentication):
+        if all(item.signature is None and item.basic is None for item in trigger.authentication):
             return []
         return secret_warnings(trigger, await self._lookup(workspace))
 

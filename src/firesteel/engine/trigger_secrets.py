@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from firesteel.errors import AuthorError
 from firesteel.model.authentication import SHARED_KEY_ALGORITHMS, is_reference, secret_references
 from firesteel.model.fault import Fault, Pointer, child, unplaced_fault
-from firesteel.model.references import resolve
+from firesteel.model.references import ADVISED_BYTES, resolve
 from firesteel.model.signature_schemes import scheme_of
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 # RFC 7518 section 3.2: a key of the size of the hash, or a larger one, must be used.
 _SHORTEST_BYTES: Final = dict(zip(SHARED_KEY_ALGORITHMS, (32, 48, 64), strict=True))
-# Whoever has seen one signature can try shorter ones at home; no provider gives shorter ones.
-_ADVISED_BYTES: Final = 16
 
 
 def needs_secrets(document: dict[str, Any]) -> bool:
@@ -59,11 +57,11 @@ def secret_faults(document: dict[str, Any], trigger: Trigger, lookup: Lookup) ->
 
 
 def secret_warnings(trigger: Trigger, lookup: Lookup) -> list[Fault]:
-    """Secrets of signatures that are set, and may be guessed."""
+    """Secrets of signatures and passwords that are set, and may be guessed."""
     warnings = []
-    for pointer, text, key in _signing_keys(trigger, lookup):
-        if 0 < len(key) < _ADVISED_BYTES:
-            detail = f"{text} has fewer than {_ADVISED_BYTES} bytes and may be guessed"
+    for pointer, text, key in (*_signing_keys(trigger, lookup), *_passwords(trigger, lookup)):
+        if 0 < len(key) < ADVISED_BYTES:
+            detail = f"{text} has fewer than {ADVISED_BYTES} bytes and may be guessed"
             warnings.append(unplaced_fault(pointer, "secret_weak", detail))
     return warnings
 
@@ -80,6 +78,15 @@ def _signing_keys(trigger: Trigger, lookup: Lookup) -> Iterator[tuple[Pointer, s
             if value:
                 pointer = child("/trigger/authentication", index, "signature", "secrets", place)
                 yield pointer, text, scheme.key(value)
+
+
+def _passwords(trigger: Trigger, lookup: Lookup) -> Iterator[tuple[Pointer, str, bytes]]:
+    """Likewise of each password."""
+    for index, item in enumerate(trigger.authentication):
+        if item.basic is not None:
+            text = item.basic.password
+            pointer = child("/trigger/authentication", index, "basic", "password")
+            yield pointer, text, (lookup(text[2:-1]) or "").encode()
 
 
 def _short(trigger: Trigger, lookup: Lookup) -> list[Fault]:

@@ -57,7 +57,7 @@ CODES: dict[str, str] = {
     "key_value_weak": "Warning: a pasted API key has fewer than 20 characters.",
     "reference_needed": "Only ${NAME} is taken here, and no secret itself.",
     "secret_short": "A shared secret has fewer bytes than its algorithm needs.",
-    "secret_weak": "Warning: the secret of a signature has fewer than 16 bytes.",
+    "secret_weak": "Warning: the secret of a signature, or a password, has fewer than 16 bytes.",
     "secret_invalid": "A secret is none of the kind that its provider gives.",
     "algorithm_mixed": "A JWT algorithm does not fit the kind of its keys.",
     "fingerprint_invalid": "Not the SHA-256 of a certificate.",

@@ -14,6 +14,9 @@ from firesteel.errors import AuthorError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+ADVISED_BYTES = 16
+"""A secret of fewer may be guessed by whoever has seen what it signed, or tries long enough."""
+
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^}]*)(\}?)")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}", re.ASCII)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
@@ -134,6 +135,17 @@ def test_a_secret_of_the_workspace_is_put_in_for_its_name(
     called = node.call("Keyed", headers={"x-api-key": "the-secret-of-the-shop"})
     assert called.status_code == 200
     assert cli.json("secrets", "list") == ["SHOP_KEY"]
+
+
+@pytest.mark.parametrize(("size_bytes", "warnings"), [(15, 1), (16, 0)])
+def test_a_short_secret_is_kept_and_warned_of(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch, size_bytes: int, warnings: int
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("é" * (size_bytes // 2) + "x" * (size_bytes % 2)))
+    assert cli("secrets", "put", f"OF_{size_bytes}_BYTES") == 0
+    assert cli.out == f"kept OF_{size_bytes}_BYTES\n"
+    assert cli.err.count("may be guessed") == warnings
+    assert cli("secrets", "delete", f"OF_{size_bytes}_BYTES") == 0
 
 
 def test_a_key_without_value_is_generated_and_printed_once(
