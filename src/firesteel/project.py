@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable
@@ -117,8 +118,22 @@ def watched_files(root: Path) -> list[Path]:
     """Every file whose change is a change of the project."""
     named = (SETTINGS_FILE, CONNECTIONS_FILE, ALERTS_FILE)
     files = [*(root / name for name in named), *_documents(root / INTEGRATIONS)]
-    files += sorted((root / WORKFLOWS).rglob("*.py"))
+    files += _modules(root / WORKFLOWS)
     return [file for file in files if file.is_file()]
+
+
+def _modules(folder: Path) -> list[Path]:
+    """Its Python files, of packages behind symbolic links too; each folder once."""
+    found: list[Path] = []
+    seen: set[str] = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        found += [Path(place, name) for name in names if name.endswith(".py")]
+    return sorted(found)
 
 
 def _find(path: Path) -> tuple[Path, list[Path]]:

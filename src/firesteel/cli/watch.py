@@ -15,7 +15,7 @@ from firesteel.cli.trial import try_functions
 
 INTERVAL_S = 0.3
 
-_Stamps = dict[Path, tuple[int, int]]
+_Stamps = dict[Path, tuple[int, int, int, int]]
 
 
 class Watcher:
@@ -100,5 +100,6 @@ def _stamps(folder: Path) -> _Stamps:
             stat = path.stat()
         except FileNotFoundError:
             continue
-        stamps[path] = (stat.st_mtime_ns, stat.st_size)
+        # Tools may give a file the size and the time that it had; nobody can give it a ctime.
+        stamps[path] = (stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino)
     return stamps

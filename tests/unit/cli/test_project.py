@@ -164,3 +164,16 @@ def test_all_files_whose_change_matters_are_watched(tmp_path: Path) -> None:
         "integrations/a.yaml",
         "workflows/a.py",
     }
+
+
+def test_packages_behind_symbolic_links_are_watched_and_circles_end(tmp_path: Path) -> None:
+    folder = project(tmp_path / "project", workflows__a_dot_py="")
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    (shared / "b.py").touch()
+    (shared / "again").symlink_to(shared)
+    (folder / "workflows" / "package").symlink_to(shared)
+
+    watched = [str(path.relative_to(folder)) for path in watched_files(folder)]
+
+    assert watched == ["workflows/a.py", "workflows/package/b.py"]
