@@ -318,6 +318,9 @@ def test_a_workspaces_retention_is_shown_and_set(node: RunningNode) -> None:
         (90.0, 7.0)
     }
     assert firesteel(node, "retention", "--payloads", "1m").returncode == 5
+    longer = firesteel(node, "retention", "--payloads", "91d")
+    assert longer.returncode == 5
+    assert "no longer than history" in longer.stderr
     assert firesteel(node, "retention", "--history", "default").returncode == 0
     assert firesteel(node, "retention", "--archive", "on").returncode == 0
     kept = {"history": None, "payloads": "7d", "archive": True}

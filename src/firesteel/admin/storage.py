@@ -11,6 +11,7 @@ from firesteel.admin import shapes
 from firesteel.admin.times import written_or_none
 from firesteel.errors import CallerError
 from firesteel.model.quantities import format_duration, parse_duration
+from firesteel.model.retention_rules import OUTLIVES
 from firesteel.store.archive import folder
 from firesteel.store.catalog import Kept
 from firesteel.store.figures import Totals
@@ -93,10 +94,13 @@ async def set_retention(
     engine: Engine, workspace: str, wanted: shapes.RetentionShape, actor: str
 ) -> None:
     """Raises CallerError ``unknown_workspace`` and ``invalid_request``."""
-    kept = Kept(
-        _seconds("history", wanted.history), _seconds("payloads", wanted.payloads), wanted.archive
+    history_s, payloads_s = (
+        _seconds("history", wanted.history),
+        _seconds("payloads", wanted.payloads),
     )
-    await engine.catalog.set_kept(workspace, kept, actor)
+    if history_s is not None and payloads_s is not None and payloads_s > history_s:
+        raise CallerError(f"payloads: {OUTLIVES}", code="invalid_request")
+    await engine.catalog.set_kept(workspace, Kept(history_s, payloads_s, wanted.archive), actor)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from firesteel.model.findings import (
     place,
 )
 from firesteel.model.integration import ApiKeyAuth, Integration
+from firesteel.model.retention_rules import check_retention
 from firesteel.model.section import Reading
 from firesteel.model.trigger_rules import check_trigger
 from firesteel.model.workflow_rules import check_workflow
@@ -178,6 +179,7 @@ def _check(
     integration, found = _validated(document)
     check_trigger(document, findings)
     check_workflow(document, findings, connections)
+    check_retention(document, findings)
     check_expressions(document, findings, expression_check)
     faults = loaded.faults + place(_first_of_each(found + findings.faults), loaded)
     faults.sort(key=lambda fault: (fault.line, fault.column))

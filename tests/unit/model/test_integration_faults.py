@@ -374,6 +374,20 @@ CASES = [
     ),
     ("name: A\nredact: [idempotency-key]\n", 2, 1, "path_redacted", ""),
     ("name: A\nretention: {history: 30}\n", 2, 22, "duration_invalid", ""),
+    (
+        "name: A\nretention: {history: 24h, payloads: 25h}\n",
+        2,
+        37,
+        "out_of_range",
+        "leave payloads out",
+    ),
+    (
+        "name: A\nretention: {history: later, payloads: 25h}\n",
+        2,
+        22,
+        "duration_invalid",
+        "",
+    ),
 ]
 
 
