@@ -19,7 +19,6 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +57,7 @@ from firesteel.gateway.spool import Spool
 from firesteel.handover import Handover
 from firesteel.lifeline import hold_on_to
 from firesteel.node_name import NodeName
+from firesteel.release import release
 from firesteel.store.archive.writing import ArchiveWriter
 from firesteel.store.sql.clock import boot_id
 from firesteel.store.sqlite.safety import check_directory
@@ -512,7 +512,7 @@ async def _open_postgresql(settings: Settings, name: str) -> Store:
         settings.database_url or "",
         node=name,
         role=settings.role,
-        version=package_version("firesteel"),
+        version=release(),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -21,7 +22,7 @@ BUNDLE = "firesteel/admin/console/static/"
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Built as ``make build`` does, in a folder of its own."""
     target = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", str(target)]
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(target)]
     done = subprocess.run([*command, str(ROOT)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     (found,) = target.glob("*.whl")
@@ -35,6 +36,25 @@ def test_the_wheel_holds_the_console_s_bundle_and_templates(wheel: Path) -> None
         assert any(re.match(BUNDLE + wanted, name) for name in names), wanted
     assert "firesteel/admin/console/templates/base.html" in names
     assert not [name for name in names if "node_modules" in name or name.startswith("frontend")]
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a checkout")
+def test_what_is_built_tells_the_commit_it_was_built_from(wheel: Path, tmp_path: Path) -> None:
+    git = ["git", "-C", str(ROOT), "rev-parse", "HEAD"]
+    head = subprocess.run(git, check=True, capture_output=True, text=True).stdout
+    zipfile.ZipFile(wheel).extractall(tmp_path)
+    noted = (tmp_path / "firesteel" / "commit.txt").read_text().strip()
+
+    told = subprocess.run(
+        [sys.executable, "-m", "firesteel", "--version"],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    ).stdout
+
+    assert noted.removesuffix(".changed") == head[:12]
+    assert re.fullmatch(rf"firesteel [0-9.]+\+{re.escape(noted)} \(Python .*\)\n", told)
 
 
 def test_a_node_installed_elsewhere_serves_the_console(

@@ -133,15 +133,19 @@ def _add_node_commands(app: typer.Typer) -> None:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
+        from firesteel.release import release
 
-        print(f"firesteel {version('firesteel')} (Python {sys.version.split()[0]})")
+        print(f"firesteel {release()} (Python {sys.version.split()[0]})")
         raise typer.Exit
 
 
 def _version_option(
     version: bool = typer.Option(
-        False, "--version", callback=_print_version, is_eager=True, help="Print the version."
+        False,
+        "--version",
+        callback=_print_version,
+        is_eager=True,
+        help="Print the version, and the commit it was built from.",
     ),
 ) -> None:
     pass

@@ -11,7 +11,6 @@ import contextlib
 import math
 import socket
 from functools import partial
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -30,6 +29,7 @@ from firesteel.errors import CallerError, OperatorError, StoreUnavailable
 from firesteel.model.execution import State
 from firesteel.model.message import Message, encode_request
 from firesteel.model.redaction.places import Unredactable
+from firesteel.release import release
 from firesteel.store.journal import Accepted, Duplicate, Ended, Idempotency, NewMessage
 from firesteel.store.nodes import LivingNode
 
@@ -315,7 +315,7 @@ class Engine:
         living = await self._parts.nodes.living()
         running = sum(len(link.running) for link in self._parts.pool.links)
         alone = LivingNode(
-            self.name, self.settings.role, version("firesteel"), self._begun_us, math.inf, running
+            self.name, self.settings.role, release(), self._begun_us, math.inf, running
         )
         return living or [alone]
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry import context as otel_context
@@ -23,6 +22,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
+from firesteel.release import release
 from firesteel.worker.failures import failure_of
 from firesteel.worker.trace_context import (
     TraceContext,
@@ -53,18 +53,17 @@ class Traces:
 
     def __init__(self, endpoint: str) -> None:
         url = endpoint.rstrip("/") + PATH if endpoint else None
-        release = version("firesteel")
         self._exporting = BatchSpanProcessor(
             OTLPSpanExporter(endpoint=url), schedule_delay_millis=_SENT_AFTER_MS
         )
         # What OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say stands above this.
-        given = Resource.create({"service.version": release})
+        given = Resource.create({"service.version": release()})
         if str(given.attributes.get("service.name", "")).startswith("unknown_service"):
             given = given.merge(Resource({"service.name": "firesteel"}))
         self._provider = TracerProvider(resource=given, shutdown_on_exit=False)
         self._provider.add_span_processor(self._exporting)
         trace.set_tracer_provider(self._provider)
-        self._scope = InstrumentationScope("firesteel", release)
+        self._scope = InstrumentationScope("firesteel", release())
 
     def attempt(self, run: frames.Run, names: tuple[str, str], request: Request) -> AttemptSpans:
         """Of an attempt that begins; ``names``: workspace and integration."""

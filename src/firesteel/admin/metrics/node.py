@@ -6,12 +6,12 @@ import asyncio
 import os
 import shutil
 from collections import Counter
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from firesteel.admin.metrics.readings import COMMITS, SIZES, Readings
 from firesteel.engine.expiring import expiring
+from firesteel.release import release
 from firesteel.telemetry.meter import STATUS_CLASSES
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def read_node(engine: Engine, readings: Readings) -> None:
     """What needs no store."""
     readings.add_info(
         "build",
-        {"version": version("firesteel"), "role": engine.settings.role, "node": engine.name},
+        {"version": release(), "role": engine.settings.role, "node": engine.name},
     )
     readings.add("accepting", engine.accepting)
     if engine.refusal is not None:

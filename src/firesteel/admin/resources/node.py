@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from importlib.metadata import version as package_version
 from typing import Any
 
 from fastapi import APIRouter
@@ -19,6 +18,7 @@ from firesteel.admin.resources.given import (
 )
 from firesteel.admin.times import written
 from firesteel.engine.connection_publishing import require_workspace
+from firesteel.release import release
 
 router = APIRouter(tags=["node"], route_class=JsonRoute)
 
@@ -29,7 +29,7 @@ async def show_node(engine: EngineGiven, _access: Viewer) -> shapes.NodeShape:
     return shapes.NodeShape(
         name=engine.name,
         role=engine.settings.role,
-        version=package_version("firesteel"),
+        version=release(),
         workspace=engine.workspace,
         public_url=engine.settings.public_url,
         accepting=engine.accepting,

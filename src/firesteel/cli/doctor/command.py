@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from firesteel.cli.doctor.finding import Case, Finding, fault, ok
 from firesteel.cli.exit_codes import Exit
 from firesteel.cli.installed import DATA_DIR, PROJECT, settings_of
 from firesteel.cli.output import Output, painted
+from firesteel.release import release
 
 if TYPE_CHECKING:
     from firesteel.settings import Settings
@@ -76,6 +78,7 @@ def examined(project: Path | None, data_dir: Path | None) -> Iterator[Finding]:
     """What every check finds, in order; with faulty settings only those."""
     from firesteel.settings import SettingsError
 
+    yield ok("release", f"{release()} on Python {platform.python_version()}")
     try:
         settings = settings_of(project, data_dir)
     except SettingsError as error:
