@@ -61,6 +61,10 @@ def backup(
         return
     session.output.result(done)
     session.output.say(f"wrote {done['path']} ({size_mib:.1f} MiB, sha256 {done['sha256']})")
+    if download:
+        session.output.say(
+            "its encryption key is not in it: keep that of the node's data directory"
+        )
     if "messages" in done:
         states = ", ".join(f"{count:,} {state}" for state, count in done["executions"].items())
         session.output.say(f"read through: {done['messages']:,} messages; {states or 'none run'}")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
 from firesteel.store.migrations import _VERSIONS, HEAD, migrate
 from firesteel.store.migrations.postgresql import migrate as migrate_postgresql
@@ -44,6 +45,12 @@ def more(before: Rows, after: Rows) -> dict[str, int]:
     }
 
 
+def told(revision: str) -> dict[str, str]:
+    """What the log says of an upgrade."""
+    event = {"event": "store_migrated", "log_level": "warning"}
+    return {"before": revision, "after": HEAD, **event}
+
+
 def test_every_revision_but_this_release_s_is_upgraded_from() -> None:
     assert (*REVISIONS, HEAD) == tuple(sorted(file.name[:4] for file in _VERSIONS.glob("0*.py")))
 
@@ -53,10 +60,19 @@ def test_p30_every_row_of_a_file_is_there_after_an_upgrade(tmp_path: Path, revis
     path = tmp_path / "firesteel.db"
     make_old_store(path, revision)
     before = rows(path)
-    assert migrate(path)
+    with capture_logs() as said:
+        assert migrate(path)
+        assert not migrate(path)
     after = rows(path)
     assert lost(before, after) == {}
     assert more(before, after) == {}
+    assert said == [told(revision)]
+
+
+def test_that_a_store_was_made_is_no_news(tmp_path: Path) -> None:
+    with capture_logs() as said:
+        assert migrate(tmp_path / "firesteel.db")
+    assert said == []
 
 
 @pytest.mark.parametrize("revision", ON_POSTGRESQL)
@@ -65,10 +81,12 @@ def test_p30_every_row_of_a_database_is_there_after_an_upgrade(
 ) -> None:
     make_old_store(postgres_url, revision)
     before = rows(postgres_url)
-    assert migrate_postgresql(Address(postgres_url))
+    with capture_logs() as said:
+        assert migrate_postgresql(Address(postgres_url))
     after = rows(postgres_url)
     assert lost(before, after) == {}
     assert more(before, after) == {}
+    assert said == [told(revision)]
 
 
 def test_a_row_that_a_migration_changes_or_takes_is_found(tmp_path: Path) -> None:

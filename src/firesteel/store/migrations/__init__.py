@@ -13,6 +13,8 @@ import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from firesteel.errors import OperatorError, StoreUnavailable
 from firesteel.store.sqlite.safety import (
     can_be_read,
@@ -25,6 +27,8 @@ from firesteel.store.sqlite.safety import (
 if TYPE_CHECKING:
     from alembic.config import Config
     from sqlalchemy import Connection
+
+log = structlog.get_logger(__name__)
 
 PAGE_BYTES = 8192
 """Rows with a body of about 1 KiB fill such a page well (docs/decisions/0013)."""
@@ -47,9 +51,11 @@ def migrate(path: Path) -> bool:
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # of a new file; others keep theirs
-        if revision(connection) == HEAD:
+        before = revision(connection)
+        if before == HEAD:
             return False
         _upgrade(connection)
+        tell_migrated(before)
         return True
     except sqlite3.DatabaseError as error:
         connection.close()
@@ -86,6 +92,12 @@ def revision(connection: sqlite3.Connection) -> str | None:
         return None
     row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     return None if row is None else str(row[0])
+
+
+def tell_migrated(before: str | None) -> None:
+    """Log that the store has another form now; a new store had none before, which is no news."""
+    if before is not None:
+        log.warning("store_migrated", before=before, after=HEAD)
 
 
 def known_revisions() -> frozenset[str]:

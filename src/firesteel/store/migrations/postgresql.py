@@ -13,7 +13,7 @@ import psycopg
 from psycopg.errors import InsufficientPrivilege
 
 from firesteel.errors import OperatorError, StoreUnavailable
-from firesteel.store.migrations import HEAD, configuration
+from firesteel.store.migrations import HEAD, configuration, tell_migrated
 from firesteel.store.postgresql.connection import Address, PostgresqlConnection, Session, connect
 from firesteel.store.postgresql.failures import is_for_now, no_right
 from firesteel.store.postgresql.locks import MIGRATION
@@ -54,8 +54,10 @@ def migrate(address: Address) -> bool:
         )
         if _is_ready(connection):
             return False
+        before = revision(connection)
         for left in reversed(range(_TRIES)):
             if _upgrade(connection.raw, last=not left):
+                tell_migrated(before)
                 return True
         raise AssertionError  # the last one does it or raises
     except psycopg.Error as error:
