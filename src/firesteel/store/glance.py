@@ -11,6 +11,7 @@ from firesteel.store.purging import NOTED_AS
 if TYPE_CHECKING:
     from firesteel.store.sql.database import Connection
 
+STEADY_CLOCK = "steady_clock"
 _KEYS = ("data_keys", "encryption_check")
 
 
@@ -19,7 +20,8 @@ class Glance:
     """``revision``: of its tables; None where there are none. ``envelope``: what the encryption key
     must open; None where no node ever opened the store. ``secrets``: names alone. ``connections``:
     documents by name, with ``${NAME}`` unresolved. ``last_start_us``: when an engine last began.
-    ``noted``: what ``store.purging.noted`` reads."""
+    ``noted``: what ``store.purging.noted`` reads; ``clock``: what nodes have agreed on about the
+    database's clock."""
 
     revision: str | None
     envelope: str | None = None
@@ -27,6 +29,7 @@ class Glance:
     connections: dict[str, Any] = field(default_factory=dict, repr=False)
     last_start_us: int | None = None
     noted: tuple[tuple[str, str], ...] = ()
+    clock: str | None = None
 
 
 def glance(connection: Connection, revision: str | None) -> Glance:
@@ -47,4 +50,5 @@ def glance(connection: Connection, revision: str | None) -> Glance:
         {str(name): json.loads(document) for name, document in connections},
         last_start_us,
         tuple(row for row in settings.items() if row[0].startswith(NOTED_AS)),
+        settings.get(STEADY_CLOCK),
     )

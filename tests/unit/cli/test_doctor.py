@@ -11,6 +11,7 @@ import shutil
 import socket
 import sqlite3
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -488,3 +489,21 @@ def test_a_server_that_would_lose_what_it_committed_is_a_fault(
         server.settings = ("max_connections=7",)
         server.start()
         assert shown()[1]["database_limit"]["level"] == "warning"
+
+
+def test_what_other_nodes_have_said_counts_by_the_clock_that_they_agree_on(
+    project: Path, shown: Any, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also after the database's own has jumped, here by three days."""
+    monkeypatch.setenv("FIRESTEEL_DATABASE_URL", store_url)
+    jumped_us = 3 * 86_400 * 1_000_000
+    said = json.dumps({"retention_days": 90, "archive": True, "archive_dir": ""})
+    settings = (
+        ("steady_clock", json.dumps({"shift_us": -jumped_us})),
+        ("retention_of other", f"{time.time_ns() // 1000 - jumped_us} {said}"),
+    )
+    with psycopg.connect(store_url.replace("+psycopg", ""), autocommit=True) as server:
+        for setting in settings:
+            server.execute("INSERT INTO setting (name, value) VALUES (%s, %s)", setting)
+    (_, found) = shown()
+    assert "another retention_days and another archive" in found["other_nodes"]["says"]

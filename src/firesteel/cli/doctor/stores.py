@@ -126,7 +126,7 @@ def other_nodes(case: Case, seen: ServerGlance) -> Iterator[Finding]:
     from firesteel.store.purging import Purging, noted
 
     own = Purging.by(case.settings)
-    others = noted(seen.store.noted, seen.now_us)
+    others = noted(seen.store.noted, seen.steady_us)
     differing = {name: own.differs(said) for name, said in sorted(others.items())}
     for name, names in differing.items():
         if names:

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import msgspec
 
+from firesteel.store.glance import STEADY_CLOCK
 from firesteel.store.sql.clock import Clocks
 
-CLOCK_SETTING = "steady_clock"
+CLOCK_SETTING = STEADY_CLOCK
 
 # By so much the database's clock may differ from what is expected without having jumped.
 TRUSTED_US = 1_000_000
@@ -28,6 +29,12 @@ class Shift(msgspec.Struct, frozen=True):
 
 
 _decoder = msgspec.json.Decoder(Shift)
+
+
+def steady_us(database_us: int, told: str | None) -> int:
+    """The steady clock, where the database's clock shows that; ``told``: the setting, None where no
+    node was there yet."""
+    return database_us + (_decoder.decode(told).shift_us if told else 0)
 
 
 class NodesClock:

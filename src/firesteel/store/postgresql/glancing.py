@@ -10,6 +10,7 @@ import psycopg
 from firesteel.errors import OperatorError
 from firesteel.store.glance import Glance, glance
 from firesteel.store.migrations.postgresql import revision
+from firesteel.store.postgresql.clock import steady_us
 from firesteel.store.postgresql.connection import Address, Session, connect
 from firesteel.store.postgresql.safety import check_server
 from firesteel.store.postgresql.store import NEEDED
@@ -45,7 +46,8 @@ WHERE relnamespace = to_regnamespace(current_schema())
 @dataclass(frozen=True, slots=True)
 class ServerGlance:
     """``usable``: connections that users may have, ``used``: those of others. ``may_work``: the
-    role has its rights on our tables; ``may_make``: it may make tables."""
+    role has its rights on our tables; ``may_make``: it may make tables. ``now_us``: the database's
+    clock; ``steady_us``: that of the nodes."""
 
     store: Glance
     version: int
@@ -56,6 +58,7 @@ class ServerGlance:
     encrypted: bool
     near: bool
     now_us: int
+    steady_us: int
     may_work: bool
 
 
@@ -84,5 +87,6 @@ def look_at_server(url: str) -> ServerGlance:
         bool(encrypted),
         bool(near),
         now_us,
+        steady_us(now_us, seen.clock),
         may_work,
     )
