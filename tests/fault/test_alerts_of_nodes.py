@@ -142,11 +142,11 @@ def test_a_full_disk_that_is_not_told_is_found(
 
 @contextlib.contextmanager
 def two_nodes(
-    folder: Path, postgres: Postgres, template: str, *defects: str
+    folder: Path, postgres: Postgres, template: str, *defects: str, **of_two: str
 ) -> Iterator[tuple[Member, Member]]:
-    """Whose leases are short; both run."""
+    """Whose leases are short; both run. ``of_two``: settings that only the second has."""
     planted = (PLANTED / name for name in defects)
-    sources = together(folder / "joined", SHORT_LEASE, HASTY[0], *planted)
+    sources = together(folder / "joined", SHORT_LEASE, *HASTY, *planted)
     with postgres.database(template=template) as url:
         environment: dict[str, Any] = {
             "FIRESTEEL_DATABASE_URL": url,
@@ -157,7 +157,7 @@ def two_nodes(
         }
         (folder / "project" / "integrations").mkdir(parents=True)
         cluster = Cluster(folder, folder / "project", environment)
-        members = cluster.add("one"), cluster.add("two")
+        members = cluster.add("one"), cluster.add("two", **of_two)
         try:
             cluster.start()
             yield members
@@ -188,6 +188,23 @@ def test_p36_a_node_that_was_killed_is_told_once_and_that_it_is_back(
     assert everything[-1][1] == f"Resolved: the node {name} is back"
     kinds = [kind for kind, _ in everything]
     assert kinds == ["firing", "resolved"] * (len(kinds) // 2)
+
+
+def test_a_node_for_which_purging_waits_is_told_and_that_it_purges_again(
+    tmp_path: Path, postgres: Postgres, migrated_database: str, sink: HttpServer
+) -> None:
+    archives = {"FIRESTEEL_ARCHIVE": "on"}
+    with two_nodes(tmp_path, postgres, migrated_database, **archives) as (one, two):
+        put_alerts(one.running, sink)
+        (name,) = [node["name"] for node in two.running.admin("GET", "/nodes") if node["answers"]]
+        two.stop()
+        ((kind, title),) = wait_until(lambda: told(sink, "archive"))
+        assert (kind, f"that is left to the node {name}" in title) == ("firing", True)
+        wait_until(lambda: "purging_waits" in one.running.said())
+        two.start()
+        _, over = wait_until(lambda: told(sink, "archive")[1:] and told(sink, "archive"))
+        wait_until(lambda: "purging_goes_on" in one.running.said())
+    assert over == ("resolved", f"Resolved: the node {name} purges again")
 
 
 def test_a_node_that_is_down_and_not_told_is_found(

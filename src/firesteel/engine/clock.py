@@ -20,6 +20,10 @@ class Clock(Protocol):
         """Wall-clock microseconds since 1970: for people, never for order."""
         ...
 
+    def steady_s(self) -> float:
+        """Seconds of a clock that never jumps: for how long something takes or has been so."""
+        ...
+
     def chance(self) -> float:
         """A number in [0, 1)."""
         ...
@@ -40,6 +44,10 @@ class SystemClock:
     def now_us(self) -> int:
         """From the system's wall clock."""
         return time.time_ns() // 1000
+
+    def steady_s(self) -> float:
+        """Since the machine began, its sleep left out."""
+        return time.monotonic()
 
     def chance(self) -> float:
         """From the process's generator."""

@@ -45,8 +45,11 @@ DELIVERIES_S = 1.0
 BETWEEN_BATCHES_S = 0.05
 _OF_THE_LOG = 4
 _NO_STORE = ("store_unavailable", "store_unsafe")
-_NEAR = 2
-"""Times the reserve."""
+_NEAR = 2.0
+_ROOM = 2.2
+"""Times the reserve: where a disk is told to be low, and to have room again."""
+_AGAIN = 1.1
+"""Times the reserve, which it must be above to be only near."""
 
 log = structlog.get_logger(__name__)
 _sparing = Sparing()
@@ -72,12 +75,13 @@ class Housekeeper:
         self._archive = parts.archive
         self._unwritable = False
         self._held_until_s = math.inf
+        self._low: int | None = None
         self._probing: asyncio.Future[bool] | None = None
         self._on_lost_lease = on_lost_lease
         self._write_uses = write_uses
         self._node = parts.name or None
         self._conditions = Conditions(parts.catalog, parts.name)
-        self._watcher = Watcher(engine, parts, NodeFacts(parts, self._conditions))
+        self._watcher = Watcher(engine, parts, NodeFacts(parts, self._conditions, engine.agreement))
         self._deliverer = Deliverer(parts)
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -95,6 +99,9 @@ class Housekeeper:
         if self._engine.settings.store_path is None:
             rounds += [(self._watch_store, STORE_S), (self._engine.bulk.go_on, BULK_S)]
             rounds += [(self._look_at_own_disk, OWN_DISK_S)]
+            await self._look_at_own_disk()
+            with contextlib.suppress(StoreUnavailable):
+                await self._conditions.write()  # before others read what the last engine wrote
         else:
             await self.look_at_disk()
             rounds += [(self.look_at_disk, DISK_S), (self.watch_writes, STORE_S)]
@@ -216,14 +223,19 @@ class Housekeeper:
             return free_bytes
 
     def _note_disk(self, room_bytes: int, reserve_bytes: int, *, refusing: bool) -> None:
-        if room_bytes >= _NEAR * reserve_bytes:
+        """A disk at the edge of what is low is told once, and not with each file that comes and
+        goes."""
+        edge = _AGAIN if self._low == 1 else 1.0
+        low = int(room_bytes < edge * reserve_bytes)
+        if room_bytes >= (_NEAR if self._low is None else _ROOM) * reserve_bytes:
+            self._low = None
             self._conditions.note("storage_low", None)
             return
+        self._low = low
         item = AlertItem(
             node=self._node, free_bytes=room_bytes, reserve_bytes=reserve_bytes, refusing=refusing
         )
-        degree = int(room_bytes < reserve_bytes)
-        self._conditions.note("storage_low", Condition(degree, item))
+        self._conditions.note("storage_low", Condition(low, item))
 
     async def _keys(self) -> None:
         used = self._engine.take_used_keys()
@@ -237,14 +249,17 @@ class Housekeeper:
     async def _retention(self) -> None:
         await self._engine.agreement.note()
         if self._engine.pausing.now is not None:
+            await self._engine.agreement.had_turn()  # it waits for a person, and for no node
             return  # whoever looks at a restored store shall find all of it
+        tried = False
         async with self._jobs.only_here("retention") as mine:
             if mine:
-                self._conditions.note("archive_failed", await self._purge())
+                tried = await self._purge()
+        await self._note_archive(tried=tried)
 
-    async def _purge(self) -> Condition | None:
-        """In batches, to the end; a condition where the archive takes nothing: it is tried again by
-        the next round."""
+    async def _purge(self) -> bool:
+        """In batches, to the end. True: the archive took nothing, and is tried again by the next
+        round."""
         try:
             while await self._purged():  # noqa: ASYNC110
                 await asyncio.sleep(BETWEEN_BATCHES_S)  # lets others write
@@ -252,14 +267,32 @@ class Housekeeper:
             if error.code != "archive_failed":
                 raise
             log.error("archive_failed", detail=error.detail, folder=str(self._archive.folder))
-            return Condition(0, AlertItem(node=self._node, why=error.detail))
-        return None
+            return True
+        return False
+
+    async def _note_archive(self, *, tried: bool) -> None:
+        """Whether this node's archive takes what is to go, also where another node purges: only its
+        own writing shows it. ``tried``: this round has, in vain. Over is a fault where writing
+        goes again, and where this node has nothing to archive any more."""
+        archive = self._archive
+        if not archive.fault and not await self._conditions.stands("archive_failed"):
+            return
+        agreed = await self._engine.agreement.agreed()
+        archives = self._engine.history.archives(by_default=agreed.archive)
+        if agreed.left_to or not await archives:
+            archive.forget_fault()
+        elif not tried:
+            await archive.try_again()
+        wrong = Condition(0, AlertItem(node=self._node, why=archive.fault))
+        self._conditions.note("archive_failed", wrong if archive.fault else None)
 
     async def _purged(self) -> int:
         """How much of a batch went; 0 also where all that may go is another node's to purge."""
         agreed = await self._engine.agreement.agreed()
         if agreed.left_to:
             return 0
+        if not agreed.given_up:
+            await self._engine.agreement.had_turn()
         return await self._engine.history.purge(
             default_history_s=agreed.retention_days * 86400.0, archive=self._archive
         )

@@ -215,7 +215,16 @@ class Archive(Protocol):
 
     @property
     def fault(self) -> str:
-        """Why the last attempt to write failed; empty where it did not."""
+        """Why the last attempt to write failed; empty where it did not, or where ``try_again`` has
+        found that it would not now."""
+        ...
+
+    async def try_again(self) -> None:
+        """See whether what failed last would fail now; nothing is kept of it. ``fault`` tells."""
+        ...
+
+    def forget_fault(self) -> None:
+        """Nothing is to be archived any more."""
         ...
 
     async def add(self, going: Sequence[Going]) -> None:
@@ -301,6 +310,11 @@ class History(Protocol):
     async def interrupted(self) -> tuple[int, list[Interrupted]]:
         """How many executions run, and the first of them. To be asked before ``Journal.recover``:
         then they are those that were running when the store was left."""
+        ...
+
+    async def archives(self, *, by_default: bool) -> bool:
+        """Whether there is an integration whose messages are to be archived before they go, or one
+        that was removed and still has such. ``by_default``: as of ``Archive``."""
         ...
 
     async def purge(

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from firesteel.store.purging import Purging
+
+CONDITION_AS: Final = "condition_"
+"""A setting of the store for each kind and node: what is wrong with it, by its own word."""
+CONDITION_KEPT_S: Final = 86_400
+"""For so long it is kept of a node that is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +32,12 @@ class LivingNode:
 @dataclass(frozen=True, slots=True)
 class SeenNode:
     """A node that has not stopped in order. ``silent_s``: since its last sign of life, by the
-    store's steady clock, where its lease has lapsed; None while that holds."""
+    store's steady clock, where its lease has lapsed; None while that holds. ``begun_s``: since its
+    session began."""
 
     name: str
     silent_s: float | None
+    begun_s: float = math.inf
 
 
 class Nodes(Protocol):
@@ -49,7 +57,17 @@ class Nodes(Protocol):
 
     async def note(self, said: Purging) -> None:
         """Let the others know for a day what this node was started with, in place of what it said
-        before. Safe to repeat. Raises StoreUnavailable."""
+        before. What is known of nodes that have been gone for longer is forgotten. Safe to repeat.
+        Raises StoreUnavailable."""
+        ...
+
+    async def had_turn(self) -> None:
+        """A node that may purge does so now. Raises StoreUnavailable."""
+        ...
+
+    async def turn_ago_s(self) -> float:
+        """Since ``had_turn`` was last called on any node, or since the first ``note``; 0 on a store
+        that only one node can open. Raises StoreUnavailable."""
         ...
 
     async def noted(self) -> dict[str, Purging]:
@@ -71,6 +89,13 @@ class NoNodes:
 
     async def note(self, said: Purging) -> None:
         """Nobody asks."""
+
+    async def had_turn(self) -> None:
+        """Nobody waits for it."""
+
+    async def turn_ago_s(self) -> float:
+        """It is always this node's."""
+        return 0.0
 
     async def noted(self) -> dict[str, Purging]:
         """None."""

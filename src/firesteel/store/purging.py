@@ -15,6 +15,8 @@ NOTED_AS: Final = "retention_of "
 """A setting of the store for each node: when it said so by the store's clock, and what."""
 NOTED_FOR_S: Final = 86_400
 """For so long it counts what a node has said: one that archives is missed while it is replaced."""
+TURN: Final = "retention_turn"
+"""A setting of the store: when a node that may purge last did so, by the store's clock."""
 
 
 class Purging(msgspec.Struct, frozen=True):

@@ -40,6 +40,9 @@ class Clock:
     def pass_s(self, seconds: float) -> None:
         self.at_us += int(seconds * 1e6)
 
+    def steady_s(self) -> float:
+        return self.at_us / 1e6
+
     def chance(self) -> float:
         return 0.5
 

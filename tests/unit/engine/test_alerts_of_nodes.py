@@ -7,13 +7,22 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
-from firesteel.engine.alerts import of_nodes
+from firesteel.engine.agreement import MOST_S, TOLD_S, Agreement
 from firesteel.engine.alerts.conditions import Condition, Conditions
+from firesteel.engine.alerts.facts import NOT_YET
 from firesteel.engine.alerts.gathering import State, compare_facts
-from firesteel.engine.alerts.of_nodes import DOWN_S, EXPECTED_S, LOOKS_S, NodeFacts
+from firesteel.engine.alerts.of_nodes import (
+    DOWN_S,
+    EXPECTED_S,
+    LOOKS_S,
+    SETTLES_S,
+    NodeFacts,
+)
 from firesteel.engine.alerts.wording import Writer
 from firesteel.engine.clock import SystemClock
+from firesteel.engine.housekeeping import Housekeeper
 from firesteel.errors import OperatorError
 from firesteel.model.alert import AlertItem
 from firesteel.model.alerts import (
@@ -23,9 +32,11 @@ from firesteel.model.alerts import (
     Event,
     check_alerts_document,
 )
+from firesteel.store.catalog import TriggerRules
 from firesteel.store.nodes import NoNodes, SeenNode
+from firesteel.store.purging import Purging
 from tests.support.attended_engine import AttendedEngine, attended_engine
-from tests.unit.engine.test_housekeeping import housekeeper
+from tests.unit.engine.test_housekeeping import Elsewhere, housekeeper
 
 MIB = 1024**2
 LOW = AlertItem(free_bytes=50 * MIB, reserve_bytes=100 * MIB, refusing=True)
@@ -36,9 +47,21 @@ class Seen(NoNodes):
 
     def __init__(self) -> None:
         self.silent_s: dict[str, float | None] = {}
+        self.begun_s = 1000.0
+        self.said: dict[str, Purging] = {}
+        self.ago_s = 0.0
 
     async def seen(self) -> list[SeenNode]:
-        return [SeenNode(name, silent_s) for name, silent_s in self.silent_s.items()]
+        return [SeenNode(*one, self.begun_s) for one in self.silent_s.items()]
+
+    async def noted(self) -> dict[str, Purging]:
+        return self.said
+
+    async def had_turn(self) -> None:
+        self.ago_s = 0.0
+
+    async def turn_ago_s(self) -> float:
+        return self.ago_s
 
 
 @pytest.fixture
@@ -53,15 +76,16 @@ async def node(tmp_path: Path, seen: Seen) -> AsyncIterator[AttendedEngine]:
 
 
 @pytest.fixture
-def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The monotonic clock, to be set."""
+def now(node: AttendedEngine, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The steady clock, to be set."""
     clock = [1000.0]
-    monkeypatch.setattr(of_nodes.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(node.clock, "steady_s", lambda: clock[0])
+    node.engine.agreement = Agreement(node.parts)  # begins then
     return clock
 
 
 def facts(node: AttendedEngine) -> NodeFacts:
-    return NodeFacts(node.parts, Conditions(node.parts.catalog, ""))
+    return NodeFacts(node.parts, Conditions(node.parts.catalog, ""), node.engine.agreement)
 
 
 async def down(looking: NodeFacts) -> list[str]:
@@ -153,27 +177,163 @@ async def test_what_a_node_has_noted_outlives_it_and_is_read_by_the_one_that_wat
     assert looking.is_over("storage_low", LOW)
 
 
-async def test_a_round_of_retention_notes_whether_the_archive_takes_what_goes(
-    node: AttendedEngine, monkeypatch: pytest.MonkeyPatch
+async def test_what_a_node_wrote_before_it_began_anew_is_neither_told_nor_over(
+    node: AttendedEngine, seen: Seen
 ) -> None:
-    answers: list[int | OperatorError] = [3, OperatorError("no room", code="archive_failed"), 3, 0]
+    before = Conditions(node.parts.catalog, "b")
+    before.note("storage_low", Condition(1, LOW))
+    await before.write()
+    seen.silent_s, seen.begun_s = {"b": None}, 3.0
+    rule, state = AlertRule(event="storage_low", group_s=1.0), State("storage_low")
 
-    async def purge(**_given: object) -> int:
-        answer = answers.pop(0)
-        if isinstance(answer, OperatorError):
-            raise answer
-        return answer
+    async def told() -> tuple[int, int]:
+        found = {fact.subject: fact for _, fact in await facts(node).look({"storage_low"})}
+        said = compare_facts(state, rule, found, 1, silenced=False)
+        return len(said.firing), len(said.resolved)
 
-    monkeypatch.setattr(node.engine.history, "purge", purge)
+    assert await told() == (0, 0)
+    seen.begun_s = SETTLES_S
+    assert await told() == (1, 0)
+    seen.begun_s = 3.0
+    assert await told() == (0, 0)
+    seen.begun_s = SETTLES_S
+    assert await told() == (0, 0)
+
+
+async def test_a_disk_at_the_edge_is_told_once(node: AttendedEngine) -> None:
+    keeper, degrees = housekeeper(node), []
+    for hundredths in (201, 199, 215, 219, 99, 105, 99, 111, 219, 221, 201, 199):
+        keeper._note_disk(hundredths * MIB, 100 * MIB, refusing=False)
+        noted = keeper._conditions._noted["storage_low"]
+        degrees.append(None if noted is None else noted.degree)
+    assert degrees == [None, 0, 0, 0, 1, 1, 1, 0, 0, None, None, 0]
+
+
+ARCHIVED = {
+    "name": "Kept",
+    "trigger": {"authentication": []},
+    "retention": {"history": "1h", "archive": True},
+}
+
+
+async def archived_integration(node: AttendedEngine, *, archive: bool = True) -> None:
+    await node.store.catalog.ensure_workspace("test")
+    rules = TriggerRules(10, 3, "continue", 3600.0, None, archive=archive)
+    given = {"rules": rules, "managed_by": "console", "actor": "ada"}
+    document = {**ARCHIVED, "retention": {"history": "1h", "archive": archive}}
+    await node.store.catalog.publish("test", document, **given)  # type: ignore[arg-type]
+
+
+async def condition(keeper: Housekeeper) -> Condition | None:
+    """What stands in the store of the archive, behind a round of retention."""
+    await keeper._retention()
+    await keeper._conditions.write()
+    return (await keeper._conditions.of("")).get("archive_failed")
+
+
+async def failing_archive(node: AttendedEngine) -> Path:
+    """What is in the way of the archive that has just failed; a round goes by only where there is
+    something to purge."""
+    await archived_integration(node)
+    folder = node.parts.archive.folder
+    folder.write_text("no folder")
+    with pytest.raises(OperatorError):
+        await node.parts.archive.finish()
+    assert node.parts.archive.fault
+    return folder
+
+
+async def test_an_archive_that_takes_nothing_is_told_until_it_can_be_written_to(
+    node: AttendedEngine,
+) -> None:
+    """Also while another node purges, so that this one has nothing to write."""
+    folder = await failing_archive(node)
     keeper = housekeeper(node)
+    for mine in (True, False, True):
+        if not mine:
+            keeper._jobs = Elsewhere()  # type: ignore[assignment]  # as the port says
+        found = await condition(keeper)
+        assert found is not None
+        assert "File exists" in (found.item.why or "")
+    folder.unlink()
+    assert await condition(keeper) is None
+    left = [path.name for path in folder.iterdir()]
+    assert (node.parts.archive.fault, left) == ("", [".lock"])
+
+
+async def test_what_the_engine_before_found_of_its_archive_stands_until_it_is_tried(
+    node: AttendedEngine,
+) -> None:
+    folder = await failing_archive(node)
+    assert await condition(housekeeper(node)) is not None
+    node.parts.archive.forget_fault()  # as a new engine begins
+    assert await condition(housekeeper(node)) is not None
+    folder.unlink()
+    node.parts.archive.forget_fault()
+    assert await condition(housekeeper(node)) is None
+
+
+async def test_an_archive_that_nothing_goes_to_any_more_fails_no_more(
+    node: AttendedEngine,
+) -> None:
+    await failing_archive(node)
+    keeper = housekeeper(node)
+    assert await condition(keeper) is not None
+    await archived_integration(node, archive=False)
+    assert await condition(keeper) is None
+    assert node.parts.archive.fault == ""
+
+
+async def test_purging_that_waits_for_a_node_is_told_and_ends_after_a_day(
+    node: AttendedEngine, seen: Seen, now: list[float]
+) -> None:
+    agreement, looking = node.engine.agreement, facts(node)
+
+    logged: list[str] = []
+
+    async def told() -> tuple[str, list[tuple[str | None, int]]]:
+        """Whom purging is left to, and what the watching node finds."""
+        for _ in range(2):
+            with capture_logs() as lines:
+                await agreement.note()
+            logged.extend(line["event"] for line in lines if line.get("node") == "a")
+        found = await looking.look({"archive_failed"})
+        return (await agreement.agreed()).left_to, [(f.item.node, f.degree) for _, f in found]
+
+    def passes(seconds: float) -> None:
+        now[0] += seconds
+        seen.ago_s += seconds
+
+    archives = Purging(30, archive=True, archive_dir="")
+    seen.said = {"a": archives}
+    seen.ago_s = 10 * MOST_S  # all nodes were stopped
+    assert await told() == ("a", [("a", NOT_YET)])
+    passes(TOLD_S)
+    assert await told() == ("a", [("a", 0)])
+    passes(MOST_S)
+    assert await told() == ("", [("a", 0)])
+    assert (await agreement.agreed()).given_up == "a"
+    seen.ago_s = 0.0  # it has purged
+    assert await told() == ("a", [])
+    seen.said = {}
+    assert await told() == ("", [])
+    assert [event for event in logged if event.startswith("purging")] == [
+        *("purging_waits", "purging_without_archive", "purging_goes_on")
+    ]
+
+
+async def test_who_purges_in_vain_place_of_another_does_not_have_its_turn(
+    node: AttendedEngine, seen: Seen, now: list[float]
+) -> None:
+    seen.said = {"a": Purging(30, archive=True, archive_dir="")}
+    keeper = housekeeper(node)
+    now[0] += 2 * MOST_S
+    seen.ago_s = 2 * MOST_S
     await keeper._retention()
-    await keeper._conditions.write()
-    noted = await keeper._conditions.of("")
-    assert noted == {"archive_failed": Condition(0, AlertItem(why="no room"))}
+    assert seen.ago_s == 2 * MOST_S
+    seen.said = {}
     await keeper._retention()
-    await keeper._conditions.write()
-    assert await keeper._conditions.of("") == {}
-    assert answers == []
+    assert seen.ago_s == 0.0
 
 
 @pytest.mark.parametrize(
@@ -196,6 +356,15 @@ async def test_a_round_of_retention_notes_whether_the_archive_takes_what_goes(
             AlertItem(node="n2", free_bytes=1843 * MIB, reserve_bytes=1024 * MIB),
             "the disk of the node n2 has 1.8 GiB left, and its reserve of 1.0 GiB is near",
             "the disk of the node n2 has room again",
+        ),
+        (
+            "archive_failed",
+            AlertItem(node="n2", since="2026-11-30T11:41:51Z"),
+            (
+                "nothing is purged since 2026-11-30T11:41:51Z: that is left to the node n2, which "
+                "archives by its settings and does not do it"
+            ),
+            "the node n2 purges again",
         ),
         (
             "archive_failed",

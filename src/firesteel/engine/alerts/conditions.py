@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from firesteel.model.alert import AlertItem
+from firesteel.store.nodes import CONDITION_AS
 
 if TYPE_CHECKING:
     from firesteel.model.alerts import Event
@@ -42,6 +43,15 @@ class Conditions:
         if before is None or condition is None or before.degree != condition.degree:
             self._noted[kind] = condition
 
+    async def stands(self, kind: Event) -> bool:
+        """Whether something of that kind was wrong last, by this engine or the one before it.
+        Raises StoreUnavailable."""
+        if kind in self._noted:
+            return self._noted[kind] is not None
+        if kind not in self._written:
+            self._written[kind] = await self._catalog.setting(_setting(kind, self._name)) or ""
+        return bool(self._written[kind])
+
     async def write(self) -> None:
         """Write what has changed. Raises StoreUnavailable; safe to repeat."""
         for kind, condition in list(self._noted.items()):
@@ -64,4 +74,4 @@ class Conditions:
 
 
 def _setting(kind: Event, node: str) -> str:
-    return f"condition_{kind}_{node}"
+    return f"{CONDITION_AS}{kind}_{node}"

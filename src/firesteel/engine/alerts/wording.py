@@ -141,9 +141,20 @@ def _of_node(event: Event, item: AlertItem, *, resolved: bool) -> str:
     of = "" if item.node is None else f" of the node {item.node}"
     if event == "storage_low":
         return f"the disk{of} has room again" if resolved else _low(of, item)
+    if item.since is not None:
+        return _waits(item, resolved=resolved)
     if resolved:
         return f"the archive{of} is written to again"
     return f"nothing that is to be archived is purged{of and f' by{of[3:]}'}: {item.why}"
+
+
+def _waits(item: AlertItem, *, resolved: bool) -> str:
+    if resolved:
+        return f"the node {item.node} purges again"
+    return (
+        f"nothing is purged since {item.since}: that is left to the node {item.node}, which "
+        "archives by its settings and does not do it"
+    )
 
 
 def _low(of: str, item: AlertItem) -> str:

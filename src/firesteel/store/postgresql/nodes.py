@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import msgspec
 
-from firesteel.store.nodes import LivingNode, SeenNode
-from firesteel.store.postgresql.clock import Shift
+from firesteel.store.nodes import CONDITION_AS, CONDITION_KEPT_S, LivingNode, SeenNode
+from firesteel.store.postgresql.clock import steady_us
 from firesteel.store.postgresql.sessions import CLOCK, LEASE_S
-from firesteel.store.purging import NOTED_AS, NOTED_FOR_S, Purging, noted
+from firesteel.store.purging import NOTED_AS, NOTED_FOR_S, TURN, Purging, noted
 from firesteel.store.sql.database import Connection, Database
 
 _LIVING = """
@@ -19,8 +19,8 @@ FROM session WHERE ended_at_us IS NULL ORDER BY node, no
 """
 # The last session of each. One that ended after its lease did was ended by another node.
 _SEEN = """
-SELECT node, lease_until_us, ended_at_us IS NULL FROM (
-    SELECT DISTINCT ON (node) node, lease_until_us, ended_at_us
+SELECT node, lease_until_us, ended_at_us IS NULL, started_at_us FROM (
+    SELECT DISTINCT ON (node) node, lease_until_us, ended_at_us, started_at_us
     FROM session WHERE node <> '' ORDER BY node, no DESC
 ) AS last WHERE ended_at_us IS NULL OR ended_at_us > lease_until_us ORDER BY node
 """
@@ -33,6 +33,21 @@ _FORGET = f"""
 DELETE FROM setting WHERE starts_with(name, '{NOTED_AS}')
     AND split_part(value, ' ', 1)::BIGINT < ?::BIGINT
 """  # noqa: S608  # a constant of ours
+# Of nodes without a sign of life since.
+_FORGET_CONDITIONS = f"""
+DELETE FROM setting WHERE starts_with(name, '{CONDITION_AS}') AND NOT EXISTS (
+    SELECT FROM session WHERE coalesce(ended_at_us, lease_until_us) >= ?::BIGINT
+        AND right(name, length(node) + 1) = '_' || node
+)
+"""  # noqa: S608
+_TURN = f"""
+INSERT INTO setting (name, value) VALUES ('{TURN}', ?::TEXT)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value
+"""  # noqa: S608
+_FIRST_TURN = f"""
+INSERT INTO setting (name, value) VALUES ('{TURN}', ?::TEXT) ON CONFLICT (name) DO NOTHING
+"""  # noqa: S608
+_LAST_TURN = f"SELECT value FROM setting WHERE name = '{TURN}'"  # noqa: S608
 
 
 class PostgresqlNodes:
@@ -54,9 +69,20 @@ class PostgresqlNodes:
         def work(connection: Connection) -> None:
             now_us = _now_us(connection)
             connection.execute(_FORGET, (now_us - NOTED_FOR_S * 1_000_000,))
+            connection.execute(_FORGET_CONDITIONS, (now_us - CONDITION_KEPT_S * 1_000_000,))
             connection.execute(_NOTE, (f"{NOTED_AS}{self._node}", f"{now_us} {text}"))
+            connection.execute(_FIRST_TURN, (str(now_us),))
 
         await self._database.write(work)
+
+    async def had_turn(self) -> None:
+        def work(connection: Connection) -> None:
+            connection.execute(_TURN, (str(_now_us(connection)),))
+
+        await self._database.write(work)
+
+    async def turn_ago_s(self) -> float:
+        return await self._database.read(_turn_ago_s)
 
     async def noted(self) -> dict[str, Purging]:
         return await self._database.read(_noted)
@@ -76,9 +102,15 @@ def _seen(connection: Connection) -> list[SeenNode]:
         SeenNode(
             name,
             None if lives and until_us >= now_us else (now_us - until_us) / 1e6 + LEASE_S,
+            (now_us - started_us) / 1e6,
         )
-        for name, until_us, lives in connection.execute(_SEEN)
+        for name, until_us, lives, started_us in connection.execute(_SEEN)
     ]
+
+
+def _turn_ago_s(connection: Connection) -> float:
+    row = connection.execute(_LAST_TURN).fetchone()
+    return 0.0 if row is None else max(_now_us(connection) - int(row[0]), 0) / 1e6
 
 
 def _noted(connection: Connection) -> dict[str, Purging]:
@@ -88,4 +120,4 @@ def _noted(connection: Connection) -> dict[str, Purging]:
 def _now_us(connection: Connection) -> int:
     """By the clock that leases are told by, which does not jump as the database's may."""
     database_us, told = connection.execute(CLOCK).fetchone()
-    return int(database_us) + (msgspec.json.decode(told, type=Shift).shift_us if told else 0)
+    return steady_us(int(database_us), told)

@@ -207,6 +207,9 @@ class SqlHistory:
     async def interrupted(self) -> tuple[int, list[Interrupted]]:
         return await self._database.read(unfinished.interrupted, timeout_s=LONG_READ_TIMEOUT_S)
 
+    async def archives(self, *, by_default: bool) -> bool:
+        return await self._database.read(partial(retention.archives, by_default=by_default))
+
     async def purge(
         self, *, default_history_s: float, batch: int = 500, archive: Archive | None = None
     ) -> int:

@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 import msgspec
-from sqlalchemy import Select, bindparam, func, literal_column, or_, select
+from sqlalchemy import Select, and_, bindparam, func, literal_column, or_, select
+from sqlalchemy.sql.expression import true
 
 from firesteel.store.schema import (
+    NOT_REMOVED,
     REPLAYS,
     attempt,
     execution,
@@ -26,7 +28,7 @@ from firesteel.store.schema import (
     workspace,
 )
 from firesteel.store.sql.database import Connection
-from firesteel.store.sql.queries import Prepared, Row, fetch_all
+from firesteel.store.sql.queries import Prepared, Row, fetch_all, fetch_one
 from firesteel.store.sql.results import decode_failure, encode_failure
 
 # At most so many messages, and so many bytes of bodies, in one piece of work for the writer.
@@ -103,6 +105,18 @@ def longest_retention_us(connection: Connection, default_history_us: int) -> int
         (history_s or 0 for _, history_s, *_ in fetch_all(connection, _kept())), default=0
     )
     return max(default_history_us, longest_s * _US)
+
+
+def archives(connection: Connection, *, by_default: bool) -> bool:
+    """As ``History.archives``."""
+    i, w = integration.c, workspace.c
+    has_messages = select(message.c.no).where(message.c.trigger_no == i.no).exists()
+    archived = func.coalesce(i.archive, w.archive, by_default)
+    joined = integration.join(workspace, w.no == i.workspace_no)
+    wanted = and_(archived == true(), or_(NOT_REMOVED, has_messages))
+    return (
+        fetch_one(connection, select(i.no).select_from(joined).where(wanted).limit(1)) is not None
+    )
 
 
 def _kept() -> Select[Any]:
