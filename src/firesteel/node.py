@@ -119,6 +119,7 @@ async def _run(handover: Handover) -> int:
     _stop_on_signals(stop)
     doors = Doors(handover)
     loop.add_signal_handler(LEAVE_SIGNAL, doors.wind_down)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {LEAVE_SIGNAL})  # held back until now
     refusing = asyncio.ensure_future(_refuse_when_late(handover.settings, doors))
     try:
         return await _run_behind(doors, handover, stop)

@@ -40,20 +40,25 @@ LONGEST_PAUSE_S = 2.0
 BACKLOG = 2048
 STOP_MARGIN_S = 5.0
 LEAVE_SIGNAL = signal.SIGUSR1
-"""To the engine: the node goes on, but not for long; balancers are to know."""
+"""To the engine: the node goes on, but not for long; balancers are to know. It is held back from an
+engine that starts until that listens to it, or it would end it."""
 WITHHELD_PREFIXES = ("FIRESTEEL_DATABASE_URL", "FIRESTEEL_ENCRYPTION_KEY")
 """What workers are not started with: they run users' code, and touch no store."""
 _READY_LIMIT_BYTES = 65536
+_STOPPED = (0, -signal.SIGTERM)
+"""How an engine ends that was told to: in order, or before it has begun."""
 
 
 @dataclass
 class Child:
-    """A process that must run; ``pause_s`` grows while it keeps ending early."""
+    """A process that must run; ``pause_s`` grows while it keeps ending early. ``held``: a signal
+    that it is started with blocked, and unblocks itself."""
 
     role: str
     command: list[str]
     environment: dict[str, str]
     fds: tuple[int, ...]
+    held: frozenset[signal.Signals] = frozenset()
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     start_at: float = 0.0
@@ -62,12 +67,16 @@ class Child:
     def start(self) -> None:
         """Start the process."""
         self.started_at = time.monotonic()
-        self.process = subprocess.Popen(
-            self.command,
-            env=self.environment,
-            pass_fds=self.fds,
-            stdin=subprocess.DEVNULL,
-        )
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, self.held)
+        try:
+            self.process = subprocess.Popen(
+                self.command,
+                env=self.environment,
+                pass_fds=self.fds,
+                stdin=subprocess.DEVNULL,
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def ended(self) -> int | None:
         """The exit code of a process that has ended since the last call, else None."""
@@ -231,7 +240,8 @@ class Supervisor:
         self.engine.signal(LEAVE_SIGNAL)
 
     def _tend(self) -> int | None:
-        """Reap what ended and start what is due; the engine's code if it must not run again."""
+        """Reap what ended and start what is due; the node's exit code where the engine must not run
+        again."""
         code = self.engine.ended()
         if code is not None:
             for worker in self.workers:
@@ -239,6 +249,8 @@ class Supervisor:
                 worker.start_at = max(worker.start_at, self.engine.start_at)
             if code == SETUP_EXIT_CODE:
                 return 1
+            if self._stop_at is not None and code in _STOPPED:
+                return int(code != 0)  # somebody has told it too: there is nothing to wait for
         for worker in self.workers:
             worker.ended()
         now = time.monotonic()
@@ -293,6 +305,7 @@ class Supervisor:
             [sys.executable, "-m", "firesteel.node"],
             {**os.environ, VARIABLE: self._handover.encode()},
             self._handover.fds,
+            frozenset({LEAVE_SIGNAL}),
         )
 
     def _worker_child(self, token: str) -> Child:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -179,6 +181,18 @@ def test_for_the_delay_health_is_red_and_calls_are_taken_and_a_second_signal_end
         gate.set()
         assert call.result(WAIT_S).status_code == 200
         assert stopping.result(WAIT_S) == 0
+
+
+def test_a_node_whose_engine_was_told_to_stop_too_does_not_wait_for_the_delay(
+    start: Start,
+) -> None:
+    """As a service manager does that signals all processes of the node."""
+    node = start(FIRESTEEL_SHUTDOWN_DELAY="1h")
+    with ThreadPoolExecutor() as callers:
+        stopping = _begin_to_stop(node, callers)
+        os.kill(node.engine_pid, signal.SIGTERM)
+        assert stopping.result(WAIT_S) == 0
+    assert node.said().count("the engine (pid") == 0
 
 
 def test_a_node_stops_by_itself_when_the_delay_is_over(start: Start) -> None:

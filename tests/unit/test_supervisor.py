@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from firesteel.settings import load_settings
 from firesteel.supervisor import (
     FIRST_PAUSE_S,
+    LEAVE_SIGNAL,
     LOST_STORE_EXIT_CODE,
     Child,
     Sockets,
@@ -37,6 +39,24 @@ def test_the_death_of_a_process_is_told_and_its_good_end_is_not(
     assert child.process is None
     said = capsys.readouterr().err
     assert told in said if told else said == ""
+
+
+LISTENS = """
+import signal, sys
+signal.signal(signal.SIGUSR1, lambda *_: sys.exit(7))
+signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
+signal.pause()
+"""
+
+
+def test_an_engine_that_has_just_been_started_hears_later_that_the_node_leaves() -> None:
+    held = frozenset({LEAVE_SIGNAL})
+    child = Child("engine", [sys.executable, "-c", LISTENS], {**os.environ}, (), held)
+    child.start()
+    child.signal(LEAVE_SIGNAL)
+    assert child.process is not None
+    assert child.process.wait(60) == 7
+    assert LEAVE_SIGNAL not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
 @pytest.mark.parametrize(("code", "grows"), [(1, True), (LOST_STORE_EXIT_CODE, False)])

@@ -82,6 +82,7 @@ class Connections:
 
     def wind_down(self) -> None:
         """Keep no connection behind the answers that it is owed, or else its next one."""
+        self._take_what_is_left()
         self.leaving = True
         for connection in self.guarded:
             connection.close_behind_answers()
@@ -89,6 +90,7 @@ class Connections:
     async def stop(self, grace_s: float) -> None:
         """Close idle connections at once, the others after their answers; cut what is left after
         ``grace_s``."""
+        self._take_what_is_left()
         self.leaving = self.stopping = True
         for connection in list(self.guarded):
             connection.shutdown()
@@ -101,3 +103,10 @@ class Connections:
         except TimeoutError:
             for connection in list(self.guarded):
                 connection.transport.abort()
+
+    def _take_what_is_left(self) -> None:
+        """Whose requests have been read is owed their answers, all of them: behind the first one
+        that is taken as ``leaving`` the connection ends."""
+        if not self.leaving:
+            for connection in list(self.guarded):
+                connection.take_left()

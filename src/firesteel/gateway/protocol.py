@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import select
 import struct
+import sys
 from collections import deque
 from enum import Enum, auto
 from socket import SO_LINGER, SOL_SOCKET
@@ -203,16 +204,19 @@ class GuardedProtocol(asyncio.Protocol):
         return incoming is not None and incoming.framing.length_bytes is not None
 
     def _take_piece(self) -> None:
-        left = self._left
-        self._left = left[_AT_A_TIME_BYTES:]
-        self._take(left[:_AT_A_TIME_BYTES])
+        self.take_left(_AT_A_TIME_BYTES)
         if self._left and not self._closed:
             self.loop.call_soon(self._take_piece)
         else:
             self.flow.resume_reading(TURN)
 
+    def take_left(self, most_bytes: int = sys.maxsize) -> None:
+        """Parse at once what was read and waits for its turn."""
+        left, self._left = self._left, self._left[most_bytes:]
+        self._take(left[:most_bytes])
+
     def _take(self, data: bytes) -> None:
-        if self._closed:
+        if self._closed or not data:
             return
         self._fed_bytes = self._received_bytes
         self._received_bytes += len(data)
@@ -547,15 +551,12 @@ class GuardedProtocol(asyncio.Protocol):
 
     def _reset(self) -> None:
         """Close, and drop what the system still has to send: it would go on trying for minutes."""
-        socket = self.transport.get_extra_info("socket")
-        socket.setsockopt(SOL_SOCKET, SO_LINGER, _AT_ONCE)
+        self.transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, _AT_ONCE)
         self.transport.abort()
 
     def shutdown(self) -> None:
         """The listener stops: close when idle, else after the last request that has come."""
-        left, self._left = self._left, b""
-        if left:
-            self._take(left)
+        self.take_left()
         if not self.close_behind_answers() and self._idle() and not self._readable():
             self._end(unread=False)
 
@@ -571,9 +572,8 @@ class GuardedProtocol(asyncio.Protocol):
 
     def _readable(self) -> bool:
         """Whether bytes wait in the socket: a request that has come is answered (P28)."""
-        socket = self.transport.get_extra_info("socket")
         poll = select.poll()
-        poll.register(socket.fileno(), select.POLLIN)
+        poll.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
         return bool(poll.poll(0))
 
 

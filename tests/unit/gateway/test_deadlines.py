@@ -11,6 +11,7 @@ from firesteel.gateway.app import Gateway
 from firesteel.gateway.deadlines import BodyPace, Deadlines
 from firesteel.gateway.rules import Rules
 from firesteel.gateway.server import Listener
+from firesteel.model.execution import Response
 from tests.support.memory_engine import OK, MemoryEngine
 from tests.support.raw_http import RawConnection, request
 from tests.unit.gateway.conftest import Served, bound_socket
@@ -148,3 +149,33 @@ async def test_a_listener_that_winds_down_takes_calls_and_keeps_no_connection_be
         assert served.listener.open_connections == 1
         served.listener.end_idle()
         assert await silent.rest() == b""
+
+
+@pytest.mark.parametrize("end", ["wind_down", "stop"])
+async def test_p28_requests_that_were_read_and_wait_for_their_turn_are_answered_at_the_end(
+    served: Served, end: str
+) -> None:
+    """What comes in one piece is parsed bit by bit."""
+    served.engine.publish({"name": "Ask", "trigger": {"request_response": True}})
+    stopping: list[asyncio.Task[None]] = []
+
+    async def stop() -> None:
+        await served.listener.stop(60.0)
+
+    def answer(_call: object) -> Response:
+        loop = asyncio.get_running_loop()
+        if len(served.engine.calls) == 1 and end == "stop":
+            stopping.append(loop.create_task(stop()))
+        elif len(served.engine.calls) == 1:
+            loop.call_soon(served.listener.wind_down)
+        return OK
+
+    served.engine.answer = answer
+    asked = request("POST", "/t37ed/Ask", b"1" * 10_000) * 6
+    async with await served.connect() as connection:
+        await connection.send(asked)
+        answers = [await connection.answer() for _ in range(6)]
+        assert [one.status for one in answers] == [200] * 6
+        if end == "stop":
+            assert await connection.rest() == b""
+    await asyncio.gather(*stopping)
