@@ -140,15 +140,20 @@ class ApiKeys:
         """Raises CallerError ``unknown_key``."""
         await self._catalog.delete_key(owner, label, actor)
 
+    async def last_entry(self) -> int:
+        """The number of the last entry of the audit log; 0 where it is empty."""
+        entries = await self._catalog.audit(AuditFilter(limit=1))
+        return entries[0].no if entries else 0
+
     async def last_actors(self, subject: str, labels: Sequence[str]) -> dict[str, str]:
         """By label, who did the last that the audit log tells of its key; labels of which it tells
         nothing are left out, but it may tell too much to be read whole: then somebody did.
         ``subject``: how it names the owner."""
-        wanted = AuditFilter(action="key", subject=subject, limit=_ENTRIES)
+        wanted = AuditFilter(action="key", exact_subject=subject, limit=_ENTRIES)
         last: dict[str, str] = {}
         entries = await self._catalog.audit(wanted)
         for entry in entries:
-            if entry.subject == subject and entry.action in _CHANGES:
+            if entry.action in _CHANGES:
                 for label in labels:
                     if _names(entry.detail, label):
                         last.setdefault(label, entry.actor)
@@ -195,10 +200,17 @@ class ApiKeys:
         return changes
 
     async def bring_in_line(
-        self, trigger_no: int, wanted: Sequence[WantedKey], *, prune: bool, actor: str
+        self,
+        trigger_no: int,
+        wanted: Sequence[WantedKey],
+        *,
+        prune: bool,
+        actor: str,
+        since: int | None = None,
     ) -> list[KeyChange]:
         """Make the trigger's keys those of its document, all at once; undeclared ones are kept
-        unless ``prune``."""
+        unless ``prune``. Raises CallerError ``changed_meanwhile`` where something is to be changed
+        and anybody else has changed keys since that entry of the audit log."""
         existing = await self.every(trigger_no)
         plan = self.plan(existing, wanted, prune=prune)
         held = {key.label: key for key in existing if key.replaced_at_us is None}
@@ -211,7 +223,8 @@ class ApiKeys:
             for label in labels["changed"]
         ]
         new = {label: self._new_row(trigger_no, asked[label]) for label in labels["added"]}
-        changes = KeyChanges(labels["removed"], changed, [row for row, _ in new.values()])
+        added = [row for row, _ in new.values()]
+        changes = KeyChanges(labels["removed"], changed, added, since)
         if changes.removed or changes.changed or changes.added:
             await self._catalog.change_keys(trigger_no, changes, actor)
         generated = {label: secret for label, (_, secret) in new.items() if not asked[label].secret}

@@ -26,10 +26,12 @@ log = structlog.get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class Held:
     """Before a publication: the trigger's keys, replaced ones too, and by name the consumers that
-    it is or will be granted to, with theirs."""
+    it is or will be granted to, with theirs. ``since``: the last entry of the audit log before all
+    that was looked at."""
 
     keys: list[ApiKey]
     consumers: dict[str, list[ApiKey]]
+    since: int
 
 
 class Beside:
@@ -43,6 +45,7 @@ class Beside:
         self, workspace: str, checked: Checked, current: PublishedIntegration | None
     ) -> Held:
         """What there is beside the document that is published now."""
+        since = await self._keys.last_entry()
         names = set(checked.consumers.values())
         own = []
         if current is not None:
@@ -51,7 +54,9 @@ class Beside:
         known = await self._consumers.known(workspace)
         there = {name: known[name] for name in sorted(names) if name in known}
         return Held(
-            own, {name: await self._keys.every(OfConsumer(no)) for name, no in there.items()}
+            own,
+            {name: await self._keys.every(OfConsumer(no)) for name, no in there.items()},
+            since,
         )
 
     async def as_others_left_it(
@@ -142,14 +147,24 @@ class Beside:
         )
 
     async def bring_in_line(
-        self, published: PublishedIntegration, checked: Checked, *, prune: bool, actor: str
+        self,
+        published: PublishedIntegration,
+        checked: Checked,
+        *,
+        prune: bool,
+        actor: str,
+        since: int | None,
     ) -> tuple[list[KeyChange], list[GrantChange]]:
-        """Make keys and grants those of the document; undeclared ones are kept unless ``prune``."""
+        """Make keys and grants those of the document; undeclared ones are kept unless ``prune``.
+        Raises CallerError ``changed_meanwhile`` where anybody else has changed what is to be
+        changed since that entry of the audit log; what has been done by then stays."""
         trigger_no = published.trigger_no
-        keys = await self._keys.bring_in_line(trigger_no, checked.keys, prune=prune, actor=actor)
+        keys = await self._keys.bring_in_line(
+            trigger_no, checked.keys, prune=prune, actor=actor, since=since
+        )
         names = list(checked.consumers.values())
         grants = await self._consumers.bring_in_line(
-            published.workspace, trigger_no, names, prune=prune, actor=actor
+            published.workspace, trigger_no, names, prune=prune, actor=actor, since=since
         )
         return keys, grants
 

@@ -68,11 +68,11 @@ class Consumers:
         """Who took the consumer's grant of the trigger back, or deleted the consumer, where that is
         the last that the audit log tells of the two; somebody, where it tells too much."""
         subject = f"{workspace}/consumers/{name}"
-        wanted = AuditFilter(action="consumer", subject=subject, limit=_ENTRIES)
+        wanted = AuditFilter(action="consumer", exact_subject=subject, limit=_ENTRIES)
         entries = await self._catalog.audit(wanted)
         for entry in entries:
             of_both = entry.detail == integration or entry.action == "consumer.delete"
-            if entry.subject == subject and of_both:
+            if of_both:
                 return None if entry.action == "consumer.grant" else entry.actor
         return "somebody" if len(entries) >= _ENTRIES else None
 
@@ -96,16 +96,23 @@ class Consumers:
         rest: GrantAct = "revoked" if prune else "undeclared"
         return changes + [GrantChange(name, rest) for name in held if name not in declared]
 
-    async def bring_in_line(
-        self, workspace: str, trigger_no: int, declared: Sequence[str], *, prune: bool, actor: str
+    async def bring_in_line(  # noqa: PLR0913  # all but three are named at the call
+        self,
+        workspace: str,
+        trigger_no: int,
+        declared: Sequence[str],
+        *,
+        prune: bool,
+        actor: str,
+        since: int | None = None,
     ) -> list[GrantChange]:
         """Make the trigger's grants those of its document; undeclared ones are kept unless
-        ``prune``."""
+        ``prune``. ``since``: as of ``ApiKeys.bring_in_line``."""
         plan = await self.plan(workspace, trigger_no, declared, prune=prune)
         wanted = [item.consumer for item in plan if item.act in ("granted", "made")]
         surplus = [item.consumer for item in plan if item.act == "revoked"]
         if wanted:
-            await self._catalog.grant(trigger_no, wanted, actor, make=True)
+            await self._catalog.grant(trigger_no, wanted, actor, make=True, since=since)
         if surplus:
             await self._catalog.revoke(trigger_no, surplus, actor)
         return plan

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from firesteel.store.catalog import ManagedBy, PublishedIntegration
     from firesteel.store.journal import Actor
 
+LOOKS = 5
+"""Of a start at what others have done to keys and grants, where they go on doing so meanwhile."""
+
 
 class Publisher:
     """Made by ``node``; used by the REST API and at start. Each act takes effect at once."""
@@ -101,6 +104,18 @@ class Publisher:
         Raises InvalidDocument; CallerError ``managed_by_files`` or ``managed_by_console`` where the
         other owns it, ``changed_meanwhile``, ``unknown_workspace``.
         """
+        for left in reversed(range(LOOKS if options.leave_others else 1)):
+            try:
+                return await self._publish_once(workspace, document, options=options, actor=actor)
+            except CallerError as error:
+                # Somebody was quicker than it was to be left as it is: looked at again.
+                if error.code != "changed_meanwhile" or not left:
+                    raise
+        raise AssertionError  # the last one returns or raises
+
+    async def _publish_once(
+        self, workspace: str, document: Any, *, options: PublishOptions, actor: Actor
+    ) -> Publication:
         await require_workspace(self._catalog, workspace)
         checked = await self.checker.check(workspace, document)
         current = await self._catalog.integration(workspace, checked.integration.name)
@@ -115,7 +130,10 @@ class Publisher:
         warnings = [*checked.warnings, *self._beside.warnings(checked, held)]
         checked = replace(checked, warnings=warnings)
         if not options.dry_run:
-            return await self._publish(workspace, checked, current, options=options, actor=actor)
+            since = held.since if options.leave_others else None
+            return await self._publish(
+                workspace, checked, current, options=options, actor=actor, since=since
+            )
         keys, grants = await self._beside.plan(
             workspace, checked, current, held, prune=options.prune
         )
@@ -171,7 +189,7 @@ class Publisher:
 
     # --- inside
 
-    async def _publish(
+    async def _publish(  # noqa: PLR0913  # all but three are named at the call
         self,
         workspace: str,
         checked: Checked,
@@ -179,6 +197,7 @@ class Publisher:
         *,
         options: PublishOptions,
         actor: Actor,
+        since: int | None,
     ) -> Publication:
         published, changed = current, False
         if current is None or options.draft_revision or _differs(checked, current, options):
@@ -195,7 +214,7 @@ class Publisher:
         foreseen = _foreseen(checked, current, options)
         if not options.keep_keys:
             keys, grants = await self._beside.bring_in_line(
-                published, checked, prune=options.prune, actor=actor.name
+                published, checked, prune=options.prune, actor=actor.name, since=since
             )
             foreseen = replace(foreseen, keys=keys, consumers=grants)
         await self._engine.refresh_routes()

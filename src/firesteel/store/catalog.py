@@ -87,11 +87,12 @@ class NewApiKey:
 @dataclass(frozen=True, slots=True)
 class KeyChanges:
     """What becomes of a trigger's keys at once: labels to remove, keys to change (by their label)
-    and to add."""
+    and to add. ``since``: as of ``Catalog.grant``."""
 
     removed: Sequence[str] = ()
     changed: Sequence[NewApiKey] = ()
     added: Sequence[NewApiKey] = ()
+    since: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,12 +199,13 @@ class AuditEntry:
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
     """All conditions that are given hold. ``action`` is one, such as ``key.add``, or a kind of
-    them, such as ``key``; ``subject`` is a part of the entry's. ``until_us`` is exclusive;
-    ``before_no``: the last number of the page before."""
+    them, such as ``key``; ``subject`` is a part of the entry's, ``exact_subject`` all of it.
+    ``until_us`` is exclusive; ``before_no``: the last number of the page before."""
 
     actor: str | None = None
     action: str | None = None
     subject: str | None = None
+    exact_subject: str | None = None
     from_us: int | None = None
     until_us: int | None = None
     before_no: int | None = None
@@ -415,11 +417,19 @@ class Catalog(Protocol):
         ...
 
     async def grant(
-        self, trigger_no: int, names: Sequence[str], actor: str, *, make: bool = False
+        self,
+        trigger_no: int,
+        names: Sequence[str],
+        actor: str,
+        *,
+        make: bool = False,
+        since: int | None = None,
     ) -> list[str]:
         """Let the keys of these consumers of its workspace open the trigger; those that they did
-        not open before. ``make``: a consumer that is not there is made, without keys. All or
-        nothing; ``secret_taken`` where the trigger has a secret of theirs for another name."""
+        not open before. ``make``: a consumer that is not there is made, without keys. ``since``:
+        a number of the audit log; ``changed_meanwhile`` where anybody else has changed one of them
+        since that entry. All or nothing; ``secret_taken`` where the trigger has a secret of theirs
+        for another name."""
         ...
 
     async def revoke(self, trigger_no: int, names: Sequence[str], actor: str) -> list[str]:

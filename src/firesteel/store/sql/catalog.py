@@ -299,11 +299,18 @@ class SqlCatalog:
         return await self._database.read(catalog_consumers.grants)
 
     async def grant(
-        self, trigger_no: int, names: Sequence[str], actor: str, *, make: bool = False
+        self,
+        trigger_no: int,
+        names: Sequence[str],
+        actor: str,
+        *,
+        make: bool = False,
+        since: int | None = None,
     ) -> list[str]:
-        return await self._changes.run(
-            actor, lambda change: catalog_consumers.grant(change, trigger_no, names, make=make)
+        work = partial(
+            catalog_consumers.grant, trigger_no=trigger_no, names=names, make=make, since=since
         )
+        return await self._changes.run(actor, work)
 
     async def revoke(self, trigger_no: int, names: Sequence[str], actor: str) -> list[str]:
         return await self._changes.run(

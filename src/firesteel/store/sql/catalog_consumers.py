@@ -17,6 +17,7 @@ from firesteel.store.schema import (
     integration,
     workspace,
 )
+from firesteel.store.sql.catalog_audit import refuse_changed_since
 from firesteel.store.sql.catalog_rows import Change, workspace_no
 from firesteel.store.sql.catalog_secrets import check_triggers
 from firesteel.store.sql.database import Connection
@@ -74,11 +75,15 @@ def remove(change: Change, workspace_name: str, name: str) -> None:
     change.note("consumer.delete", _subject(workspace_name, name))
 
 
-def grant(change: Change, trigger_no: int, names: Sequence[str], *, make: bool) -> list[str]:
-    """Raises CallerError ``unknown_integration``, ``unknown_consumer``, ``secret_taken``."""
+def grant(
+    change: Change, trigger_no: int, names: Sequence[str], *, make: bool, since: int | None
+) -> list[str]:
+    """Raises CallerError ``unknown_integration``, ``unknown_consumer``, ``secret_taken``,
+    ``changed_meanwhile``."""
     workspace_name, integration_name = _trigger(change.connection, trigger_no)
     granted = []
     for name in dict.fromkeys(names):
+        refuse_changed_since(change, since, "consumer", _subject(workspace_name, name))
         own = _found(change.connection, workspace_name, name)
         if own is None and make:
             own = add(change, workspace_name, name)

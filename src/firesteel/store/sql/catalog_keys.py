@@ -16,6 +16,7 @@ from firesteel.store.schema import (
     integration,
     workspace,
 )
+from firesteel.store.sql.catalog_audit import refuse_changed_since
 from firesteel.store.sql.catalog_rows import Change
 from firesteel.store.sql.catalog_secrets import check_one_consumer
 from firesteel.store.sql.database import Connection
@@ -67,7 +68,10 @@ def delete_key(change: Change, owner: KeyOwner, label: str) -> None:
 
 
 def change_keys(change: Change, trigger_no: int, changes: KeyChanges) -> None:
-    """Raises CallerError ``unknown_key``, ``label_taken``, ``secret_taken``."""
+    """Raises CallerError ``unknown_key``, ``label_taken``, ``secret_taken``,
+    ``changed_meanwhile``."""
+    subject = subject_of(change.connection, trigger_no)
+    refuse_changed_since(change, changes.since, "key", subject)
     for label in changes.removed:
         delete_key(change, trigger_no, label)
     for key in changes.changed:
