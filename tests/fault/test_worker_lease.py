@@ -34,7 +34,8 @@ def witness(what):
 @step
 async def first():
     witness("first")
-    await asyncio.sleep(0.05)
+    while not os.path.exists(os.environ["GO_ON"]):
+        await asyncio.sleep(0.01)
 
 @step
 async def second(): witness("second")
@@ -47,6 +48,9 @@ async def stubborn():
     except Exception:
         witness("caught")
     return "done"
+
+@workflow
+async def nothing(): return "done"
 """
 STEPS = [
     {"name": "one", "python": {"function": "flows:first"}},
@@ -54,14 +58,16 @@ STEPS = [
 ]
 BY_FUNCTION = {"name": "Orders", "workflow": {"python": "flows:stubborn"}}
 BY_STEPS = {"name": "Orders", "workflow": {"steps": STEPS}}
+NOTHING = {"name": "Nothing", "workflow": {"python": "flows:nothing"}}
 
 
 @contextlib.contextmanager
 def worker(folder: Path, *environment: tuple[str, str]) -> Iterator[EnginePeer]:
     (folder / "workflows").mkdir()
     (folder / "workflows" / "flows.py").write_text(WORKFLOWS)
-    own = {"WITNESS": str(folder / "witness"), **dict(environment)}
-    with EnginePeer.started(folder, own) as peer:
+    own = {"WITNESS": str(folder / "witness"), "GO_ON": str(folder / "go on")}
+    with EnginePeer.started(folder, {**own, **dict(environment)}) as peer:
+        peer.define(NOTHING, version_no=2)
         yield peer
 
 
@@ -74,16 +80,21 @@ def seen(folder: Path) -> list[str]:
 def stopped_past_its_lease(peer: EnginePeer, folder: Path, *, before_it_starts: bool) -> list[str]:
     """What starts after the worker was stopped, its lease has lapsed, and it goes on."""
     (folder / "witness").write_text("")
-    peer.send(frames.Lease(now_s() + LEASE_S))
+    (folder / "go on").unlink(missing_ok=True)
     if before_it_starts:
+        peer.send(frames.Lease(now_s() + LEASE_S))
         os.kill(peer.process.pid, signal.SIGSTOP)
         number = peer.run()
     else:
+        peer.send(frames.Lease(now_s() + 60))
         number = peer.run()
         wait_until(lambda: seen(folder))
+        peer.send(frames.Lease(now_s() + LEASE_S))
+        peer.outcome(peer.run(version_no=2))  # so it has read which lease holds now
         os.kill(peer.process.pid, signal.SIGSTOP)
     began = seen(folder)
     time.sleep(LEASE_S + 0.05)  # the lease itself is what is waited for
+    (folder / "go on").touch()
     os.kill(peer.process.pid, signal.SIGCONT)
     outcome = peer.outcome(number)
     started = [step for step in seen(folder)[len(began) :] if step != "caught"]
@@ -107,6 +118,7 @@ def test_p14_a_worker_that_slept_past_the_lease_starts_no_attempt_and_no_step(
 def test_a_worker_goes_on_when_the_lease_is_renewed(tmp_path: Path) -> None:
     with worker(tmp_path) as peer:
         peer.define(BY_FUNCTION)
+        (tmp_path / "go on").touch()
         peer.send(frames.Lease(now_s() - 1))
         failure = peer.outcome(peer.run()).failure
         peer.send(frames.Lease(now_s() + 60))
