@@ -22,7 +22,7 @@ from tests.support.processes import peak_memory_bytes
 HASTY = Path(__file__).parent / "hasty_deadlines"
 CLIENTS = {"quick": 2 * len(KINDS), "full": 2000, "soak": 2000}
 PATIENCE_S = {"quick": 90.0, "full": 60.0, "soak": 60.0}
-DEFECT_PATIENCE_S = 20.0
+DEFECT_PATIENCE_S = 12.0
 GONE_S = 35.0
 COST_S = 0.05
 CALLS_PER_S = 100.0
