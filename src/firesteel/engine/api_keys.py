@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import structlog
 
+from firesteel.engine.last_acts import last_acts
 from firesteel.errors import CallerError, OperatorError
 from firesteel.model.api_key import check_pasted, display_prefix, expiry_us, generated_key
 from firesteel.model.generated_secret import ENTROPY_BYTES
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from firesteel.store.catalog import ApiKey, Catalog, KeyOwner
 
 FAR_US = 1 << 62
-# Of the audit log, behind which somebody may have done anything.
-_ENTRIES = 10_000
 _CHANGES = ("key.add", "key.change", "key.delete", "key.rotate")
 
 log = structlog.get_logger(__name__)
@@ -149,15 +148,14 @@ class ApiKeys:
         """By label, who did the last that the audit log tells of its key; labels of which it tells
         nothing are left out, but it may tell too much to be read whole: then somebody did.
         ``subject``: how it names the owner."""
-        wanted = AuditFilter(action="key", exact_subject=subject, limit=_ENTRIES)
         last: dict[str, str] = {}
-        entries = await self._catalog.audit(wanted)
+        entries, more = await last_acts(self._catalog, "key", subject)
         for entry in entries:
             if entry.action in _CHANGES:
                 for label in labels:
                     if _names(entry.detail, label):
                         last.setdefault(label, entry.actor)
-        somebody = dict.fromkeys(labels, "somebody") if len(entries) >= _ENTRIES else {}
+        somebody = dict.fromkeys(labels, "somebody") if more else {}
         return {**somebody, **last}
 
     async def reveal(self, owner: KeyOwner, label: str, *, subject: str, actor: str) -> str:

@@ -11,17 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from firesteel.engine.connection_publishing import require_workspace
+from firesteel.engine.last_acts import last_acts
 from firesteel.errors import CallerError
 from firesteel.model.api_key import check_consumer_name
-from firesteel.store.catalog import AuditFilter
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from firesteel.store.catalog import Catalog, Consumer
-
-# Of the audit log, behind which somebody may have done anything.
-_ENTRIES = 10_000
 
 GrantAct = Literal["granted", "made", "kept", "revoked", "undeclared"]
 
@@ -68,13 +65,12 @@ class Consumers:
         """Who took the consumer's grant of the trigger back, or deleted the consumer, where that is
         the last that the audit log tells of the two; somebody, where it tells too much."""
         subject = f"{workspace}/consumers/{name}"
-        wanted = AuditFilter(action="consumer", exact_subject=subject, limit=_ENTRIES)
-        entries = await self._catalog.audit(wanted)
+        entries, more = await last_acts(self._catalog, "consumer", subject)
         for entry in entries:
             of_both = entry.detail == integration or entry.action == "consumer.delete"
             if of_both:
                 return None if entry.action == "consumer.grant" else entry.actor
-        return "somebody" if len(entries) >= _ENTRIES else None
+        return "somebody" if more else None
 
     async def add(self, workspace: str, name: str, actor: str) -> Consumer:
         """Raises CallerError ``name_taken``, ``name_invalid``."""
