@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 
 import psycopg
+import pytest
 
+from firesteel.errors import StoreUnavailable
 from firesteel.store.postgresql.store import PostgresqlStore
-from tests.contract.nodes.conftest import OpenNode
+from tests.contract.nodes.conftest import OpenNode, until
 
 Nodes = tuple[PostgresqlStore, PostgresqlStore]
 US = 1_000_000
@@ -57,6 +59,23 @@ async def test_a_node_that_stops_in_order_after_its_lease_has_lapsed_is_not_down
 ) -> None:
     a, b = await open_node("a"), await open_node("b")
     lapse(store_url, "b")
+    await b.close()
+    assert await down(a) == {"a": False}
+
+
+@pytest.mark.parametrize("knows", [True, False])
+async def test_so_is_one_that_stops_in_order_after_another_has_ended_its_session(
+    open_node: OpenNode, store_url: str, *, knows: bool
+) -> None:
+    """Whether or not it has come to know of that."""
+    a, b = await open_node("a"), await open_node("b")
+    lapse(store_url, "b")
+    run(store_url, "UPDATE session SET ended_at_us = lease_until_us + 1 WHERE node = 'b'")
+    assert await down(a) == {"a": False, "b": True}
+    if knows:
+        with pytest.raises(StoreUnavailable):
+            await b.journal.renew()
+        await until(lambda: b.journal.lost)
     await b.close()
     assert await down(a) == {"a": False}
 

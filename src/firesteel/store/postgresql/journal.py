@@ -74,6 +74,11 @@ class PostgresqlJournal(LedgerJournal):
     def holds_until_s(self) -> float:
         return self.writer.holds_until_s
 
+    @property
+    def lost(self) -> bool:
+        """Whether another node has taken over, so that the session could not be ended in order."""
+        return self.writer.lost
+
     def unsafe(self) -> str:
         return self.writer.unsafe
 

@@ -24,6 +24,11 @@ SELECT node, lease_until_us, ended_at_us IS NULL, started_at_us FROM (
     FROM session WHERE node <> '' ORDER BY node, no DESC
 ) AS last WHERE ended_at_us IS NULL OR ended_at_us > lease_until_us ORDER BY node
 """
+# As if the session had been ended by itself, where another node has done that.
+_STOPPED = """
+UPDATE session SET lease_until_us = greatest(lease_until_us, ended_at_us)
+WHERE ended_at_us IS NOT NULL AND no = (SELECT max(no) FROM session WHERE node = ?::TEXT)
+"""
 _NOTE = """
 INSERT INTO setting (name, value) VALUES (?::TEXT, ?::TEXT)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value
@@ -62,6 +67,15 @@ class PostgresqlNodes:
 
     async def seen(self) -> list[SeenNode]:
         return await self._database.read(_seen)
+
+    async def stopped(self) -> None:
+        """This node stops in order, though its session was ended by another one: it is not to be
+        taken for down. Raises StoreUnavailable and OutcomeUnknown."""
+
+        def work(connection: Connection) -> None:
+            connection.execute(_STOPPED, (self._node,))
+
+        await self._database.write(work)
 
     async def note(self, said: Purging) -> None:
         text = msgspec.json.encode(said).decode()

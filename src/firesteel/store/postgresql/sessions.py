@@ -68,10 +68,11 @@ _RENEW: Final = f"""
 UPDATE session SET lease_until_us = ?::BIGINT WHERE no = ?::BIGINT AND ended_at_us IS NULL
 RETURNING {SWITCHED_OFF}
 """  # noqa: S608  # a constant of ours
-# In order, also where its lease had lapsed and nobody else has ended it.
+# In order, also where its lease had lapsed, and another node has ended it.
 _END: Final = """
-UPDATE session SET ended_at_us = ?::BIGINT, lease_until_us = greatest(lease_until_us, ?::BIGINT)
-WHERE no = ?::BIGINT AND ended_at_us IS NULL
+UPDATE session SET ended_at_us = coalesce(ended_at_us, ?::BIGINT),
+    lease_until_us = greatest(lease_until_us, coalesce(ended_at_us, ?::BIGINT))
+WHERE no = ?::BIGINT
 """
 _RESUME: Final = """
 SELECT last_no, ended_at_us IS NULL FROM session WHERE no = ?::BIGINT FOR UPDATE

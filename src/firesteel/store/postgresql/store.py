@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from firesteel.errors import StoreUnavailable
+from firesteel.errors import OutcomeUnknown, StoreUnavailable
 from firesteel.store.migrations.postgresql import migrate
 from firesteel.store.postgresql.bulletin import PostgresqlBulletin
 from firesteel.store.postgresql.connection import Address
@@ -83,6 +83,9 @@ class PostgresqlStore:
     async def close(self) -> None:
         """Do what was begun, end the session, let go of the database. Safe to repeat."""
         await self.journal.close()
+        if self.journal.lost:
+            with contextlib.suppress(StoreUnavailable, OutcomeUnknown):
+                await self.nodes.stopped()
         await self._ground.close()
 
 

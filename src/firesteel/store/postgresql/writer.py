@@ -138,6 +138,11 @@ class Writer:
             await asyncio.to_thread(thread.join)
 
     @property
+    def lost(self) -> bool:
+        """Whether another node has ended the session."""
+        return self._lost is not None
+
+    @property
     def waiting(self) -> int:
         """Commands that are not done yet."""
         return self._open
