@@ -42,10 +42,13 @@ TOO_LONG = "took too long"
 class MutantProcess:
     """A process in which tests are played; ``folder`` is its own, for all temporary files."""
 
-    def __init__(self, mutant: Mutant, tests: Sequence[str], allowed_s: float) -> None:
+    def __init__(
+        self, mutant: Mutant, tests: Sequence[str], *, allowed_s: float, idle_s: float
+    ) -> None:
         self.mutant = mutant
         self.tests = tests
         self._allowed_s = allowed_s
+        self._idle_s = idle_s
 
     def started(self, pid: int, folder: Path) -> None:
         """It runs from now on."""
@@ -64,7 +67,7 @@ class MutantProcess:
             self._end()
             return True
         took_s = time.monotonic() - self._began
-        if took_s > self._allowed_s or self._idleness.seconds() > IDLE_S:
+        if took_s > self._allowed_s or self._idleness.seconds() > self._idle_s:
             self._late = True
             self._end()
         return False
@@ -206,7 +209,12 @@ class Player:
         items = self._that_reach(file, mutant)
         unchanged_s = sum(self._seconds[item.nodeid] for item in items)
         allowed_s = self._patience * min(SHORTEST_S + 3 * unchanged_s, LONGEST_S)
-        process = MutantProcess(mutant, [item.nodeid for item in items], allowed_s)
+        process = MutantProcess(
+            mutant,
+            [item.nodeid for item in items],
+            allowed_s=allowed_s,
+            idle_s=self._patience * IDLE_S,
+        )
         pid, folder = self._fork()
         process.started(pid, folder)
         if not pid:

@@ -14,28 +14,32 @@ a line a mutant, and is not played again while the function is the same.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from firesteel.store.migrations.postgresql import migrate
+from firesteel.store.postgresql.connection import Address
 from scripts.mutant_process import TOO_LONG, MutantProcess, Player
 from scripts.mutations import Mutant, mutants
+from tests.support.postgres import Postgres
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "firesteel"
 FOUND = ROOT / "build" / "mutants.jsonl"
-OPTIONS = [
-    *("-x", "-qq", "-s", "-p", "no:cacheprovider"),
-    *("-k", "not test_the_machine_finds and not postgresql"),
-]
+OPTIONS = ("-x", "-qq", "-s", "-p", "no:cacheprovider")
+ON_SQLITE = "not test_the_machine_finds and not postgresql"
 """Without the tests of planted defects, which would call any other defect found, and on SQLite,
 which is the quicker store."""
+ON_POSTGRESQL = "not sqlite"
 STORE = [
     *("tests/contract/test_journal.py", "tests/contract/test_journal_acts.py"),
     *("tests/contract/test_journal_keys.py", "tests/contract/test_journal_bounds.py"),
@@ -87,7 +91,15 @@ CALLS = [
         "held_bodies",
         "long_bodies",
         "signatures",
+        "tokens",
     )
+]
+POSTGRESQL = [
+    *(f"tests/contract/test_journal{part}.py" for part in ("", "_acts", "_keys", "_bounds")),
+    *(f"tests/contract/test_journal_{part}.py" for part in ("after_acts", "bodies", "lanes")),
+    *(f"tests/contract/test_journal_{part}.py" for part in ("restart", "retries")),
+    *("tests/contract/test_edited_replays.py", "tests/contract/test_lane_length.py"),
+    *("tests/contract/nodes/test_counts.py", "tests/contract/nodes/test_journal_on_nodes.py"),
 ]
 STORE_MODULES = (
     *(f"ledger/{name}" for name in ("acts", "appends", "claims", "mirror", "outcomes")),
@@ -101,6 +113,7 @@ MODULES = {
         f"engine/{name}.py": ENGINE
         for name in ("calls", "engine", "dispatch", "waiters", "commits")
     },
+    **{f"store/postgresql/{name}.py": POSTGRESQL for name in ("acts", "appends", "claims")},
     "gateway/admission.py": GATEWAY,
     **{f"gateway/{name}.py": CALLS for name in ("caller", "keys")},
 }
@@ -193,6 +206,8 @@ class Module:
 
     def _note(self, process: MutantProcess) -> dict[str, Any]:
         result = process.result()
+        if Postgres.shared is not None:
+            Postgres.shared.tidy()
         self.found.add(process.mutant, result)
         what = "killed  " if result["killed"] else "SURVIVED"
         print(
@@ -230,10 +245,29 @@ def _play(group: list[Module], tests: list[str], patience: float) -> bool:
 
     files = {module.name: SOURCE / module.path for module in group}
     player = Player(files, play, patience)
-    pytest.main([*OPTIONS, *tests], [player])
+    with contextlib.ExitStack() as stack:
+        which = ON_SQLITE
+        if tests is POSTGRESQL:
+            stack.enter_context(_server())
+            which = ON_POSTGRESQL
+        pytest.main([*OPTIONS, "-k", which, *tests], [player])
     if player.failed:
         print(f"the tests fail without a mutant: {player.failed}", flush=True)
     return not player.failed
+
+
+@contextlib.contextmanager
+def _server() -> Iterator[None]:
+    """For the tests of all mutants, which are played one at a time and leave databases behind."""
+    with Postgres.started() as server, server.database() as url:
+        migrate(Address(url))
+        server.template = url.rpartition("/")[2]
+        Postgres.shared = server
+        try:
+            yield
+        finally:
+            Postgres.shared = None
+            server.tidy()
 
 
 def main() -> int:
@@ -253,7 +287,7 @@ def main() -> int:
     chosen = Chosen(given.sample, until, kinds, given.at_once)
     os.chdir(ROOT)
     modules = [Module(path, chosen) for path in given.modules or MODULES]
-    for tests in (STORE, ENGINE, GATEWAY, CALLS):
+    for tests in (STORE, POSTGRESQL, ENGINE, GATEWAY, CALLS):
         group = [one for one in modules if MODULES[one.path] is tests and not one.done]
         in_time = time.monotonic() < chosen.until
         if group and in_time and not _play(group, tests, given.patience):

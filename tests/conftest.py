@@ -71,7 +71,11 @@ def size(request: pytest.FixtureRequest) -> Size:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """A running PostgreSQL server of this test process's own; see tests/support/postgres.py."""
+    """A running PostgreSQL server of this test process's own, or of the one that it was forked off;
+    see tests/support/postgres.py."""
+    if Postgres.shared is not None:
+        yield Postgres.shared
+        return
     with Postgres.started() as server:
         yield server
 
@@ -86,6 +90,9 @@ def postgres_url(postgres: Postgres, request: pytest.FixtureRequest) -> Iterator
 @pytest.fixture(scope="session")
 def migrated_database(postgres: Postgres) -> Iterator[str]:
     """The name of a database with a store's tables, from which others are copied."""
+    if postgres.template:
+        yield postgres.template
+        return
     with postgres.database() as url:
         migrate(Address(url))
         yield url.rpartition("/")[2]

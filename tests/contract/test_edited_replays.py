@@ -24,6 +24,15 @@ async def test_an_edited_replay_runs_on_what_the_person_gave(shop: Shop) -> None
     assert (claim.message.id, claim.message.sequence) == (failed.message_id, failed.sequence)
 
 
+async def test_a_request_that_a_person_has_edited_runs_with_the_body_that_was_received(
+    shop: Shop,
+) -> None:
+    failed = await shop.done(State.FAILED, body=b"received")
+    claim = shop.claims[await shop.replay(failed.execution_no, Edit(request=b"edited"))]
+    assert (claim.message.request, claim.message.body) == (b"edited", b"received")
+    assert claim.given_input == b""
+
+
 async def test_a_long_body_that_a_person_gave_is_left_in_the_store_like_any_other(
     shop: Shop,
 ) -> None:

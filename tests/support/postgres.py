@@ -98,14 +98,17 @@ def _free_port() -> int:
 class Postgres:
     """One server. ``kill`` and ``start`` let a test take it away and bring it back, same port.
     ``chosen``: the folder of the programs that all servers of this run are made with, where they
-    are not the wheel's (``pytest --postgres``)."""
+    are not the wheel's (``pytest --postgres``). ``shared``: one that processes which are forked off
+    this one use, each after the other; ``template``: its database with a store's tables."""
 
     chosen: ClassVar[Path | None] = None
+    shared: ClassVar[Postgres | None] = None
     base: Path
     programs: Path
     user: int
     password: str
     port: int = 0
+    template: str = ""
     also: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     log: deque[str] = field(default_factory=lambda: deque(maxlen=200))
@@ -281,3 +284,13 @@ class Postgres:
             yield self.url(name)
         finally:
             self._administer(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def tidy(self) -> None:
+        """Drop the databases that test processes have left behind."""
+        found = "SELECT datname FROM pg_database WHERE datname LIKE 'test_%'"
+        plain = self.url().replace("+psycopg", "")
+        with psycopg.connect(plain, autocommit=True) as connection:
+            names = [name for (name,) in connection.execute(found).fetchall()]
+        for name in names:
+            if name != self.template:
+                self._administer(f"DROP DATABASE {name} WITH (FORCE)")

@@ -59,6 +59,17 @@ async def test_a_watcher_is_told_of_acceptance_attempt_retry_and_end(node: Atten
     assert replay in await numbers(node, listener)
 
 
+async def test_a_watcher_is_told_that_what_has_waited_runs(node: AttendedEngine) -> None:
+    node.dispatcher.capacity(0)
+    accepted = await node.accepted()
+    await node.dispatcher.flush()
+    listener = node.engine.feed.listen(every)
+    node.dispatcher.capacity(1)
+    work = await node.pool.next()
+    assert (await told(listener)).numbers == {accepted.execution_no}
+    node.end(work)
+
+
 async def test_a_pause_lets_watchers_load_their_list_anew(node: AttendedEngine) -> None:
     trigger_no = (await node.store.catalog.integrations("test"))[0].trigger_no
     listener = node.engine.feed.listen(every)

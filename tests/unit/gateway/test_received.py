@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from firesteel.engine.calls import BodyKeys
+from firesteel.gateway.keys import LOOP_LIMIT_BYTES
 from firesteel.model.execution import InputFault
 from tests.support.raw_http import request
 from tests.unit.gateway.conftest import KEY, Served
@@ -144,6 +145,25 @@ async def test_search_values_are_read_where_they_are(served: Served) -> None:
         (("order_no", "7"), ("event", "e")),
         (),
     ]
+
+
+async def test_p27_a_body_goes_to_a_worker_from_the_first_byte_over_the_loops_limit(
+    served: Served,
+) -> None:
+    served.engine.publish({"name": "Big", "search": {"no": "body.no"}})
+    limit = b'{"no": 7, "x": "' + b"y" * (LOOP_LIMIT_BYTES - 18) + b'"}'
+    assert len(limit) == LOOP_LIMIT_BYTES
+    for body in (limit, limit + b" "):
+        await served.call("POST", "/t37ed/Big", body, content_type="application/json")
+    assert [len(body) for body, _ in served.engine.big_bodies] == [LOOP_LIMIT_BYTES + 1]
+    assert served.engine.calls[0].search == (("no", "7"),)
+
+
+async def test_where_duplicates_are_not_looked_for_a_key_names_nothing(served: Served) -> None:
+    served.engine.publish({"name": "Never", "trigger": {"idempotency": False}})
+    for _ in range(2):
+        await served.call("POST", "/t37ed/Never", b"", idempotency_key="k")
+    assert [call.idempotency_key for call in served.engine.calls] == [None, None]
 
 
 async def test_a_big_body_is_read_by_a_worker_and_a_bigger_one_has_no_keys(served: Served) -> None:
