@@ -16,11 +16,16 @@ PROMISES := tests/fault $(wildcard tests/end_to_end/test_promises_*.py) \
             $(addprefix tests/end_to_end/,test_stop.py test_worker_faults.py worker several_nodes) \
             tests/property/test_body_bytes.py $(wildcard tests/property/test_journal_model*.py)
 
+COMPILED := $(wildcard tests/end_to_end/test_public_port_*.py tests/end_to_end/test_promises_*.py) \
+            $(addprefix tests/end_to_end/,test_compiled.py test_stop.py test_worker_faults.py) \
+            $(addprefix tests/end_to_end/,test_limits.py test_logs.py test_http_corpus.py) \
+            $(wildcard tests/unit/gateway)
+
 export PYTHON
 # A test starts hundreds of processes; each would compile all their code anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo demo-cluster demo-clean cluster-kills check lint test screenshots reference docs docs-serve test-faults bench fuzz soak lock audit build clean
+.PHONY: help setup demo demo-cluster demo-clean cluster-kills check lint test screenshots reference docs docs-serve test-faults bench fuzz soak lock audit build compiled test-compiled clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -107,6 +112,16 @@ audit: $(VENV)/.dev ## look all locked packages up in the databases of vulnerabi
 build: $(VENV)/.dev ## build wheel, source distribution and SBOM into dist/
 	$(BIN)/python -m build --no-isolation
 	$(BIN)/python -m scripts.sbom dist/firesteel.cdx.json
+
+compiled: $(VENV)/.dev ## build a wheel with compiled modules, for this Python and platform
+	rm -f dist/firesteel-*-cp*.whl
+	COMPILE_FIRESTEEL=1 $(BIN)/python -m build --no-isolation --wheel
+
+# What is on PYTHONPATH goes before the sources that .venv points to.
+test-compiled: compiled ## every end-to-end test of calls, on compiled modules
+	rm -rf build/compiled
+	$(BIN)/python -m zipfile -e dist/firesteel-*-cp*.whl build/compiled
+	PYTHONPATH=$(CURDIR)/build/compiled $(PYTEST) -n auto --dist loadfile $(COMPILED)
 
 clean: ## remove .venv, caches and what was built
 	rm -rf $(VENV) build dist frontend/node_modules src/firesteel/admin/console/static

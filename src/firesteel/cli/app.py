@@ -135,8 +135,18 @@ def _print_version(wanted: bool) -> None:
     if wanted:
         from firesteel.release import release
 
-        print(f"firesteel {release()} (Python {sys.version.split()[0]})")
+        built = ", compiled" if _is_compiled() else ""
+        print(f"firesteel {release()} (Python {sys.version.split()[0]}{built})")
         raise typer.Exit
+
+
+def _is_compiled() -> bool:
+    """Whether this installation holds compiled modules (decision 0079); imports none of them."""
+    from importlib.machinery import ExtensionFileLoader
+    from importlib.util import find_spec
+
+    found = find_spec("firesteel.gateway.protocol")
+    return found is not None and isinstance(found.loader, ExtensionFileLoader)
 
 
 def _version_option(

@@ -61,10 +61,11 @@ class Listener(Protocol):
         ...
 
 
-class Link(asyncio.Protocol):
-    """A worker. It takes attempts once it said Hello with the right token. Frames sent within one
-    turn of the loop leave in one write. ``killed``: for an attempt that did not end in time.
-    ``importing``: how many Imports are not answered yet; ``ready`` for attempts after the first."""
+class Link:
+    """A worker; asyncio's Protocol by its methods (decision 0079). It takes attempts once it said
+    Hello with the right token. Frames sent within one turn of the loop leave in one write.
+    ``killed``: for an attempt that did not end in time. ``importing``: how many Imports are not
+    answered yet; ``ready`` for attempts after the first."""
 
     def __init__(self, listener: Listener, token: str) -> None:
         self._listener = listener
@@ -114,6 +115,9 @@ class Link(asyncio.Protocol):
             self.gone.set_result(None)
         if self.pid:
             self._listener.left(self)
+
+    def eof_received(self) -> None:
+        """The worker sends no more: it has ended."""
 
     def pause_writing(self) -> None:
         """The worker has still to take much of what was sent."""

@@ -17,19 +17,16 @@ import os
 import signal
 import socket
 from collections import deque
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, cast
 
-from firesteel.engine.link import Link, Running
+from firesteel.engine.link import Definition, Link, Running
 from firesteel.engine.long_bodies import without_body
 from firesteel.model import frames
 from firesteel.model.execution import Failure
-from firesteel.store.journal import LEFT_FROM_BYTES
+from firesteel.store.journal import LEFT_FROM_BYTES, Claim
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from firesteel.engine.link import Definition
-    from firesteel.store.journal import Claim
 
 DEADLINE_GRACE_S = 1.0
 NEIGHBOUR_GRACE_S = 5.0
@@ -117,7 +114,7 @@ class Pool:
     async def start(self, bound: socket.socket) -> None:
         """Take workers from a bound Unix socket."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_unix_server(lambda: Link(self, self._token), sock=bound)
+        self._server = await loop.create_unix_server(self._new_link, sock=bound)
         self._sweeper = loop.create_task(self._sweep(), name="pool-sweep")
 
     async def stop(self) -> None:
@@ -314,6 +311,9 @@ class Pool:
             self._attempts.asked(link, frame)
 
     # inside
+
+    def _new_link(self) -> asyncio.Protocol:
+        return cast("asyncio.Protocol", Link(self, self._token))
 
     def _imported(self, link: Link) -> None:
         link.importing -= 1

@@ -21,7 +21,7 @@ import sys
 from collections import deque
 from enum import Enum, auto
 from socket import SO_LINGER, SOL_SOCKET
-from typing import TYPE_CHECKING, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 import httptools
 
@@ -85,8 +85,8 @@ class _Closed(Exception):
     """The connection was closed behind a request whose bytes are still being parsed."""
 
 
-class GuardedProtocol(asyncio.Protocol):
-    """One connection. ``state`` is what the listener's connections share."""
+class GuardedProtocol:
+    """One connection; asyncio's Protocol by its methods. ``state``: what the listener's share."""
 
     transport: asyncio.Transport
     flow: Flow
@@ -153,7 +153,7 @@ class GuardedProtocol(asyncio.Protocol):
         """Whoever waits for an answer here does so no more."""
         self._reading = _CLOSED
         # It holds this connection too, which would wait for the collector with thousands of others.
-        del self._parser
+        self._parser = cast("httptools.HttpRequestParser", None)
         self._pipeline.clear()
         active, self._active = self._active, None
         if active is not None and not active.answered:
@@ -383,7 +383,7 @@ class GuardedProtocol(asyncio.Protocol):
             raw_path, _, query = self.url.partition(b"?")
             return raw_path, query
         try:
-            parsed = httptools.parse_url(self.url)
+            parsed: Any = httptools.parse_url(self.url)  # what is not there is None
         except httptools.HttpParserInvalidURLError:
             raise Refused("bad_request", "The request target is not valid.") from None
         if parsed.fragment:

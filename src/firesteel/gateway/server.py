@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from socket import SHUT_RDWR
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from firesteel.gateway.connections import Connections
 from firesteel.gateway.deadlines import SWEEP_S
@@ -133,8 +133,8 @@ class Listener:
         if self._tls is not None:
             await self._tls.stop_watching()
 
-    def _new_connection(self) -> GuardedProtocol:
-        return GuardedProtocol(self._connections)
+    def _new_connection(self) -> asyncio.Protocol:
+        return cast("asyncio.Protocol", GuardedProtocol(self._connections))
 
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()

@@ -10,23 +10,21 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 from urllib.parse import quote, unquote_to_bytes
 
+from firesteel.engine.route import Route, Routes
 from firesteel.gateway.admission import Admission, Means, make_admission
 from firesteel.gateway.cross_origin import CrossOrigin
 from firesteel.gateway.handshakes import Handshakes
+from firesteel.gateway.held_bodies import TriggerBodies
 from firesteel.gateway.keys import KeyPlan
 from firesteel.gateway.rate_limit import policy_of
 from firesteel.gateway.refused_call import CallRefused
+from firesteel.model.integration import RateLimit
 from firesteel.model.problem import Problem
 from firesteel.model.redaction.redaction import Redaction
-
-if TYPE_CHECKING:
-    from firesteel.engine.route import Route, Routes
-    from firesteel.gateway.held_bodies import TriggerBodies
-    from firesteel.model.integration import RateLimit
-    from firesteel.shares import Share
+from firesteel.shares import Share
 
 HEALTH_PATH: Final = b"/-/health"
 # Escapes write one path in many ways; the table of those seen is emptied past this.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from socket import SHUT_RDWR
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import structlog
 
@@ -88,7 +88,7 @@ class _Handshake:
         # Of ssl too: it is no client of ours, has gone, or is too slow.
         with contextlib.suppress(OSError):
             await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: self._guarded,
+                lambda: cast("asyncio.Protocol", self._guarded),
                 self._accepted,
                 ssl=context,
                 ssl_handshake_timeout=deadlines.handshake_s,
