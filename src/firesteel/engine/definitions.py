@@ -22,10 +22,12 @@ LIMIT = 1000
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A version with the figures by which its attempts are run and retried."""
+    """A version with the figures by which its attempts are run and retried. Of its document only
+    the text that workers get is kept: as a model it is ten times as long, and after a year of
+    publications there are many."""
 
     definition: Definition
-    integration: Integration
+    name: str
     version: int
     retry: Retry
     timeout_s: float
@@ -55,17 +57,17 @@ class Definitions:
         self._plans.move_to_end(version_no)
         return plan
 
-    def add(self, version: Version) -> Plan:
-        """Keep a version that was just read or published."""
-        plan = _plan(version)
+    def add(self, version: Version, integration: Integration | None = None) -> Plan:
+        """Keep a version that was just read or published; ``integration``: its document, where
+        it has been read already."""
+        plan = _plan(version, integration or parse_document(version.document))
         self._plans[version.version_no] = plan
         if len(self._plans) > LIMIT:
             self._plans.popitem(last=False)
         return plan
 
 
-def _plan(version: Version) -> Plan:
-    integration = parse_document(version.document)
+def _plan(version: Version, integration: Integration) -> Plan:
     workflow = integration.workflow
     return Plan(
         definition=Definition(
@@ -74,7 +76,7 @@ def _plan(version: Version) -> Plan:
             version.workspace,
             json.dumps(version.document, ensure_ascii=False).encode(),
         ),
-        integration=integration,
+        name=integration.name,
         version=version.version,
         retry=workflow.retry if workflow else Retry(),
         timeout_s=attempt_timeout_s(integration),

@@ -56,7 +56,7 @@ def ids(claim: Claim, plan: Plan | None) -> dict[str, Any]:
     }
     if plan is not None:
         found["workspace"] = plan.definition.workspace
-        found["integration"] = plan.integration.name
+        found["integration"] = plan.name
     return found
 
 

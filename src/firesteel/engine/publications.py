@@ -12,7 +12,7 @@ from firesteel.engine.api_keys import current_digest
 from firesteel.engine.route import Route, RouteKey, Routes, compile_route
 from firesteel.engine.trigger_secrets import needs_secrets, resolved_secrets
 from firesteel.model.authentication import claim_names_consumer
-from firesteel.model.document import InvalidDocument
+from firesteel.model.document import InvalidDocument, parse_document
 from firesteel.model.held_keys import asks_for_keys
 from firesteel.model.named_functions import named_functions
 from firesteel.store.catalog import Version
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from firesteel.engine.definitions import Definitions, Plan
     from firesteel.engine.keyring import Keyring, Ring
+    from firesteel.model.integration import Integration
     from firesteel.store.catalog import ApiKey, Catalog, Consumer, PublishedIntegration
 
     Lookup = Callable[[str], Awaitable[Callable[[str], str | None]]]
@@ -128,21 +129,20 @@ class Publications:
         known = self._named.get(item.version_no)
         return [name for _, name in named_functions(item.document)] if known is None else known
 
-    def _plan(self, item: PublishedIntegration) -> Plan:
+    def _plan(self, item: PublishedIntegration, integration: Integration | None = None) -> Plan:
         known = self._definitions.known(item.version_no)
         if known is not None:
             return known
-        return self._definitions.add(
-            Version(
-                item.version_no,
-                item.version,
-                item.trigger_no,
-                item.workspace,
-                item.published_at_us,
-                item.published_by,
-                item.document,
-            )
+        version = Version(
+            item.version_no,
+            item.version,
+            item.trigger_no,
+            item.workspace,
+            item.published_at_us,
+            item.published_by,
+            item.document,
         )
+        return self._definitions.add(version, integration)
 
     def _route(self, item: PublishedIntegration, beside: BesideVersion) -> Route:
         old = self._compiled.get(item.trigger_no)
@@ -154,8 +154,12 @@ class Publications:
             and BesideVersion(old.keys, old.secrets, old.consumers) == beside
         ):
             return old
+        integration = (
+            old.integration if old is not None and same_version else parse_document(item.document)
+        )
+        self._plan(item, integration)
         route = compile_route(
-            self._plan(item).integration,
+            integration,
             numbers=(item.trigger_no, item.version_no, item.version),
             workspace=item.workspace,
             enabled=item.enabled,
