@@ -4,6 +4,10 @@ A process that is killed begins anew, so its memory is compared only with itself
 median of the slopes of all pairs of samples *within one life* (Theil 1950, Sen 1968; over groups as
 in Hirsch, Slack and Smith 1982, "Techniques of trend analysis for monthly water quality data"): a
 peak, such as a back-up that runs, does not move it. Its interval says how far chance could.
+
+What fills in steps, such as the memory of one more thread, is much an hour when it is seen for ten
+minutes. So whoever has watched for less than an hour says *grows* only where as much has come in
+that time as an hour allows.
 """
 
 from __future__ import annotations
@@ -26,18 +30,21 @@ Z = 1.96
 
 @dataclass(frozen=True, slots=True)
 class Slope:
-    """An hour's growth: of all lives together, with the least and the most that chance allows."""
+    """An hour's growth: of all lives together, with the least and the most that chance allows;
+    ``hours``: how long the longest of them was watched."""
 
     per_hour: float
     least: float
     most: float
     lives: int
     samples: int
+    hours: float
 
-    def verdict(self, bound: float) -> Verdict:
-        """Against the growth of an hour that is allowed: ``grows`` where surely more, ``flat``
-        where surely not; between them the samples are too few to tell."""
-        if self.least > bound:
+    def verdict(self, bound: float, told_h: float = 1.0) -> Verdict:
+        """Against the growth of an hour that is allowed: ``grows`` where surely more, and more than
+        is allowed in ``told_h`` where it was watched for less; ``flat`` where surely not; between
+        them the samples are too few to tell."""
+        if self.least > bound * max(1.0, told_h / self.hours):
             return "grows"
         return "flat" if self.most <= bound else "not told"
 
@@ -62,6 +69,7 @@ def slope(lives: Iterable[Sequence[Point]]) -> Slope | None:
         slopes[min(math.ceil(most), last)],
         len(told),
         sum(map(len, told)),
+        max(life[-1][0] - life[0][0] for life in told),
     )
 
 

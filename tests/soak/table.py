@@ -29,7 +29,7 @@ HEAD = (
 class Bounds:
     """How much may grow in an hour, and still count as flat: MiB, descriptors, threads of each
     process; MiB of the store. ``warm_up_h``: of a process, and of the store, what does not
-    count."""
+    count. ``told_h``: lives that were watched for less must have grown by as much as it allows."""
 
     mib: float = 4.0
     descriptors: float = 1.0
@@ -37,6 +37,7 @@ class Bounds:
     store_mib: float = 20.0
     warm_up_h: float = 0.7
     store_warm_up_h: float = 1.25
+    told_h: float = 1.0
 
     def of(self, who: str, figure: str) -> float:
         """The one that holds for a figure."""
@@ -52,12 +53,13 @@ class Growth:
     who: str
     figure: str
     bound: float
+    told_h: float
     slope: Slope | None
 
     @property
     def verdict(self) -> str:
         """``flat``, ``grows`` or ``not told``."""
-        return self.slope.verdict(self.bound) if self.slope else "not told"
+        return self.slope.verdict(self.bound, self.told_h) if self.slope else "not told"
 
 
 def growths(samples: Sequence[Sample], bounds: Bounds) -> list[Growth]:
@@ -67,7 +69,7 @@ def growths(samples: Sequence[Sample], bounds: Bounds) -> list[Growth]:
     for who, figure in wanted:
         warm_up_h = bounds.store_warm_up_h if who == STORE else bounds.warm_up_h
         points = lives(samples, who, figure, warm_up_h=warm_up_h)
-        found.append(Growth(who, figure, bounds.of(who, figure), slope(points)))
+        found.append(Growth(who, figure, bounds.of(who, figure), bounds.told_h, slope(points)))
     return found
 
 

@@ -21,7 +21,9 @@ QUICK = Plan(whole_s=8.0, round_s=4.0, rate=15.0, every_s=0.1, seed=SEED)
 UNTIL_FOUND = Plan(whole_s=90.0, round_s=4.0, rate=15.0, every_s=0.1, seed=SEED)
 A_SECOND_H = 1 / 3600
 # A node that has just been started grows for a while; what is planted grows much faster.
-QUICK_BOUNDS = Bounds(mib=4 / A_SECOND_H, descriptors=2 / A_SECOND_H, warm_up_h=A_SECOND_H)
+QUICK_BOUNDS = Bounds(
+    mib=4 / A_SECOND_H, descriptors=2 / A_SECOND_H, warm_up_h=A_SECOND_H, told_h=A_SECOND_H
+)
 PLACES: list[type[OneNode | SeveralNodes]] = [OneNode, SeveralNodes]
 
 

@@ -52,6 +52,28 @@ def test_a_peak_is_no_growth() -> None:
     assert found.verdict(4) == "flat"
 
 
+def test_steps_within_minutes_are_not_told_and_as_much_as_an_hour_allows_is() -> None:
+    """Such as caches and the memory of threads: 0.6 MiB with every fifth minute of twenty."""
+    steps = [(at, value + 0.6 * (n // 5)) for n, (at, value) in enumerate(life(0.0, noise=0.05))]
+    some = slope([steps[:20]])
+    assert some is not None
+    assert some.least > 4
+    assert some.verdict(4) == "not told"
+    much = slope([life(20.0, noise=0.05)[:20]])
+    assert much is not None
+    assert much.verdict(4) == "grows"
+    assert much.verdict(4, told_h=2.0) == "not told"
+
+
+def test_a_slow_leak_is_told_by_those_who_watch_for_an_hour() -> None:
+    hour = slope([life(6.0, noise=0.5)])
+    assert hour is not None
+    assert hour.verdict(4) == "grows"
+    half = slope([life(6.0, noise=0.5)[:30]])
+    assert half is not None
+    assert half.verdict(4) == "not told"
+
+
 def test_too_few_samples_tell_neither() -> None:
     found = slope([life(10.0, noise=20.0)[:FEWEST]])
     assert found is not None
