@@ -359,20 +359,18 @@ class Node:
         self._end(SETUP_EXIT_CODE)
 
     async def _own_workspace(self) -> str:
+        """That of the settings; else that of the store's first node, whatever others were named
+        since: a node that is named wrongly once moves no other one."""
         catalog = self._parts.catalog
+        alphabet = string.ascii_lowercase + string.digits
+        made = "".join(secrets.choice(alphabet) for _ in range(5))
         name = self._settings.workspace
-        if name is not None:
-            before = await catalog.setting(WORKSPACE_SETTING)
-            if before not in (None, name):
-                # Where another node still has that one, the project is published in both.
-                log.warning("another_workspace", workspace=name, before=before)
-            await catalog.put_setting(WORKSPACE_SETTING, name)
-        else:
-            alphabet = string.ascii_lowercase + string.digits
-            made = "".join(secrets.choice(alphabet) for _ in range(5))
-            name = await catalog.ensure_setting(WORKSPACE_SETTING, made)
-        await catalog.ensure_workspace(name)
-        return name
+        first = await catalog.ensure_setting(WORKSPACE_SETTING, name or made)
+        if name not in (None, first) and name not in await catalog.workspaces():
+            # Where another node still has that one, the project is published in both.
+            log.warning("another_workspace", workspace=name, before=first)
+        await catalog.ensure_workspace(name or first)
+        return name or first
 
     @contextlib.asynccontextmanager
     async def _alone(self, job: str) -> AsyncIterator[None]:

@@ -86,8 +86,8 @@ SETTINGS: tuple[Setting, ...] = (
         "workspace",
         values.workspace,
         "",
-        "The workspace that a project's integrations belong to; without it a name of five letters "
-        "and digits is made at the first start.",
+        "The workspace that a project's integrations belong to; without it that of the store's "
+        "first start, where a name of five letters and digits is made.",
     ),
     Setting(
         "encryption_key",

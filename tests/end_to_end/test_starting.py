@@ -118,10 +118,12 @@ def test_on_two_processors_the_engine_keeps_to_one_and_leaves_workers_both(tmp_p
         os.sched_setaffinity(0, had)
 
 
-def test_another_workspace_than_the_stores_is_warned_of(tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    for name, warned in (("first", False), ("first", False), ("second", True)):
+def test_a_new_workspace_is_warned_of_and_moves_no_node_that_names_none(tmp_path: Path) -> None:
+    data, none = tmp_path / "data", ""
+    starts = (("first", False), (none, False), ("second", True), ("second", False), (none, False))
+    for name, warned in starts:
         with running_node(data, FIRESTEEL_WORKSPACE=name) as node:
+            assert node.admin("GET", "/node")["workspace"] == (name or "first")
             lines = [line for line in node.said().splitlines() if "before=first" in line]
             assert bool(lines) == warned
             assert all("another_workspace" in line for line in lines)

@@ -26,7 +26,7 @@ _REMEDIES = {
     "store_refused": "correct database_url, or grant the role its rights",
     "store_unsafe": "switch it on in postgresql.conf, and reload the server",
     "store_unsupported": "move the database to a newer server with the encoding UTF8",
-    "store_unavailable": "start the server, or correct database_url",
+    "store_unavailable": "start the server, correct database_url, or allow more connections",
     "settings_invalid": "correct database_url",
 }
 
