@@ -107,7 +107,13 @@ FAMILIES: Final = (
         "kind",
     ),
     _of_all(
-        "build", "info", "node", "Release, role and name of the node.", "version", "role", "node"
+        "build",
+        "info",
+        "node",
+        "Release with the commit it was built from, role and name of the node.",
+        "version",
+        "role",
+        "node",
     ),
     _of_all("accepting", "gauge", "node", "1 while calls are accepted."),
     _of_all(
