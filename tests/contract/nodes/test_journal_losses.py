@@ -17,6 +17,8 @@ from firesteel.errors import OutcomeUnknown, StoreUnavailable
 from firesteel.store.journal import Accepted, Appended
 from firesteel.store.postgresql import connection, writer
 from firesteel.store.postgresql.connection import PostgresqlConnection
+from firesteel.store.postgresql.failures import is_refused
+from firesteel.store.postgresql.sessions import Sessions
 from firesteel.store.postgresql.store import PostgresqlStore
 from tests.contract.nodes.conftest import OpenNode, until
 from tests.support.hand import Hand, step
@@ -92,14 +94,20 @@ async def test_p37_after_a_crash_of_the_server_the_session_goes_on(
     assert await hand.journal.renew()
 
 
-@pytest.mark.parametrize("committed", [True, False], ids=["committed", "not committed"])
+@pytest.mark.parametrize(
+    ("committed", "seems_alive"),
+    [(True, False), (True, True), (False, False)],
+    ids=["committed", "committed, by a connection that seems to live", "not committed"],
+)
 async def test_p02_a_commit_in_doubt_is_resolved_and_its_claims_are_given_once(
-    hand: Hand, monkeypatch: pytest.MonkeyPatch, committed: bool
+    hand: Hand, monkeypatch: pytest.MonkeyPatch, committed: bool, seems_alive: bool
 ) -> None:
+    """A connection may seem to live while its end is still on its way: the driver says only that
+    it cannot end the pipeline while it is busy."""
     trigger = await hand.trigger(concurrency=3)
     await hand.accept_many(2, trigger, "a")
     (claim,) = await hand.taken()
-    cut_once(monkeypatch, hand, committed=committed)
+    cut_once(monkeypatch, hand, committed=committed, seems_alive=seems_alive)
     new, again = hand.new(trigger), hand.new(trigger)
 
     async def append() -> Appended:
@@ -127,7 +135,42 @@ async def test_p02_a_commit_in_doubt_is_resolved_and_its_claims_are_given_once(
     assert hand.lost == []
 
 
-def cut_once(monkeypatch: pytest.MonkeyPatch, hand: Hand, *, committed: bool) -> None:
+@pytest.mark.parametrize("seems_alive", [False, True])
+async def test_a_commit_in_doubt_that_no_standby_confirms_later_either_is_not_called_done(
+    hand: Hand, monkeypatch: pytest.MonkeyPatch, seems_alive: bool
+) -> None:
+    trigger = await hand.trigger()
+    await hand.accept(trigger)
+    await hand.taken()
+    cut_once(monkeypatch, hand, committed=True, seems_alive=seems_alive)
+    commit = PostgresqlConnection.commit
+
+    def unconfirmed(self: PostgresqlConnection) -> bool:
+        return commit(self) and not is_writers(self, hand)
+
+    monkeypatch.setattr(PostgresqlConnection, "commit", unconfirmed)
+    with pytest.raises(OutcomeUnknown, match="standby"):
+        await hand.accept(trigger)
+    assert (await hand.taken())[0].message.sequence == 2
+
+
+def test_only_an_error_of_the_server_that_leaves_the_connection_refuses_a_commit(
+    server: psycopg.Connection[Any], store_url: str
+) -> None:
+    with pytest.raises(psycopg.Error) as caught:
+        server.execute("SELECT 1 / 0")
+    assert is_refused(caught.value)
+    with psycopg.connect(store_url.replace("+psycopg", ""), autocommit=True) as ended:
+        server.execute("SELECT pg_terminate_backend(%s, 10000)", (ended.info.backend_pid,))
+        with pytest.raises(psycopg.errors.AdminShutdown) as fatal:
+            ended.execute("SELECT 1")
+    assert not is_refused(fatal.value)
+    assert not is_refused(psycopg.OperationalError("cannot exit pipeline mode while busy"))
+
+
+def cut_once(
+    monkeypatch: pytest.MonkeyPatch, hand: Hand, *, committed: bool, seems_alive: bool = False
+) -> None:
     """The connection is lost around the next COMMIT of the writer."""
     done: list[bool] = []
 
@@ -138,7 +181,8 @@ def cut_once(monkeypatch: pytest.MonkeyPatch, hand: Hand, *, committed: bool) ->
             flushed = after(self, commit)
             if not done and is_writers(self, hand):
                 done.append(True)
-                self.raw.close()
+                if not seems_alive:
+                    self.raw.close()
                 raise psycopg.OperationalError("the connection is lost")
             return flushed
 
@@ -245,6 +289,27 @@ async def test_p14_a_session_that_was_ended_while_it_was_cut_off_writes_nothing(
     with pytest.raises(StoreUnavailable):
         await hand.accept(trigger)
     assert (await hand.journal.counts(trigger)).accepted == 1
+
+
+async def test_a_defect_in_reconnecting_ends_the_session_and_leaves_nobody_waiting(
+    hand: Hand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As any end of a session does, it has the engine started anew."""
+    trigger = await hand.trigger()
+    await hand.accept(trigger)
+    (claim,) = await hand.taken()
+    cut_once(monkeypatch, hand, committed=True)
+
+    def defect(*_: object) -> None:
+        raise TypeError("a defect")
+
+    monkeypatch.setattr(Sessions, "resume", defect)
+    async with asyncio.timeout(60):
+        with pytest.raises(OutcomeUnknown):
+            await hand.settle(claim)
+        await until(lambda: hand.lost != [])
+        with pytest.raises(StoreUnavailable):
+            await hand.accept(trigger)
 
 
 async def test_one_commands_defect_fails_that_command_only(hand: Hand) -> None:

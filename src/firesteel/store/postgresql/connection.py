@@ -171,6 +171,8 @@ class PostgresqlConnection:
 
     def committed(self, commit: psycopg.Cursor[Any]) -> bool:
         """As ``commit``."""
+        if commit.statusmessage is None:
+            raise psycopg.OperationalError("the server did not answer the COMMIT")
         if commit.statusmessage != "COMMIT":
             raise psycopg.errors.InFailedSqlTransaction("a statement of the transaction had failed")
         return not self._warned

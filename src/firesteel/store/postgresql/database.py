@@ -19,7 +19,7 @@ import psycopg
 
 from firesteel.errors import OutcomeUnknown, StoreUnavailable
 from firesteel.store.postgresql.connection import Address, PostgresqlConnection, Session, connect
-from firesteel.store.postgresql.failures import is_conflict, is_full, translated
+from firesteel.store.postgresql.failures import is_conflict, is_full, is_refused, translated
 from firesteel.store.postgresql.locks import CHANGES
 from firesteel.store.postgresql.safety import connect_to_write, refuse_unsafe_now
 from firesteel.store.sql.database import LONG_READ_TIMEOUT_S, READ_TIMEOUT_S, Connection
@@ -277,9 +277,10 @@ def _change(
     try:
         flushed = connection.commit()
     except psycopg.Error as error:
-        if connection.broken:
-            raise OutcomeUnknown("the connection was lost during the commit") from error
-        raise
+        if is_refused(error):
+            raise
+        connection.close()
+        raise OutcomeUnknown("the connection was lost during the commit") from error
     if not flushed:
         raise OutcomeUnknown("a standby did not confirm the commit")
     return result

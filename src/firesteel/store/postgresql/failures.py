@@ -53,6 +53,15 @@ def is_conflict(error: BaseException) -> bool:
     return isinstance(error, psycopg.Error) and error.sqlstate in _CONFLICTS
 
 
+def is_refused(error: BaseException) -> bool:
+    """Whether the server has said, of a statement or of the COMMIT itself, that the transaction is
+    not committed. A FATAL error says no more than that the connection ends; what the driver finds
+    out by itself says nothing of the server."""
+    if not isinstance(error, psycopg.Error) or error.sqlstate is None:
+        return False
+    return error.diag.severity_nonlocalized in (None, "ERROR")
+
+
 def is_for_now(error: psycopg.Error) -> bool:
     """Whether the error is the server's or the way's to it, and not the statement's."""
     state = error.sqlstate

@@ -34,7 +34,7 @@ from firesteel.errors import FiresteelError, InternalError, OutcomeUnknown, Stor
 from firesteel.pending import Pending
 from firesteel.store.journal import Claim
 from firesteel.store.postgresql.connection import Address, PostgresqlConnection, Session
-from firesteel.store.postgresql.failures import is_conflict, is_for_now, translated
+from firesteel.store.postgresql.failures import is_conflict, is_for_now, is_refused, translated
 from firesteel.store.postgresql.ledger import Command, Done, Kind, Refused, SharedLedger
 from firesteel.store.postgresql.mirror import NotHeld
 from firesteel.store.postgresql.pen import meaning
@@ -96,7 +96,6 @@ class Writer:
         self._began_s = 0.0
         self._connection: PostgresqlConnection | None = None
         # The thread's own.
-        self._committing = False
         self._unknown: tuple[list[Command], Done] | None = None
         self._failures = 0
         self._next_try_s = 0.0
@@ -248,7 +247,11 @@ class Writer:
             return
         self._call(started.set_result, None)
         while (commands := self._take()) is not None:
-            if not self._serve(commands):
+            try:
+                lives = self._serve(commands)
+            except BaseException as error:  # noqa: BLE001  # nobody knows what is stored
+                lives = self._lose(commands, error)
+            if not lives:
                 self._disconnect()
                 return
         self._end()
@@ -331,10 +334,10 @@ class Writer:
             except Unsafe as error:
                 return self._keep_away(commands, error)
             except NotHeld as error:
-                self._undo()
+                self._undo(error)
                 self._ledger.need(error.trigger_no)
             except Exception as error:  # noqa: BLE001  # told to every caller
-                self._undo()
+                self._undo(error)
                 if tries_left and is_conflict(error):
                     continue
                 return self._fail(commands, error)
@@ -355,14 +358,12 @@ class Writer:
         plan = ledger.plan(commands)
         if not commands and not plan.required and not plan.free:
             return None
-        self._committing = False
         with connection.raw.pipeline():
             ledger.begin(plan)
             if joining:
                 self._join(commands)
             answers = [ledger.answer(command) for command in commands]
             done = ledger.finish(answers)
-            self._committing = True
             self._unknown = (commands, done)
             commit = connection.committing()
         flushed = connection.committed(commit)
@@ -375,14 +376,19 @@ class Writer:
             _doubt(commands, done)
         return done
 
-    def _undo(self) -> None:
-        """Roll back and believe the tables; where the connection is lost, later."""
+    def _undo(self, error: Exception) -> None:
+        """Roll back and believe the tables; where the connection is lost, later. Behind the COMMIT
+        only the server can say that nothing of it is stored: a connection that seems to live says
+        nothing."""
         connection = self._connection
         if connection is None:
             return
+        if self._unknown is not None and is_refused(error):
+            self._unknown = None
         try:
-            if not connection.broken:
-                self._unknown = None
+            if self._unknown is not None:
+                connection.close()
+            elif not connection.broken:
                 connection.rollback()
                 self._ledger.reload()
         except psycopg.Error:
@@ -421,13 +427,25 @@ class Writer:
                 return False
         return True
 
-    def _lose(self, commands: list[Command], error: Exception) -> bool:
+    def _lose(self, commands: list[Command], error: BaseException) -> bool:
+        """The session is over, for another node's sake or by a defect of ours."""
         self._lost = error
-        told = StoreUnavailable("the session was taken over by another node")
+        replaced = isinstance(error, Replaced)
+        told = StoreUnavailable(
+            "the session was taken over by another node" if replaced else "the store is lost"
+        )
         told.__cause__ = error
         self._call(self._tell_lost, error)
+        self._refuse_unknown()
         self._refuse(commands, told)
         return False
+
+    def _refuse_unknown(self) -> None:
+        """Nobody will learn any more what became of the transaction under way."""
+        unknown, self._unknown = self._unknown, None
+        if unknown is not None:
+            told = OutcomeUnknown("the store did not say whether it has committed")
+            self._refuse(unknown[0], told)
 
     def _refuse(self, commands: list[Command], error: BaseException) -> None:
         self._finished()
@@ -481,8 +499,8 @@ class Writer:
             connection = self._connect()
             connection.begin()
             resumed = self._ledger.sessions.resume()
-            connection.commit()
-            self._resolve(resumed)
+            flushed = connection.commit()
+            self._resolve(resumed, flushed=flushed)
             self._ledger.reload()
         except (StoreUnavailable, Unsafe, psycopg.Error) as error:
             unsafe = isinstance(error, StoreUnavailable) and error.code == "store_unsafe"
@@ -496,7 +514,8 @@ class Writer:
         self._failures, self.unsafe = 0, ""
         self.holds_until_s = asked_s + LEASE_S - _MARGIN_S
 
-    def _resolve(self, resumed: tuple[int, bool] | None) -> None:
+    def _resolve(self, resumed: tuple[int, bool] | None, *, flushed: bool) -> None:
+        """``flushed``: what was committed until now surely is on the synchronous standbys too."""
         unknown, self._unknown = self._unknown, None
         with self._lock:
             self._in_doubt = []
@@ -508,6 +527,8 @@ class Writer:
             elif resumed[0] == self._ledger.sessions.transactions:
                 if not lives:
                     done.claims = ()  # somebody else has them
+                if not flushed:
+                    _doubt(commands, done)
                 self._finished()
                 self._call(self._complete, commands, done)
             else:
@@ -516,9 +537,7 @@ class Writer:
             raise Replaced("the session has ended")
 
     def _end(self) -> None:
-        if self._unknown is not None:
-            commands, _ = self._unknown
-            self._refuse(commands, OutcomeUnknown("the store did not say whether it has committed"))
+        self._refuse_unknown()
         connection = self._connection
         try:
             if connection is not None:
