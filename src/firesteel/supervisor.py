@@ -49,16 +49,30 @@ _STOPPED = (0, -signal.SIGTERM)
 """How an engine ends that was told to: in order, or before it has begun."""
 
 
+def tell_people(role: str, pid: int, code: int) -> None:
+    """That a process has ended which should run; ``code`` as Python has it, -9 for a signal."""
+    how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+    sys.stderr.write(f"firesteel: the {role} (pid {pid}) {how}\n")
+
+
+def tell_machines(role: str, pid: int, code: int) -> None:
+    """The same, as a line of the log."""
+    from firesteel.telemetry.logs import log
+
+    log.warning("process_ended", role=role, pid=pid, code=code)
+
+
 @dataclass
 class Child:
     """A process that must run; ``pause_s`` grows while it keeps ending early. ``held``: a signal
-    that it is started with blocked, and unblocks itself."""
+    that it is started with blocked, and unblocks itself. ``tell``: of an end that was not good."""
 
     role: str
     command: list[str]
     environment: dict[str, str]
     fds: tuple[int, ...]
     held: frozenset[signal.Signals] = frozenset()
+    tell: Callable[[str, int, int], None] = tell_people
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     start_at: float = 0.0
@@ -86,8 +100,7 @@ class Child:
         if code is None:
             return None
         if code:
-            how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
-            sys.stderr.write(f"firesteel: the {self.role} (pid {self.process.pid}) {how}\n")
+            self.tell(self.role, self.process.pid, code)
         self.process = None
         now = time.monotonic()
         # An engine that lost its store waits for it itself when it starts anew, and says so to
@@ -171,6 +184,7 @@ class Supervisor:
         self._stop_at: float | None = None
         token = secrets.token_hex(32)
         self._handover = self._handed_down(token)
+        self._tell = tell_people if self.settings.log_format == "text" else tell_machines
         self.engine = self._engine_child()
         self.workers = [self._worker_child(token) for _ in range(self.settings.workers)]
 
@@ -306,6 +320,7 @@ class Supervisor:
             {**os.environ, VARIABLE: self._handover.encode()},
             self._handover.fds,
             frozenset({LEAVE_SIGNAL}),
+            self._tell,
         )
 
     def _worker_child(self, token: str) -> Child:
@@ -326,7 +341,7 @@ class Supervisor:
         if self.settings.traces == "on":
             environment["FIRESTEEL_WORKER_TRACES"] = self.settings.traces_endpoint or ""
         command = [sys.executable, "-m", "firesteel.worker"]
-        return Child("worker", command, environment, (self._lifeline[0],))
+        return Child("worker", command, environment, (self._lifeline[0],), tell=self._tell)
 
 
 def serve(

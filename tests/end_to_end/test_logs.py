@@ -61,8 +61,7 @@ def node(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Iterator[Ru
 
 def lines(node: RunningNode) -> list[dict[str, Any]]:
     """What it has logged so far; every line is an object."""
-    said = node.said().splitlines()
-    return [json.loads(line) for line in said if line.startswith("{")]
+    return [json.loads(line) for line in node.said().splitlines()]
 
 
 def until_logged(node: RunningNode, event: str, count: int = 1) -> list[dict[str, Any]]:
@@ -128,3 +127,23 @@ def test_by_default_calls_and_what_workflows_say_are_not_logged(
         events = {line["event"] for line in lines(node)}
         assert not events & {"call_answered", "workflow_said", "execution_succeeded"}
         assert SECRET not in node.said()
+
+
+def test_for_machines_all_that_a_node_prints_is_lines_of_its_log(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Its start, what it warns of, and that a process of it has ended; no link to sign in."""
+    data_dir = new_data_dir(tmp_path_factory)
+    machine = {"FIRESTEEL_LOG_FORMAT": "json", "FIRESTEEL_HOST": "0.0.0.0"}
+    with running_node(data_dir, **machine) as node:
+        (ready,) = until_logged(node, "node_ready")
+        described = {name: node.address[name] for name in ("public_url", "admin_url", "workspace")}
+        assert described.items() <= ready.items()
+        assert (ready["role"], ready["data_dir"]) == ("all", str(data_dir))
+        (unsafe,) = until_logged(node, "setting_unsafe")
+        assert "without TLS" in unsafe["detail"]
+        killed = node.engine_pid
+        node.kill_engine()
+        ended = until_logged(node, "process_ended")
+        assert ("engine", killed, -9) in [(one["role"], one["pid"], one["code"]) for one in ended]
+        assert "welcome?link=" not in node.said()

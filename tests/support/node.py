@@ -209,7 +209,7 @@ def until_ready(node: RunningNode) -> RunningNode:
             node.kill()
             line = ""
         node.output.append(line)
-        if "is ready" in line:
+        if "is ready" in line or '"event": "node_ready"' in line:
             return node
         if not line:
             raise AssertionError("the node did not start:\n" + "".join(node.output))

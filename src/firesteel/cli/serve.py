@@ -55,7 +55,7 @@ def serve(
     settings = load_settings(flags, os.environ, project)
     if project is not None:
         refuse_faults(project)
-    run_node(settings, announce=lambda ready: print_ready(ready, settings), paused=paused)
+    run_node(settings, announce=lambda ready: tell_ready(ready, settings), paused=paused)
 
 
 def dev(
@@ -102,11 +102,34 @@ def run_node(settings: Settings, *, announce: Any, paused: bool = False) -> None
     if settings.store_path is not None:
         check_directory(settings.store_path.parent)
     check_directory(settings.data_dir)
-    for warning in settings.warnings():
-        Output().warn(warning)
+    _warn(settings)
     code = supervise(settings, announce=announce, paused=paused)
     if code:
         raise typer.Exit(code)
+
+
+def _warn(settings: Settings) -> None:
+    if settings.log_format == "text":
+        for warning in settings.warnings():
+            Output().warn(warning)
+        return
+    from firesteel.telemetry.logs import configure, log
+
+    configure(settings.log_level, settings.log_format)  # of this process, which is the supervisor
+    for warning in settings.warnings():
+        log.warning("setting_unsafe", detail=warning)
+
+
+def tell_ready(ready: dict[str, Any], settings: Settings) -> None:
+    """For people the block, for machines a line of the log, without the link to sign in."""
+    if settings.log_format == "text":
+        print_ready(ready, settings)
+        return
+    from firesteel.telemetry.logs import log
+
+    known = {name: text for name, text in ready.items() if name != "sign_in_url"}
+    places = {"project": str(settings.project_dir or ""), "data_dir": str(settings.data_dir)}
+    log.info("node_ready", role=str(settings.role), **known, **places)
 
 
 def print_ready(ready: dict[str, Any], settings: Settings, last_line: str = "") -> None:
