@@ -227,7 +227,7 @@ def test_silence_lets_nothing_be_told_until_it_ends(node: RunningNode, sink: Htt
     wait_until(lambda: len(alerts(sink, "failures")) > before)
     assert of(sink, "lanes", "Works") == []
     done = firesteel(node, "alert", "unsilence", "lanes")
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stdout) == (0, "lanes: silent no more\n"), done.stderr
     ((_, item),) = wait_until(lambda: of(sink, "lanes", "Works"))
     assert item["paused"]
     node.admin("POST", "/workspaces/test/lanes/resume", json=lane)
@@ -249,11 +249,24 @@ def test_the_command_line_lists_tests_silences_and_tells_what_was_sent(
     assert (refused.returncode, "the answer was 500" in refused.stderr) == (1, True)
     silenced = firesteel(node, "alert", "silence", "--for", "10m", "--json")
     assert json.loads(silenced.stdout)["rule"] is None
-    assert firesteel(node, "alert", "unsilence").returncode == 0
+    assert firesteel(node, "alert", "unsilence").stdout == "all rules: silent no more\n"
     assert "http_status: the answer was 500" in firesteel(node, "alert", "sent").stdout
     assert SECRET not in "".join(
         firesteel(node, "alert", *words).stdout for words in (["show"], ["list", "--json"])
     )
+
+
+def test_an_end_of_silence_tells_what_was_silent_and_what_still_is(node: RunningNode) -> None:
+    assert firesteel(node, "alert", "silence", "lanes").returncode == 0
+    of_all = firesteel(node, "alert", "unsilence").stdout.splitlines()
+    assert of_all[0] == "all rules: no silence to end"
+    assert [line.partition(" until")[0] for line in of_all[1:]] == ["lanes: still silent"]
+    assert firesteel(node, "alert", "silence").returncode == 0
+    of_one = firesteel(node, "alert", "unsilence", "lanes").stdout.splitlines()
+    assert of_one[0] == "lanes: silent no more"
+    assert [line.partition(" until")[0] for line in of_one[1:]] == ["all rules: still silent"]
+    ended = firesteel(node, "alert", "unsilence", "--json").stdout
+    assert json.loads(ended) == {"rule": None, "ended": True}
 
 
 def test_the_file_is_checked_shown_as_a_difference_applied_and_exported(

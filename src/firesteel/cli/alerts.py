@@ -117,10 +117,24 @@ def unsilence(session: Session, rule: RULE = None) -> None:
     [bold]Examples[/bold]
 
       firesteel alert unsilence
+
+      firesteel alert unsilence failures
     """
+    silent = {item["rule"]: item["until"] for item in _silences(session)}
     path = session.path("alerts", "silence")
     session.client.send("DELETE", path, parameters={"rule": rule})
-    session.output.result({"rule": rule}, f"{rule or 'all rules'}: silent no more")
+    ended = silent.pop(rule, None) is not None
+    still = {name: at for name, at in silent.items() if rule is None or name is None}
+    lines = [f"{rule or 'all rules'}: {'silent no more' if ended else 'no silence to end'}"]
+    lines += [
+        f"{name or 'all rules'}: still silent until {_minute(at)} UTC" for name, at in still.items()
+    ]
+    session.output.result({"rule": rule, "ended": ended}, "\n".join(lines))
+
+
+def _silences(session: Session) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = session.client.get(session.path("alerts"))["silences"]
+    return found
 
 
 def list_sent(
