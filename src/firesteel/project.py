@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import importlib.util
-import os
 import re
 import sys
 from collections.abc import Callable, Iterable
@@ -24,6 +23,7 @@ from firesteel.model.fault import Fault, Pointer, did_you_mean
 from firesteel.model.findings import mapping
 from firesteel.model.named_functions import named_functions
 from firesteel.model.project_rules import check_together
+from firesteel.model.python_files import python_files
 
 SETTINGS_FILE = "firesteel.toml"
 CONNECTIONS_FILE = "connections.yaml"
@@ -118,22 +118,8 @@ def watched_files(root: Path) -> list[Path]:
     """Every file whose change is a change of the project."""
     named = (SETTINGS_FILE, CONNECTIONS_FILE, ALERTS_FILE)
     files = [*(root / name for name in named), *_documents(root / INTEGRATIONS)]
-    files += _modules(root / WORKFLOWS)
+    files += python_files(root / WORKFLOWS)
     return [file for file in files if file.is_file()]
-
-
-def _modules(folder: Path) -> list[Path]:
-    """Its Python files, of packages behind symbolic links too; each folder once."""
-    found: list[Path] = []
-    seen: set[str] = set()
-    for place, folders, names in os.walk(folder, followlinks=True):
-        real = os.path.realpath(place)
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        found += [Path(place, name) for name in names if name.endswith(".py")]
-    return sorted(found)
 
 
 def _find(path: Path) -> tuple[Path, list[Path]]:

@@ -96,7 +96,7 @@ def find_function(reference: str, folder: Path | None) -> Found:
         raise FunctionInvalid(f"{reference} is not a function")
     definition = getattr(function, STEP_MARK, None)
     marked = definition is not None or getattr(function, WORKFLOW_MARK, False)
-    if not marked and not (_is_of_project(module, folder) and _is_of(module, function)):
+    if not marked and not (is_of_project(module, folder) and _is_of(module, function)):
         raise FunctionInvalid(
             f"{reference} is neither defined in the project's workflows folder"
             " nor marked with @workflow or @step"
@@ -165,7 +165,8 @@ def import_module(name: str) -> Any:
         raise FunctionInvalid(text) from error
 
 
-def _is_of_project(module: Any, folder: Path | None) -> bool:
+def is_of_project(module: Any, folder: Path | None) -> bool:
+    """Whether the module's file lies in the project's workflows folder, links resolved."""
     file = getattr(module, "__file__", None)
     return folder is not None and file is not None and Path(file).resolve().is_relative_to(folder)
 

@@ -274,6 +274,31 @@ async def test_functions_are_listed_with_what_they_take(folder: Path) -> None:
     ]
 
 
+async def test_functions_behind_links_are_listed_where_a_document_may_name_them(
+    tmp_path: Path,
+) -> None:
+    """As the worker lets them be named: marked ones wherever a link leads, others where their file
+    lies in the folder."""
+    outside = tmp_path / "shared"
+    outside.mkdir()
+    (outside / "linked.py").write_text(
+        "from firesteel import workflow\n\n\n@workflow\ndef one(n: int) -> int:\n    return n\n\n\n"
+        "def plain() -> None:\n    pass\n"
+    )
+    workflows = tmp_path / "project" / "workflows"
+    (workflows / "own").mkdir(parents=True)
+    (workflows / "own" / "inner.py").write_text("def plain() -> None:\n    pass\n")
+    (workflows / "single.py").symlink_to(outside / "linked.py")
+    (workflows / "package").symlink_to(outside)
+    (workflows / "again").symlink_to(workflows)
+    answer = await ask(frames.ListFunctions(1, 30.0), tmp_path / "project")
+    assert isinstance(answer, frames.FunctionsFound)
+    assert ([item.reference for item in answer.functions], answer.faults) == (
+        ["own.inner:plain", "package.linked:one", "single:one"],
+        [],
+    )
+
+
 async def test_without_a_project_there_are_no_functions() -> None:
     answer = await ask(frames.ListFunctions(1, 30.0), None)
     assert answer == frames.FunctionsFound(1)

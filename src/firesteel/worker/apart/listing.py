@@ -13,11 +13,13 @@ from pydantic import TypeAdapter, create_model
 
 from firesteel.authoring import STEP_MARK, WORKFLOW_MARK, StepDefinition
 from firesteel.errors import AuthorError
+from firesteel.model.python_files import python_files
 from firesteel.model.trials import Function, FunctionKind, ModuleFault
 from firesteel.worker.functions import (
     annotations_of,
     import_module,
     inspect_workflow,
+    is_of_project,
     plain_function,
 )
 from firesteel.worker.steps.python import takes_message
@@ -34,7 +36,7 @@ def list_functions(folder: Path | None) -> tuple[list[Function], list[ModuleFaul
     root = (folder / "workflows").resolve()
     functions: list[Function] = []
     faults: list[ModuleFault] = []
-    for file in sorted(root.rglob("*.py"))[:MODULES_LIMIT]:
+    for file in python_files(root)[:MODULES_LIMIT]:
         name = _module_name(file.relative_to(root))
         if name is None:
             continue
@@ -43,7 +45,7 @@ def list_functions(folder: Path | None) -> tuple[list[Function], list[ModuleFaul
         except AuthorError as error:
             faults.append(ModuleFault(str(file.relative_to(root)), error.detail))
             continue
-        for found in _functions(module, name):
+        for found in _functions(module, name, root):
             if isinstance(found, Function):
                 functions.append(found)
             else:
@@ -60,21 +62,27 @@ def _module_name(file: Path) -> str | None:
     return ".".join(parts) if usable and "__pycache__" not in parts else None
 
 
-def _functions(module: ModuleType, name: str) -> list[Function | str]:
-    """Those that the module defines itself; a text says what is wrong with one."""
+def _functions(module: ModuleType, name: str, root: Path) -> list[Function | str]:
+    """Those that the module defines itself and a document may name; a text says what is wrong with
+    one."""
+    own = is_of_project(module, root)
     found: list[Function | str] = []
     for attribute, value in list(vars(module).items()):
         definition = getattr(value, STEP_MARK, None)
         plain = definition.function if isinstance(definition, StepDefinition) else value
         if attribute.startswith("_") or not inspect.isfunction(plain):
             continue
-        if plain.__module__ != module.__name__:
+        if plain.__module__ != module.__name__ or not (own or _is_marked(value)):
             continue
         try:
             found.append(_described(plain, f"{name}:{attribute}", _kind(value)))
         except AuthorError as error:
             found.append(error.detail)
     return found
+
+
+def _is_marked(value: Any) -> bool:
+    return hasattr(value, STEP_MARK) or getattr(value, WORKFLOW_MARK, False)
 
 
 def _kind(value: Any) -> FunctionKind:
