@@ -42,19 +42,21 @@ class Definitions:
         self._plans: OrderedDict[int, Plan] = OrderedDict()
 
     def known(self, version_no: int) -> Plan | None:
-        """The plan, if it is in memory."""
-        return self._plans.get(version_no)
+        """The plan, if it is in memory: whoever asks uses it."""
+        plan = self._plans.get(version_no)
+        if plan is not None:
+            self._plans.move_to_end(version_no)
+        return plan
 
     async def load(self, version_no: int) -> Plan:
         """The plan, from the catalog if need be. Raises InternalError for an unknown version: a
         message's version is never deleted before the message."""
-        plan = self._plans.get(version_no)
+        plan = self.known(version_no)
         if plan is None:
             version = await self._catalog.version(version_no)
             if version is None:
                 raise InternalError(f"version {version_no} is not in the catalog")
             plan = self.add(version)
-        self._plans.move_to_end(version_no)
         return plan
 
     def add(self, version: Version, integration: Integration | None = None) -> Plan:
@@ -62,6 +64,7 @@ class Definitions:
         it has been read already."""
         plan = _plan(version, integration or parse_document(version.document))
         self._plans[version.version_no] = plan
+        self._plans.move_to_end(version.version_no)
         if len(self._plans) > LIMIT:
             self._plans.popitem(last=False)
         return plan

@@ -38,3 +38,13 @@ def test_plans_have_a_bound() -> None:
         definitions.add(version(number))
     assert definitions.known(0) is None
     assert definitions.known(LIMIT) is not None
+
+
+def test_a_plan_that_is_asked_for_outlives_those_that_are_not() -> None:
+    definitions = Definitions(NO_CATALOG)
+    for number in range(LIMIT):
+        definitions.add(version(number))
+    assert definitions.known(0) is not None
+    definitions.add(version(LIMIT))
+    assert definitions.known(0) is not None
+    assert definitions.known(1) is None
