@@ -24,7 +24,7 @@ from firesteel.store.postgresql.storage import PostgresqlStorage
 from firesteel.store.sql.alerts import SqlAlerts
 from firesteel.store.sql.bulk import SqlBulkActs
 from firesteel.store.sql.catalog import SqlCatalog
-from firesteel.store.sql.clock import Clocks
+from firesteel.store.sql.clock import Clocks, wall_clock_us
 from firesteel.store.sql.figures import SqlFigures
 from firesteel.store.sql.history import SqlHistory
 from firesteel.store.sql.people import SqlPeople
@@ -100,10 +100,6 @@ def _telling_how_many() -> Iterator[None]:
         raise
 
 
-def _wall_us() -> int:
-    return time.time_ns() // 1000
-
-
 async def open_store(  # noqa: PLR0913  # all but the first are named at the call
     url: str,
     *,
@@ -121,7 +117,7 @@ async def open_store(  # noqa: PLR0913  # all but the first are named at the cal
     Raises what ``check_server``, ``migrate`` and ``refuse_half_moved`` raise.
     """
     address = Address(url, node)
-    clocks = Clocks(wall_us or _wall_us, monotonic_s, boot)
+    clocks = Clocks(wall_us or wall_clock_us, monotonic_s, boot)
     await asyncio.to_thread(check_server, address)
     await asyncio.to_thread(migrate, address)
     ground = _Ground.of(address)

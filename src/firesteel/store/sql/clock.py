@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,11 @@ class SteadyClock:
 
     def now_us(self) -> int:
         return self._offset_us + int(self._monotonic_s() * 1e6)
+
+
+def wall_clock_us() -> int:
+    """Microseconds since 1970, by the machine's clock."""
+    return time.time_ns() // 1000
 
 
 def boot_id() -> str:

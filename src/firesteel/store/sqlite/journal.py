@@ -22,7 +22,7 @@ from firesteel.store.journal import (
 )
 from firesteel.store.ledger.journal import LedgerJournal
 from firesteel.store.migrations import migrate
-from firesteel.store.sql.clock import Clocks
+from firesteel.store.sql.clock import Clocks, wall_clock_us
 from firesteel.store.sql.dialects import SQLITE
 from firesteel.store.sql.lanes import LaneReader
 from firesteel.store.sqlite.connection import StoreLock
@@ -32,10 +32,6 @@ from firesteel.store.sqlite.writer import QUEUE_LIMIT, Writer
 from firesteel.telemetry.meter import CommitMeter
 
 T = TypeVar("T")
-
-
-def _wall_us() -> int:
-    return time.time_ns() // 1000
 
 
 class SqliteJournal(LedgerJournal):
@@ -129,7 +125,7 @@ class SqliteJournal(LedgerJournal):
 async def open_journal(
     path: Path,
     *,
-    wall_us: Callable[[], int] = _wall_us,
+    wall_us: Callable[[], int] = wall_clock_us,
     monotonic_s: Callable[[], float] = time.monotonic,
     boot: str = "",
     queue_limit: int = QUEUE_LIMIT,

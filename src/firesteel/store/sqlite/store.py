@@ -13,7 +13,7 @@ from firesteel.store.nodes import NoNodes
 from firesteel.store.sql.alerts import SqlAlerts
 from firesteel.store.sql.bulk import SqlBulkActs
 from firesteel.store.sql.catalog import SqlCatalog
-from firesteel.store.sql.clock import Clocks
+from firesteel.store.sql.clock import Clocks, wall_clock_us
 from firesteel.store.sql.figures import SqlFigures
 from firesteel.store.sql.history import SqlHistory
 from firesteel.store.sql.people import SqlPeople
@@ -46,14 +46,10 @@ class SqliteStore:
         await self.journal.close()
 
 
-def _wall_us() -> int:
-    return time.time_ns() // 1000
-
-
 async def open_store(
     path: Path,
     *,
-    wall_us: Callable[[], int] = _wall_us,
+    wall_us: Callable[[], int] = wall_clock_us,
     monotonic_s: Callable[[], float] = time.monotonic,
     boot: str = "",
 ) -> SqliteStore:
