@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from firesteel.store.catalog import ApiKey, Catalog, KeyOwner
 
 FAR_US = 1 << 62
-_CHANGES = ("key.add", "key.change", "key.delete", "key.rotate")
+CHANGES = ("key.add", "key.change", "key.delete", "key.rotate")
+ROTATIONS = ("key.rotate", "key.end_overlap")
 
 log = structlog.get_logger(__name__)
 
@@ -144,14 +145,16 @@ class ApiKeys:
         entries = await self._catalog.audit(AuditFilter(limit=1))
         return entries[0].no if entries else 0
 
-    async def last_actors(self, subject: str, labels: Sequence[str]) -> dict[str, str]:
-        """By label, who did the last that the audit log tells of its key; labels of which it tells
-        nothing are left out, but it may tell too much to be read whole: then somebody did.
-        ``subject``: how it names the owner."""
+    async def last_actors(
+        self, subject: str, labels: Sequence[str], acts: Sequence[str] = CHANGES
+    ) -> dict[str, str]:
+        """By label, who did the last of these acts that the audit log tells of its key; labels of
+        which it tells none are left out, but it may tell too much to be read whole: then somebody
+        did. ``subject``: how it names the owner."""
         last: dict[str, str] = {}
         entries, more = await last_acts(self._catalog, "key", subject)
         for entry in entries:
-            if entry.action in _CHANGES:
+            if entry.action in acts:
                 for label in labels:
                     if _names(entry.detail, label):
                         last.setdefault(label, entry.actor)

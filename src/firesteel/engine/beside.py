@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from firesteel.engine.api_keys import ROTATIONS
 from firesteel.engine.checking import consumer_pointer, key_pointer
 from firesteel.model.document import InvalidDocument
 from firesteel.model.fault import unplaced_fault
@@ -88,7 +89,7 @@ class Beside:
         last = await self._keys.last_actors(f"{current.workspace}/{current.name}", other)
         left = {label: by for label, by in last.items() if by != actor}
         for label, by in sorted(left.items()):
-            log.warning("api_key_left", integration=current.name, label=label, by=by)
+            _tell_left(current, label, by)
         return set(left)
 
     def warnings(self, checked: Checked, held: Held) -> list[Fault]:
@@ -156,8 +157,9 @@ class Beside:
         since: int | None,
     ) -> tuple[list[KeyChange], list[GrantChange]]:
         """Make keys and grants those of the document; undeclared ones are kept unless ``prune``.
-        Raises CallerError ``changed_meanwhile`` where anybody else has changed what is to be
-        changed since that entry of the audit log; what has been done by then stays."""
+        ``since``, of a start: the log names the keys whose declared secrets were replaced. Raises
+        CallerError ``changed_meanwhile`` where anybody else has changed what is to be changed since
+        that entry of the audit log; what has been done by then stays."""
         trigger_no = published.trigger_no
         keys = await self._keys.bring_in_line(
             trigger_no, checked.keys, prune=prune, actor=actor, since=since
@@ -166,7 +168,24 @@ class Beside:
         grants = await self._consumers.bring_in_line(
             published.workspace, trigger_no, names, prune=prune, actor=actor, since=since
         )
+        if since is not None:
+            await self._tell_replaced(published, checked)
         return keys, grants
+
+    async def _tell_replaced(self, published: PublishedIntegration, checked: Checked) -> None:
+        """Looked at behind the write: a rotation in the meantime makes a declared key one that
+        nothing is to be changed of."""
+        every = await self._keys.every(published.trigger_no)
+        labels = sorted(self._keys.replaced_secrets(every, checked.keys))
+        if labels:
+            subject = f"{published.workspace}/{published.name}"
+            by = await self._keys.last_actors(subject, labels, ROTATIONS)
+            for label in labels:
+                _tell_left(published, label, by.get(label, "somebody"))
+
+
+def _tell_left(integration: PublishedIntegration, label: str, by: str) -> None:
+    log.warning("api_key_left", integration=integration.name, label=label, by=by)
 
 
 def _same_secret(pointer: str, holder: str, name: str) -> Fault:
