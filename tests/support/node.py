@@ -230,7 +230,7 @@ def running_node(
         node.stop()
 
 
-def wait_until(found: Any, timeout_s: float = WAIT_S) -> Any:
+def wait_until(found: Any, timeout_s: float = WAIT_S, *, every_s: float = POLL_S) -> Any:
     """The first true value of ``found()``; fails when the time is over."""
     deadline = time.monotonic() + timeout_s
     while True:
@@ -239,7 +239,7 @@ def wait_until(found: Any, timeout_s: float = WAIT_S) -> Any:
             return value
         if time.monotonic() > deadline:
             raise AssertionError("waited in vain")
-        time.sleep(POLL_S)
+        time.sleep(every_s)
 
 
 def _if(value: Any, condition: Any) -> Any:
