@@ -354,6 +354,29 @@ async def test_a_journal_closes_also_where_the_database_is_gone(
         postgres.start()
 
 
+async def test_slots_that_are_granted_while_the_database_is_gone_are_used_when_it_is_back(
+    postgres: Postgres, node: PostgresqlStore
+) -> None:
+    """Or a node whose workers joined during an outage would never run anything."""
+    hand = Hand(node.journal, node.catalog, slots=0)
+    accepted = await hand.accept(await hand.trigger())
+    postgres.kill()
+    await until_gone(hand)
+    hand.journal.grant(1)
+    with pytest.raises(StoreUnavailable):
+        await hand.journal.renew()
+    postgres.start()
+    (claim,) = await hand.taken()
+    assert claim.execution_no == accepted.execution_no
+
+
+async def until_gone(hand: Hand) -> None:
+    """Until the writer has no connection."""
+    await until(lambda: hand.journal.unwritten() == 0)
+    with pytest.raises(StoreUnavailable):
+        await hand.journal.renew()
+
+
 @dataclass(slots=True)
 class Jump:
     """How far the database's clock was set."""

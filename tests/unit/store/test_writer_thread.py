@@ -307,6 +307,24 @@ async def test_a_store_that_cannot_be_believed_after_a_roll_back_is_lost(tmp_pat
         assert [type(error) for error in one.lost] == [KeyError]
 
 
+async def test_what_nobody_waits_for_is_done_when_the_store_takes_something_again(
+    tmp_path: Path,
+) -> None:
+    """Slots that are granted while it takes nothing would be lost, with what could run."""
+    async with desk(tmp_path) as one:
+        writer, ledger = one.writer, one.ledger
+        let_go = one.busy()
+        ledger.fails = [sqlite3.OperationalError("the disk is full")] * 2
+        writer.post(ledger.note, "granted")
+        refused = writer.put(ledger.note, "refused")
+        let_go()
+        assert isinstance(await outcome(refused), StoreUnavailable)
+        async with asyncio.timeout(60):
+            while writer.waiting:  # noqa: ASYNC110  # nobody is told
+                await asyncio.sleep(0.01)
+        assert (one.noted(), ledger.fails) == (["granted"], [])
+
+
 async def test_a_failure_of_the_store_fails_all_of_its_transaction_once(tmp_path: Path) -> None:
     async with desk(tmp_path) as one:
         go_on = one.busy()

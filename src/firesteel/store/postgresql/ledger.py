@@ -377,6 +377,12 @@ class SharedLedger:
         if self.mirror.free_slots() > 0:
             self.mirror.put_in_line(triggers)
 
+    def keep_grants(self, commands: Iterable[Command]) -> None:
+        """These are refused; but of how many slots there are the database knows nothing."""
+        for command in commands:
+            if command.kind is Kind.GRANT:
+                self._grant(command.argument)
+
     def look_soon(self) -> None:
         """News may have been missed."""
         self._look_s = 0.0

@@ -448,6 +448,7 @@ class Writer:
             self._refuse(unknown[0], told)
 
     def _refuse(self, commands: list[Command], error: BaseException) -> None:
+        self._ledger.keep_grants(commands)
         self._finished()
         if commands:
             self._call(self._complete, commands, Done([Refused(error)] * len(commands)))

@@ -117,6 +117,7 @@ class Writer:
         self._gathered: list[_Command] = []
         self._open = 0
         self._left: list[_Command] = []
+        self._kept: list[_Command] = []
         self._told_when_empty: list[Pending[bool]] = []
         self._closing = False
         self._lost: BaseException | None = None
@@ -179,7 +180,7 @@ class Writer:
         return pending
 
     def post(self, call: Callable[[A], object], argument: A) -> None:
-        """As ``put``, where nobody waits for the answer."""
+        """As ``put``, where nobody waits for the answer: tried again until the store takes it."""
         self._gather((None, call, argument))
 
     def submit(self, work: Work[T]) -> Pending[T]:
@@ -261,7 +262,8 @@ class Writer:
             self._closing = True
 
     def _take(self) -> list[_Command] | None:
-        """All commands that are there; waits for the first, or until something is due."""
+        """All commands that are there, those first that were kept; waits for the first, or until
+        something is due."""
         queue, commands = self._queue, self._left
         if not commands:
             if self._closing and queue.empty():
@@ -269,13 +271,17 @@ class Writer:
             try:
                 commands = queue.get(timeout=self._wait_s())
             except Empty:
-                return []
+                commands = []
+        if self._kept:
+            commands, self._kept = self._kept + commands, []
         while len(commands) < _BATCH and not queue.empty():
             commands += queue.get_nowait()
         self._left = commands[_BATCH:]
         return commands[:_BATCH]
 
     def _wait_s(self) -> float | None:
+        if self._kept:
+            return max(self._back_off_s, _FIRST_BACK_OFF_S)
         wake_in_s = self._ledger.wake_in_s()
         return None if wake_in_s is None else max(wake_in_s, self._back_off_s)
 
@@ -293,7 +299,7 @@ class Writer:
             return self._undo(commands, error)
         try:
             self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
+        except Exception as error:  # noqa: BLE001  # also one for want of memory
             if _is_full(error):
                 return self._undo(commands, error)
             return self._lose(commands, error)
@@ -369,6 +375,9 @@ class Writer:
         return False
 
     def _refuse(self, commands: list[_Command], error: BaseException) -> None:
+        if self._lost is None and not self._closing:
+            self._kept += [command for command in commands if command[0] is None]
+            commands = [command for command in commands if command[0] is not None]
         self._call(self._complete, commands, [_Refused(error)] * len(commands), ())
 
     def _end(self) -> None:
