@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
-from firesteel.errors import StoreUnavailable
+from firesteel.errors import OutcomeUnknown, StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -37,8 +37,8 @@ class Commits:
         then: Callable[[bool], None],
         otherwise: Callable[[], None],
     ) -> None:
-        """Write, and go on with ``then`` when it is committed; ``otherwise`` where the journal
-        cannot take it at all (a defect)."""
+        """Write, which is safe to repeat, and go on with ``then`` when it is committed;
+        ``otherwise`` where the journal cannot take it at all (a defect)."""
         self._open += 1
         self._try(begin, then, otherwise)
 
@@ -59,7 +59,7 @@ class Commits:
     ) -> None:
         try:
             accepted = pending.result()
-        except StoreUnavailable:
+        except (StoreUnavailable, OutcomeUnknown):
             self._loop.call_later(STORE_RETRY_S, self._try, begin, then, otherwise)
             return
         except Exception as error:  # noqa: BLE001  # whatever it is, the execution must go on
@@ -73,11 +73,12 @@ class Commits:
             self._none_open.set_result(None)
 
     async def insist(self, begin: Callable[[], Awaitable[T]]) -> T:
-        """The result of a write that is tried until the store takes it."""
+        """The result of a write that is tried until the store takes it; where nobody knows whether
+        it has, once more: it must be safe to repeat."""
         while True:
             try:
                 return await begin()
-            except StoreUnavailable:
+            except (StoreUnavailable, OutcomeUnknown):
                 await asyncio.sleep(STORE_RETRY_S)
 
     def run(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:

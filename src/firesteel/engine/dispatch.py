@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -21,7 +22,7 @@ from firesteel.engine.execution_log import ExecutionLog, ids
 from firesteel.engine.live import Feed
 from firesteel.engine.long_bodies import LongBodies, is_long
 from firesteel.engine.pool import Work
-from firesteel.errors import CallerError, StoreUnavailable
+from firesteel.errors import CallerError, OutcomeUnknown, StoreUnavailable
 from firesteel.model import frames
 from firesteel.model.document import InvalidDocument
 from firesteel.model.execution import Failure, State
@@ -48,6 +49,7 @@ LEASE_RETRY_S = 1.0
 RUNNING_LIMIT_BYTES = 256 * 1024 * 1024
 LEASE_LOST = "lease_lost"
 VERSION_UNUSABLE = Failure("unknown", "version_unusable", "the stored version cannot be read")
+BODY_UNREADABLE = Failure("unknown", "body_unreadable", "the stored body cannot be read")
 NO_OUTCOME = Failure("unknown", "no_outcome", "the worker sent no outcome")
 OUTCOME_UNUSABLE = Failure("permanent", "outcome_invalid", "the outcome cannot be stored")
 
@@ -152,8 +154,13 @@ class Dispatcher:
         else:
             self._pool.assign(work)
 
-    def unreadable(self, claim: Claim) -> None:
-        """The store does not give a long body now."""
+    def unreadable(self, claim: Claim, error: Exception) -> None:
+        """The store does not give a long body now; or it never will, and the attempt has failed."""
+        if not isinstance(error, StoreUnavailable):
+            plan = self._definitions.known(claim.version_no)
+            log.error("body_unreadable", **ids(claim, plan), error=type(error).__name__)
+            self.crashed(claim, BODY_UNREADABLE, "sure")
+            return
         self._long.ended(claim.execution_no)
         again = Postponement(claim.execution_no, claim.epoch, DEFINITION_RETRY_S, counts=False)
         self._postpone(claim, again)
@@ -285,7 +292,7 @@ class Dispatcher:
 
     async def _cancel_as_asked(self, execution_no: int, actor: Actor, response: Response) -> None:
         """Whoever asked sees in the store what came of it, and asks again where nothing did."""
-        with contextlib.suppress(CallerError, StoreUnavailable):
+        with contextlib.suppress(CallerError, StoreUnavailable, OutcomeUnknown):
             await self._cancel(execution_no, actor, response)
 
     async def _cancel(self, execution_no: int, actor: Actor, response: Response) -> Ended:
@@ -304,6 +311,8 @@ class Dispatcher:
             ended = await self._commits.insist(
                 partial(self._journal.end_running, execution_no, epoch, actor, response)
             )
+            # It was ended by a try whose answer was lost.
+            ended = replace(ended, changed=ended.changed or ended.state is State.CANCELLED)
             # Between the two it may have been postponed, and waits again.
             if ended.changed or ended.state.terminal:
                 break

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
-from firesteel.errors import StoreUnavailable
 from firesteel.shares import Room, Share, Turns
 from firesteel.store.journal import LEFT_FROM_BYTES
 
@@ -41,8 +40,8 @@ class Workers(Protocol):
 class Owner(Protocol):
     """Who is told of attempts that cannot begin."""
 
-    def unreadable(self, claim: Claim) -> None:
-        """The store does not give the body now: try again later."""
+    def unreadable(self, claim: Claim, error: Exception) -> None:
+        """The store does not give the body."""
         ...
 
 
@@ -154,9 +153,9 @@ class LongBodies:
             try:
                 # Nothing here holds the body while its worker takes it.
                 handed_on = self._hand_on(long, await self._journal.body(claim.execution_no))
-            except StoreUnavailable:
+            except Exception as error:  # noqa: BLE001  # whatever it is, the attempt must end
                 if self._wanted(long):
-                    self._owner.unreadable(claim)
+                    self._owner.unreadable(claim, error)
                 return
             if handed_on and self._workers is not None:
                 await self._workers.sent(SENT_WITHIN_S)

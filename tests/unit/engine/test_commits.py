@@ -9,10 +9,11 @@ import pytest
 
 from firesteel.engine import commits as module
 from firesteel.engine.commits import Commits
-from firesteel.errors import StoreUnavailable
+from firesteel.errors import OutcomeUnknown, StoreUnavailable
 from firesteel.pending import Pending
 
 FULL = StoreUnavailable("the disk is full")
+DOUBT = OutcomeUnknown("nobody knows")
 
 
 class Journal:
@@ -68,8 +69,8 @@ async def test_what_is_committed_goes_on_with_what_the_journal_said(
 async def test_a_write_is_tried_until_the_store_takes_it(commits: Commits) -> None:
     journal = Journal()
     journal.write(commits)
-    for _ in range(3):
-        (await journal.next_try()).reject(FULL)
+    for error in (FULL, DOUBT, FULL):
+        (await journal.next_try()).reject(error)
     (await journal.next_try()).resolve(True)
     assert (len(journal.tries), journal.told) == (4, [True])
 

@@ -12,12 +12,13 @@ import structlog
 
 from firesteel.engine import dispatch
 from firesteel.engine.calls import Acceptance
-from firesteel.errors import StoreUnavailable
+from firesteel.errors import OutcomeUnknown, StoreUnavailable
 from firesteel.model import frames
 from firesteel.model.document import InvalidDocument
 from firesteel.model.execution import Failure, Response, State
+from firesteel.pending import Pending
 from firesteel.store.catalog import Catalog, Version
-from firesteel.store.journal import LEFT_FROM_BYTES, Actor, Journal
+from firesteel.store.journal import LEFT_FROM_BYTES, Actor, Ended, Journal
 from tests.support.attended_engine import PATIENCE_S, AttendedEngine, attended_engine
 
 ADA = Actor("ada", "because")
@@ -114,6 +115,32 @@ async def test_p24_while_a_long_body_cannot_be_read_its_attempt_waits_uncounted(
     node.end(work)
 
 
+async def test_a_long_body_that_never_will_be_read_fails_its_attempts_and_blocks_no_other(
+    node: AttendedEngine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Such as one on a damaged page of the disk."""
+    await node.accepted(body=LONG)
+    runs = await node.pool.next()
+    damaged, following = await waits_for_room(node), await waits_for_room(node)
+    journal = type(node.store.journal)
+    read = journal.body
+
+    async def body(self: Journal, execution_no: int) -> bytes | None:
+        if execution_no == damaged.execution_no:
+            raise ValueError("the page is damaged")
+        return await read(self, execution_no)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(journal, "body", body)
+    node.end(runs)
+    work = await node.pool.next()
+    assert work.claim.execution_no == following.execution_no
+    node.end(work)
+    async with asyncio.timeout(PATIENCE_S):
+        while await node.state(damaged) is not State.FAILED:  # noqa: ASYNC110  # no event tells
+            await asyncio.sleep(0.01)
+    assert "body_unreadable" in capsys.readouterr().out
+
+
 async def test_p28_a_long_body_that_waits_for_room_is_handed_back_when_the_node_stops(
     node: AttendedEngine,
 ) -> None:
@@ -155,6 +182,35 @@ async def test_a_long_body_that_waits_does_not_begin_while_it_is_being_cancelled
     assert (await node.dispatcher.cancel(waits, ADA, Response(502, [], b""))).changed
     assert begun == [third.execution_no]
     node.end(await node.pool.next())
+
+
+@pytest.mark.parametrize("committed", [True, False], ids=["committed", "not committed"])
+async def test_what_was_ended_in_its_worker_is_cancelled_also_where_the_first_try_is_in_doubt(
+    node: AttendedEngine, monkeypatch: pytest.MonkeyPatch, committed: bool
+) -> None:
+    """Nobody has its attempt any more: it would be called running, and its lane stand, for ever."""
+    acceptance = await node.accepted()
+    await node.pool.next()
+    journal, doubts = type(node.store.journal), [OutcomeUnknown("nobody knows")]
+    end = journal.end_running
+
+    def end_running(
+        self: Journal, execution_no: int, epoch: int, actor: Actor, response: Response
+    ) -> Pending[Ended]:
+        if not doubts:
+            return end(self, execution_no, epoch, actor, response)
+        doubt, told = doubts.pop(), Pending[Ended]()
+        if committed:
+            done = end(self, execution_no, epoch, actor, response)
+            done.then(lambda _done: told.reject(doubt))
+        else:
+            told.reject(doubt)
+        return told
+
+    monkeypatch.setattr(journal, "end_running", end_running)
+    ended = await node.dispatcher.cancel(acceptance.execution_no, ADA, Response(502, [], b""))
+    assert (ended.changed, ended.state) == (True, State.CANCELLED)
+    assert await node.state(acceptance) is State.CANCELLED
 
 
 async def test_what_waits_for_room_here_ends_when_another_node_asks(node: AttendedEngine) -> None:

@@ -72,7 +72,7 @@ class Hall:
     async def sent(self, within_s: float) -> None:
         assert within_s > 0
 
-    def unreadable(self, claim: Claim) -> None:
+    def unreadable(self, claim: Claim, error: Exception) -> None:
         self.unread.append(claim.execution_no)
         self.long.ended(claim.execution_no)
 
