@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 
 from firesteel.store.bulletin import CancelAsked, CatalogChanged, Missed, News, Ready, Settled
@@ -113,6 +118,35 @@ async def test_after_an_outage_a_node_is_told_that_it_missed_something(
     await until(lambda: Missed() in of_b)
     of_a = heard_by(a)
     await until(lambda: _told(b, of_a))
+
+
+async def test_a_node_whose_process_has_more_than_1024_files_open_hears_the_others(
+    open_node: OpenNode,
+) -> None:
+    a = await open_node("a")
+    with many_files_open():
+        b = await open_node("b")
+    of_b = heard_by(b)
+    await until(lambda: _told(a, of_b))
+    connection = b.bulletin._connection
+    assert connection is not None
+    assert connection.raw.fileno() >= 1024
+
+
+@contextmanager
+def many_files_open() -> Iterator[None]:
+    """What is opened meanwhile has a number that ``select()`` does not take."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2048), hard))
+    held = [os.open(os.devnull, os.O_RDONLY)]
+    try:
+        while held[-1] < 1024:
+            held.append(os.dup(held[0]))
+        yield
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def _told(node: PostgresqlStore, heard: list[News]) -> bool:

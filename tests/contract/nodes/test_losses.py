@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -15,7 +17,12 @@ import pytest
 
 from firesteel.errors import InternalError, OutcomeUnknown, StoreUnavailable
 from firesteel.store.postgresql import database as rooms
-from firesteel.store.postgresql.connection import Address, PostgresqlConnection
+from firesteel.store.postgresql.connection import (
+    Address,
+    PostgresqlConnection,
+    Session,
+    connect,
+)
 from firesteel.store.postgresql.database import (
     CHANGERS,
     READERS,
@@ -183,6 +190,25 @@ async def until_synchronous(database: PostgresqlDatabase) -> None:
     async with asyncio.timeout(60):
         while await database.read(waits_for) != "nobody":
             pass
+
+
+def test_a_process_that_has_no_file_free_is_told_that_the_store_is_unavailable(
+    store_url: str,
+) -> None:
+    """Any other error would end the thread that connects, and nobody would take its place."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    held = [os.open(os.devnull, os.O_RDONLY)]
+    highest = max(int(one.name) for one in Path("/dev/fd").iterdir())
+    try:
+        while held[-1] <= highest:  # no number below is free then
+            held.append(os.dup(held[0]))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (held[-1] + 2, hard))  # the socket's alone is
+        with pytest.raises(StoreUnavailable, match="file"):
+            connect(Address(store_url), Session(1.0))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for descriptor in held:
+            os.close(descriptor)
 
 
 async def test_a_query_that_takes_too_long_is_ended(

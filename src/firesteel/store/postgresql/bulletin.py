@@ -156,9 +156,10 @@ class PostgresqlBulletin:
     def _wait(self, connection: PostgresqlConnection) -> None:
         if self._untold or self._closing:
             return
-        woken = self._woken.fileno()
-        ready, _, _ = select.select([connection.raw.fileno(), woken], [], [], _LOOK_S)
-        if woken in ready:
+        woken, waiting = self._woken.fileno(), select.poll()  # select() takes no file above 1,023
+        for descriptor in (connection.raw.fileno(), woken):
+            waiting.register(descriptor, select.POLLIN)
+        if (woken, select.POLLIN) in waiting.poll(_LOOK_S * 1000):
             self._woken.recv(4096)
 
     def _receive(self, connection: PostgresqlConnection, heard: list[psycopg.Notify]) -> None:

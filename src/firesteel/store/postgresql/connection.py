@@ -238,10 +238,16 @@ def connect(address: Address, session: Session) -> PostgresqlConnection:
         raise OperatorError(
             "FIRESTEEL_DATABASE_URL is not a URL of PostgreSQL", code="settings_invalid"
         ) from error
+    except OSError as error:
+        raise _no_file(error) from error
     raw.prepare_threshold = _PREPARED_AT_USE
     raw.prepared_max = _PREPARED
     teach(raw)
-    return PostgresqlConnection(raw)
+    try:
+        return PostgresqlConnection(raw)
+    except OSError as error:
+        raw.close()
+        raise _no_file(error) from error
 
 
 @lru_cache(maxsize=4096)
@@ -249,6 +255,11 @@ def numbered(text: str) -> bytes:
     """The statement with ``$1``, ``$2``, ... for its ``?``; no literal of ours holds one."""
     first, *others = text.split("?")
     return "".join([first, *(f"${n}{part}" for n, part in enumerate(others, 1))]).encode()
+
+
+def _no_file(error: OSError) -> StoreUnavailable:
+    """The process has as many files open as it may; it is tried again."""
+    return StoreUnavailable(f"cannot connect to PostgreSQL: {error.strerror}")
 
 
 def _first_line(error: psycopg.Error) -> str:
