@@ -354,6 +354,25 @@ async def test_a_journal_closes_also_where_the_database_is_gone(
         postgres.start()
 
 
+async def test_p28_a_journal_closes_also_where_the_server_stands_still(
+    node: PostgresqlStore, hand: Hand
+) -> None:
+    """Who waits for an acceptance then is told, too."""
+    trigger = await hand.trigger()
+    await hand.accept(trigger)
+    pid = node.journal.writer._connection.raw.info.backend_pid  # type: ignore[union-attr]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        appending = asyncio.ensure_future(hand.accept(trigger))
+        await asyncio.sleep(0)
+        async with asyncio.timeout(IN_TIME_S):
+            await node.journal.close()
+            with pytest.raises((StoreUnavailable, OutcomeUnknown)):
+                await appending
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
 async def test_slots_that_are_granted_while_the_database_is_gone_are_used_when_it_is_back(
     postgres: Postgres, node: PostgresqlStore
 ) -> None:

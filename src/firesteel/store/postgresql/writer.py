@@ -132,9 +132,9 @@ class Writer:
             with self._lock:
                 self._closing = True
                 self._lock.notify()
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            await asyncio.to_thread(thread.join)
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join)
+            self._thread = None
 
     @property
     def lost(self) -> bool:
@@ -538,6 +538,8 @@ class Writer:
             raise Replaced("the session has ended")
 
     def _end(self) -> None:
+        with self._lock:
+            self._begin_work([])
         self._refuse_unknown()
         connection = self._connection
         try:
