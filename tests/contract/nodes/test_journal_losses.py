@@ -16,6 +16,7 @@ import pytest
 from firesteel.errors import OutcomeUnknown, StoreUnavailable
 from firesteel.store.journal import Accepted, Appended
 from firesteel.store.postgresql import connection, writer
+from firesteel.store.postgresql.clock import CLOCK_SETTING, steady_us
 from firesteel.store.postgresql.connection import PostgresqlConnection
 from firesteel.store.postgresql.failures import is_refused
 from firesteel.store.postgresql.sessions import Sessions
@@ -407,9 +408,9 @@ class Jump:
 
 
 async def test_p32_a_jump_of_the_databases_clock_makes_nothing_due_and_no_lease_lapse(
-    open_node: OpenNode, monkeypatch: pytest.MonkeyPatch
+    open_node: OpenNode, server: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two nodes notice it, one of them says so, both agree."""
+    """Two nodes notice it, one of them says so, both agree, and so does whoever starts then."""
     jump = Jump()
     one, other = await open_node("a"), await open_node("b")
     for node in (one, other):
@@ -425,6 +426,10 @@ async def test_p32_a_jump_of_the_databases_clock_makes_nothing_due_and_no_lease_
         assert abs(one.journal.steady_us() - other.journal.steady_us()) < 1_000_000
         assert abs(one.journal.steady_us() - time.time_ns() // 1000) < 60_000_000
         assert await other.journal.recover() == 0
+        asked = server.execute("SELECT value FROM setting WHERE name = %s", (CLOCK_SETTING,))
+        row = asked.fetchone()
+        assert row is not None
+        assert abs(steady_us(jump.by_us, row[0])) < 60_000_000
     assert hand.claims == []
 
 

@@ -268,6 +268,23 @@ async def test_p15_a_node_that_starts_anew_takes_over_from_its_last_life_at_once
     assert await hand.settle(new)
 
 
+async def test_of_sessions_that_have_ended_the_last_hundred_are_kept_and_those_that_left_work(
+    open_node: OpenNode, server: psycopg.Connection[Any]
+) -> None:
+    ended = "INSERT INTO session (started_at_us, lease_until_us, node, ended_at_us)"
+    gone = await open_node("gone")
+    hand = Hand(gone.journal, gone.catalog)
+    await hand.accept(await hand.trigger())
+    await hand.taken()
+    server.execute("UPDATE session SET ended_at_us = 1")
+    server.execute(f"{ended} SELECT 1, 1, 'former', 1 FROM generate_series(1, 150)")
+    await open_node("new")
+    rows = server.execute("SELECT node, min(no), count(*) FROM session GROUP BY node").fetchall()
+    kept = {node: (first, count) for node, first, count in rows}
+    new = kept["new"][0]
+    assert kept == {"gone": (1, 1), "former": (new - 100, 100), "new": (new, 1)}
+
+
 async def test_p36_a_node_that_stands_still_in_a_transaction_holds_up_others_for_a_moment_only(
     hands: tuple[Hand, Hand], store_url: str
 ) -> None:
@@ -355,6 +372,24 @@ async def test_others_are_told_of_what_a_resumed_trigger_may_run(
     assert worker.claims == []
     await gateway.journal.resume(trigger, None, ADA)
     await until(lambda: len(worker.claims) == 1)
+
+
+async def test_nobody_is_sent_to_a_resumed_trigger_that_has_nothing_to_run(
+    hands: tuple[Hand, Hand], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Told] = []
+    gateway, worker = hands
+    gateway.journal.grant(0)
+    worker.journal.grant(0)
+    trigger = await gateway.trigger()
+    await until(lambda: gateway.journal._ledger.others)  # it tells nobody while it is alone
+    monkeypatch.setattr(PostgresqlBulletin, "tell", lambda _self, news: told.append(news))
+    await gateway.journal.pause(trigger, None, ADA)
+    await gateway.journal.resume(trigger, None, ADA)
+    await gateway.journal.renew()
+    assert told == []
+    await gateway.accept(trigger)
+    await until(lambda: told == [Ready((trigger,))])
 
 
 async def test_what_comes_while_a_trigger_is_waited_for_goes_with_what_waits(

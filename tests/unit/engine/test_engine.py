@@ -112,7 +112,7 @@ async def test_p22_a_duplicate_gets_the_response_of_the_first_call(node: Attende
     assert (await node.accepted()).sequence == 3
 
 
-def test_p22_a_fingerprint_tells_method_query_and_body_apart(node: AttendedEngine) -> None:
+def test_p22_a_fingerprint_tells_calls_apart_and_never_changes(node: AttendedEngine) -> None:
     route = node.engine.routes.find("test", "orders")
     assert route is not None
 
@@ -124,6 +124,8 @@ def test_p22_a_fingerprint_tells_method_query_and_body_apart(node: AttendedEngin
     assert len(found) == 3 * len(parts)
     assert of("POST", b"q", b"b") == of("POST", b"q", b"b")
     assert {len(one) for one in found} == {16}
+    # It is stored with the key: a call that is sent again after an upgrade is recognised (P30).
+    assert of("POST", b"a=1", b"body").hex() == "6a0cb52ea736ae45bbc29f20a714540e"
 
 
 async def test_a_call_that_the_journal_refuses_is_refused(node: AttendedEngine) -> None:
