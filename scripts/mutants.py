@@ -39,7 +39,13 @@ OPTIONS = ("-x", "-qq", "-s", "-p", "no:cacheprovider")
 ON_SQLITE = "not test_the_machine_finds and not postgresql"
 """Without the tests of planted defects, which would call any other defect found, and on SQLite,
 which is the quicker store."""
-ON_POSTGRESQL = "not sqlite"
+ON_POSTGRESQL = "not sqlite and not " + " and not ".join(
+    (
+        *("crash_of_the_server", "before_an_outage", "server_that_stands_still"),
+        *("database_is_gone", "commands_in_doubt", "came_back_unsafe", "switches_flushing_off"),
+    )
+)
+"""Without the tests that stop the server, which all mutants share, or change how it is set up."""
 STORE = [
     *("tests/contract/test_journal.py", "tests/contract/test_journal_acts.py"),
     *("tests/contract/test_journal_keys.py", "tests/contract/test_journal_bounds.py"),
@@ -100,6 +106,9 @@ POSTGRESQL = [
     *(f"tests/contract/test_journal_{part}.py" for part in ("restart", "retries")),
     *("tests/contract/test_edited_replays.py", "tests/contract/test_lane_length.py"),
     *("tests/contract/nodes/test_counts.py", "tests/contract/nodes/test_journal_on_nodes.py"),
+    *("tests/contract/nodes/test_journal_losses.py", "tests/unit/store/test_nodes_clock.py"),
+    "tests/unit/store/test_postgresql_pen.py",
+    "tests/contract/test_moving.py::test_nodes_are_refused_until_all_is_there_and_compared",
 ]
 STORE_MODULES = (
     *(f"ledger/{name}" for name in ("acts", "appends", "claims", "mirror", "outcomes")),
@@ -113,7 +122,13 @@ MODULES = {
         f"engine/{name}.py": ENGINE
         for name in ("calls", "engine", "dispatch", "waiters", "commits")
     },
-    **{f"store/postgresql/{name}.py": POSTGRESQL for name in ("acts", "appends", "claims")},
+    **{
+        f"store/postgresql/{name}.py": POSTGRESQL
+        for name in (
+            *("acts", "appends", "claims", "sessions"),
+            *("ledger", "pen", "mirror", "writer"),
+        )
+    },
     "gateway/admission.py": GATEWAY,
     **{f"gateway/{name}.py": CALLS for name in ("caller", "keys")},
 }
