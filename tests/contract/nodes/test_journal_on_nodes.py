@@ -430,7 +430,6 @@ async def test_who_has_slots_for_just_what_may_run_sends_nobody_to_look_for_more
         if isinstance(news, Ready):
             told.append(news)
 
-    monkeypatch.setattr(ledger, "_LOOK_EVERY_S", 3600.0)
     gateway, worker = hands
     gateway.journal.grant(0)
     worker.journal.grant(0)
@@ -441,6 +440,8 @@ async def test_who_has_slots_for_just_what_may_run_sends_nobody_to_look_for_more
     claims = await worker.taken(8)
     assert await worker.settle(claims[0])
     (head,) = await worker.taken()
+    monkeypatch.setattr(ledger, "_LOOK_EVERY_S", 3600.0)
+    worker.journal._ledger._look_s = time.monotonic() + 3600.0  # that was the last look
     monkeypatch.setattr(PostgresqlBulletin, "tell", tell)
     for claim in (claims[1], claims[2], head):
         assert await worker.settle(claim)
