@@ -15,12 +15,11 @@ from urllib.parse import urlsplit
 import structlog
 
 from firesteel.engine.public_address import PublicAddress
-from firesteel.gateway.hosts import Hosts
+from firesteel.gateway.hosts import HEALTH_PATH, Hosts
 from firesteel.gateway.open_files import open_files
 from firesteel.gateway.places import Places
 from firesteel.gateway.rules import Rules
 from firesteel.gateway.server import Listener
-from firesteel.gateway.target import HEALTH_PATH
 from firesteel.gateway.tls import TlsFiles, self_signed
 from firesteel.gateway.unavailable import Unavailable
 from firesteel.setting_values import is_loopback
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from firesteel.settings import Settings
 
 LIVE_PATH: Final = b"/health/live"
+LOST_STORE_GRACE_S: Final = 1.0
 HEALTH_PATHS: Final = (LIVE_PATH, b"/health/ready")
 _REACHED = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # what is not bound here
 

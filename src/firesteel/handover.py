@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
 VARIABLE = "FIRESTEEL_HANDOVER"
+STARTED_VARIABLE = "FIRESTEEL_STARTED_AT_S"
+"""When the supervisor started the process, by the monotonic clock, which all processes share."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
-"""The engine process: puts the parts together, runs them, and takes them down in good order.
+"""The engine: puts the parts together, runs them, and takes them down in good order.
 
-The only module that names concrete parts. Started by the supervisor with a ``Handover``.
+The only module that names concrete parts. Loaded by the engine process (``engine_process``).
 """
 
 from __future__ import annotations
@@ -11,26 +11,22 @@ import gc
 import json
 import os
 import secrets
-import signal
 import socket
 import string
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from firesteel import processors
 from firesteel.admin.access import LOCAL
 from firesteel.admin.accounts.accounts import Accounts
 from firesteel.admin.app import create_app
 from firesteel.admin.bodies.length import body_limit
-from firesteel.allocator import give_back_what_is_freed
-from firesteel.doors import Doors, tls_files
+from firesteel.doors import LOST_STORE_GRACE_S, Doors, tls_files
 from firesteel.engine.clock import SystemClock
 from firesteel.engine.connections import Connections
 from firesteel.engine.definitions import Definitions
@@ -55,15 +51,13 @@ from firesteel.gateway.held_bodies import HeldBodies
 from firesteel.gateway.open_files import open_files
 from firesteel.gateway.spool import Spool
 from firesteel.handover import Handover
-from firesteel.lifeline import hold_on_to
 from firesteel.node_name import NodeName
 from firesteel.release import release
 from firesteel.store.archive.writing import ArchiveWriter
 from firesteel.store.sql.clock import boot_id
 from firesteel.store.sqlite.safety import check_directory
 from firesteel.store.sqlite.store import open_store as open_sqlite
-from firesteel.supervisor import LEAVE_SIGNAL, LOST_STORE_EXIT_CODE, SETUP_EXIT_CODE
-from firesteel.telemetry.logs import configure
+from firesteel.supervisor import LOST_STORE_EXIT_CODE, SETUP_EXIT_CODE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -76,10 +70,7 @@ WORKSPACE_SETTING = "workspace"
 LOCK_PATIENCE_S = 5.0
 LOCK_RETRY_S = 0.05
 STORE_RETRY_S = 0.5
-# Callers wait for an engine that starts, but not for a database that says nothing (P36).
-SILENT_START_S = 1.5
 FIRST_WORKER_S = 30.0
-LOST_STORE_GRACE_S = 1.0
 STOP_RESERVE_S = 5.0
 FLUSH_GRACE_S = 1.0
 SWITCH_S = 0.001
@@ -91,50 +82,11 @@ ALONE_RETRY_S = 0.2
 log = structlog.get_logger(__name__)
 
 
-def main() -> int:
-    """The engine process from beginning to end; its exit code."""
-    import uvloop
-
-    handover = Handover.take(os.environ)
-    hold_on_to(handover.lifeline_fd)
-    configure(handover.settings.log_level, handover.settings.log_format)
-    give_back_what_is_freed()
-    if handover.settings.keeps_to_one_processor:
-        processors.keep_to_one()
-    try:
-        return uvloop.run(_run(handover))
-    except StoreUnavailable as error:
-        log.critical("store_lost", detail=error.detail)
-        return LOST_STORE_EXIT_CODE
-    except OperatorError as error:
-        log.error("node_cannot_start", code=error.code, detail=error.detail)
-        return SETUP_EXIT_CODE
-
-
-async def _run(handover: Handover) -> int:
-    """From the opening of the store to the end; the exit code."""
-    loop = asyncio.get_running_loop()
-    loop.set_default_executor(ThreadPoolExecutor(initializer=processors.roam))
-    stop: asyncio.Future[int] = loop.create_future()
-    _stop_on_signals(stop)
-    doors = Doors(handover)
-    loop.add_signal_handler(LEAVE_SIGNAL, doors.wind_down)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {LEAVE_SIGNAL})  # held back until now
-    refusing = asyncio.ensure_future(_refuse_when_late(handover.settings, doors))
-    try:
-        return await _run_behind(doors, handover, stop)
-    except StoreUnavailable:
-        # The next engine takes as long to start: who has come meanwhile is told before.
-        await doors.give_up()
-        await asyncio.sleep(STORE_RETRY_S)
-        await doors.leave(LOST_STORE_GRACE_S)
-        raise
-    finally:
-        refusing.cancel()
-        await asyncio.gather(refusing, return_exceptions=True)
-
-
-async def _run_behind(doors: Doors, handover: Handover, stop: asyncio.Future[int]) -> int:
+async def run_behind(
+    doors: Doors, handover: Handover, stop: asyncio.Future[int], end: Callable[[int], None]
+) -> int:
+    """From the opening of the store until ``stop`` has the exit code, which ``end`` gives it; that
+    code. Raises StoreUnavailable and OperatorError where it cannot start."""
     opening = asyncio.ensure_future(_open_store(handover.settings, doors))
     await _first(opening, stop)
     if not opening.done():
@@ -143,7 +95,7 @@ async def _run_behind(doors: Doors, handover: Handover, stop: asyncio.Future[int
         return await stop
     opened = opening.result()
     try:
-        node = await Node.assemble(handover, opened, doors, lambda code: _end(stop, code))
+        node = await Node.assemble(handover, opened, doors, end)
     except OperatorError:
         await opened.store.close()  # others would take it for a node until its lease has lapsed
         raise
@@ -496,13 +448,6 @@ async def _open_store(settings: Settings, doors: Doors) -> Opened:
         await asyncio.sleep(LOCK_RETRY_S)
 
 
-async def _refuse_when_late(settings: Settings, doors: Doors) -> None:
-    """While a start takes long that waits for a database, callers are told so."""
-    if settings.store_path is None:
-        await asyncio.sleep(SILENT_START_S)
-        await doors.refuse()
-
-
 async def _open_postgresql(settings: Settings, name: str) -> Store:
     """Imported here: its driver is an extra, and a node on SQLite starts without it."""
     from firesteel.store.postgresql.store import open_store as open_postgresql
@@ -515,24 +460,9 @@ async def _open_postgresql(settings: Settings, name: str) -> Store:
     )
 
 
-def _stop_on_signals(stop: asyncio.Future[int]) -> None:
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, _end, stop, 0)
-    loop.add_signal_handler(signal.SIGINT, lambda: None)  # the supervisor decides
-
-
-def _end(stop: asyncio.Future[int], code: int) -> None:
-    if not stop.done():
-        stop.set_result(code)
-
-
 def write_private(path: Path, text: str) -> None:
     """A file that only this user may read; it appears whole."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
     with os.fdopen(handle, "w") as file:
         file.write(text)
     Path(name).replace(path)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from firesteel.errors import OperatorError
-from firesteel.handover import VARIABLE, Handover
+from firesteel.handover import STARTED_VARIABLE, VARIABLE, Handover
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +65,8 @@ def tell_machines(role: str, pid: int, code: int) -> None:
 @dataclass
 class Child:
     """A process that must run; ``pause_s`` grows while it keeps ending early. ``held``: a signal
-    that it is started with blocked, and unblocks itself. ``tell``: of an end that was not good."""
+    that it is started with blocked, and unblocks itself. ``tell``: of an end that was not good;
+    ``timed``: whether it is told when it was started."""
 
     role: str
     command: list[str]
@@ -73,6 +74,7 @@ class Child:
     fds: tuple[int, ...]
     held: frozenset[signal.Signals] = frozenset()
     tell: Callable[[str, int, int], None] = tell_people
+    timed: bool = False
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     start_at: float = 0.0
@@ -85,12 +87,15 @@ class Child:
         try:
             self.process = subprocess.Popen(
                 self.command,
-                env=self.environment,
+                env={**self.environment, **self._told()},
                 pass_fds=self.fds,
                 stdin=subprocess.DEVNULL,
             )
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def _told(self) -> dict[str, str]:
+        return {STARTED_VARIABLE: str(self.started_at)} if self.timed else {}
 
     def ended(self) -> int | None:
         """The exit code of a process that has ended since the last call, else None."""
@@ -316,11 +321,12 @@ class Supervisor:
     def _engine_child(self) -> Child:
         return Child(
             "engine",
-            [sys.executable, "-m", "firesteel.node"],
+            [sys.executable, "-m", "firesteel.engine_process"],
             {**os.environ, VARIABLE: self._handover.encode()},
             self._handover.fds,
             frozenset({LEAVE_SIGNAL}),
             self._tell,
+            timed=True,
         )
 
     def _worker_child(self, token: str) -> Child:

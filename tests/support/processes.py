@@ -20,7 +20,7 @@ def engine_of(supervisor: int) -> int | None:
     found = (
         int(child)
         for child, parent, state, command in lines
-        if int(parent) == supervisor and state[0] != "Z" and "firesteel.node" in command
+        if int(parent) == supervisor and state[0] != "Z" and "firesteel.engine_process" in command
     )
     return next(found, None)
 

@@ -15,6 +15,7 @@ import msgspec
 
 from firesteel.engine.calls import Call, fingerprint
 from firesteel.gateway.answers import MessageRef, accepted, document, late, of_message, responded
+from firesteel.gateway.hosts import HEALTH_PATH
 from firesteel.gateway.key_sets import KeysWanted
 from firesteel.gateway.keys import Received
 from firesteel.gateway.prefer import preference_of
@@ -24,7 +25,7 @@ from firesteel.gateway.refusal import problem_answer
 from firesteel.gateway.refused_call import CallRefused, check_get, problem_of
 from firesteel.gateway.signatures import LOOP_LIMIT_BYTES
 from firesteel.gateway.status import answer_status
-from firesteel.gateway.target import HEALTH_PATH, MessageTarget, Target
+from firesteel.gateway.target import MessageTarget, Target
 from firesteel.model.message import Request, without_credentials
 from firesteel.model.problem import Problem
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import httptools
 
@@ -16,6 +16,8 @@ from firesteel.gateway.head import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+
+HEALTH_PATH: Final = b"/-/health"
 
 
 class Hosts:

@@ -26,7 +26,6 @@ from firesteel.model.problem import Problem
 from firesteel.model.redaction.redaction import Redaction
 from firesteel.shares import Share
 
-HEALTH_PATH: Final = b"/-/health"
 # Escapes write one path in many ways; the table of those seen is emptied past this.
 CACHE_LIMIT: Final = 10_000
 

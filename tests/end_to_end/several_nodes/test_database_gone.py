@@ -18,11 +18,12 @@ from tests.end_to_end.several_nodes.conftest import Place, fill, refused
 from tests.fault.report import Report
 from tests.support.cluster import Cluster, Member, new_key
 from tests.support.http_server import HttpServer
-from tests.support.node import WAIT_S, ProjectFolder, launch_node, wait_until
+from tests.support.node import WAIT_S, ProjectFolder, launch_node, until_ready, wait_until
 from tests.support.postgres import Postgres
 from tests.support.scrape import scrape
 
 WITHIN_S = 5.0
+SLOW_LOADING = Path(__file__).parents[2] / "support" / "slow_loading"
 
 
 @pytest.fixture
@@ -159,6 +160,40 @@ def test_p36_a_node_that_starts_answers_while_its_database_says_nothing(tmp_path
                 assert "store_cannot_be_opened" not in told.said()
         finally:
             node.stop()
+
+
+def test_p36_a_node_that_is_long_in_loading_says_so_and_then_takes_calls(
+    server: Postgres, tmp_path: Path
+) -> None:
+    """On a busy machine that takes many seconds, and another node may have time for the call."""
+    ProjectFolder(tmp_path / "project").integration({"name": "Recorded"})
+    loaded = tmp_path / "loaded"
+    environment = {
+        "FIRESTEEL_DATABASE_URL": server.url(),
+        "FIRESTEEL_ENCRYPTION_KEY": new_key(),
+        "FIRESTEEL_WORKERS": "1",
+        "PYTHONPATH": str(SLOW_LOADING),
+        "LOADED_WHEN": str(loaded),
+    }
+    node = Cluster(tmp_path, tmp_path / "project", environment).add("slow")
+
+    def call() -> httpx2.Response | None:
+        try:
+            return httpx2.post(f"{node.url}/test/Recorded", timeout=WAIT_S)
+        except httpx2.ConnectError:  # nothing is bound yet
+            return None
+
+    node.launch()
+    try:
+        refusal = wait_until(call)
+        assert refusal.status_code == 503
+        assert refusal.json()["type"] == "urn:firesteel:store_unavailable"
+        assert int(refusal.headers["retry-after"]) > 0
+        loaded.touch()
+        until_ready(node.running)
+        assert node.running.call("Recorded").status_code == 202
+    finally:
+        node.stop()
 
 
 def test_p35_an_unsafe_database_is_refused_with_one_clear_line(
