@@ -9,10 +9,10 @@ from firesteel.store.postgresql.writer import Writer
 resolve = Writer._resolve
 
 
-def _resolve(self: Any, resumed: Any) -> None:
+def _resolve(self: Any, resumed: Any, *, flushed: bool) -> None:
     if resumed is not None:
         resumed = (self._ledger.sessions.transactions, resumed[1])
-    resolve(self, resumed)
+    resolve(self, resumed, flushed=flushed)
 
 
 Writer._resolve = _resolve  # type: ignore[method-assign]
